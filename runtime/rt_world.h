@@ -1,0 +1,209 @@
+/*
+ * rt_world.h -- the door to everything that is not deterministic.
+ *
+ * Clock, random numbers, threads, parking, the network and files are reached
+ * through one struct. The real world (world_real.c, world_uv.c) fills it with
+ * the operating system and libuv; the simulated world (test/sim/) with virtual
+ * time, a seeded choice and byte streams in memory. No other file of the
+ * library calls what is behind it (spec/reliability.md 2.1).
+ *
+ * Not installed. All functions of a world may be called from any thread unless
+ * they say "loop thread".
+ */
+#ifndef RT_WORLD_H
+#define RT_WORLD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <agner/etf.h>
+
+#define RT_NEVER UINT64_MAX /* a deadline that does not come */
+
+struct rt_thread;
+struct rt_net;
+
+/*
+ * A runtime, as the simulated world steps it. The real world ignores these: its
+ * runtimes have threads. `step` runs one of the `runnable` processes to the end
+ * of its slice; `expire` fires what is due. Neither waits.
+ */
+struct rt_entity {
+    void *ctx;
+    size_t (*runnable)(void *ctx);
+    void (*step)(void *ctx, size_t index); /* index < runnable() */
+    uint64_t (*deadline_ns)(void *ctx);    /* of its next timer, or RT_NEVER */
+    void (*expire)(void *ctx);
+    struct rt_entity *next; /* the world's */
+};
+
+struct rt_world {
+    void *ctx;
+    bool simulated; /* one thread, no parking: see `wait` and `enter` */
+
+    /* Monotonic and wall clock, nanoseconds. */
+    uint64_t (*now_ns)(void *ctx);
+    uint64_t (*wall_ns)(void *ctx);
+
+    /* Fills `bytes` with random ones, good enough for keys in the real world. */
+    void (*random)(void *ctx, void *bytes, size_t size);
+
+    /* Starts a thread that calls run(arg). AGNER_ESYSTEM. The simulated world
+     * has none: AGNER_ENOTSUP. */
+    enum agner_err (*thread_start)(void *ctx, const char *name,
+                                   void (*run)(void *arg), void *arg,
+                                   struct rt_thread **out);
+    void (*thread_join)(void *ctx, struct rt_thread *thread);
+    /* Sends the running code of `thread` nothing but makes its kernel id known,
+     * for reports. */
+    uint64_t (*thread_id)(void *ctx, struct rt_thread *thread);
+
+    /*
+     * Waits while *word == seen, until `deadline_ns` (RT_NEVER: without end).
+     * May return early. In the simulated world this is what drives the
+     * simulation: it takes steps until the word changes or virtual time is
+     * there, and when nothing can ever happen again it returns.
+     */
+    void (*wait)(void *ctx, _Atomic uint32_t *word, uint32_t seen,
+                 uint64_t deadline_ns);
+    /* Wakes up to `count` of those that wait on `word`. */
+    void (*wake)(void *ctx, _Atomic uint32_t *word, uint32_t count);
+
+    /* Puts a runtime under, and takes it from under, a simulated world's
+     * control. Both do nothing in the real world. */
+    void (*enter)(void *ctx, struct rt_entity *entity);
+    void (*leave)(void *ctx, struct rt_entity *entity);
+
+    /* Reads a file of at most `bytes_max` into `b`. AGNER_ENONAME: no such file,
+     * AGNER_ELIMIT: too large, AGNER_ESYSTEM: other; error says why. */
+    enum agner_err (*file_read)(void *ctx, const char *path, size_t bytes_max,
+                                struct etf_buffer *b,
+                                struct agner_error *error);
+
+    const struct rt_net *net; /* borrowed: static, or the simulation's */
+};
+
+/* The operating system. Static; needs no clean-up. */
+const struct rt_world *rt_world_real(void);
+
+/* ---- The network: one loop, many connections ------------------------------- */
+
+struct rt_loop;
+struct rt_listener;
+struct rt_conn;
+
+enum rt_address_kind { RT_ADDRESS_TCP, RT_ADDRESS_UNIX };
+
+struct rt_address {
+    enum rt_address_kind kind;
+    char host[256]; /* TCP: name or number, IPv4 or IPv6; UNIX: the path */
+    uint16_t port;  /* TCP; 0: any free one when listening */
+};
+
+/* Work for the loop's thread: embed it, and do not reuse it before it ran. */
+struct rt_task {
+    void (*run)(struct rt_task *task);
+    struct rt_task *next; /* the loop's */
+};
+
+/* A timer on the loop: embed it. All zero is a stopped one. */
+struct rt_loop_timer {
+    void (*fire)(struct rt_loop_timer *timer);
+    void *handle; /* the loop's */
+};
+
+/* What the owner of a connection is told, on the loop's thread. `closed` is the
+ * last call, comes exactly once for each connection that was dialled or
+ * accepted, never from inside a function of the owner's making, and the
+ * connection is gone when it returns. */
+struct rt_conn_owner {
+    void *ctx;
+    /* Dialled connections: it is open. */
+    void (*opened)(void *ctx, struct rt_conn *conn);
+    /* Bytes came. Borrowed during the call. */
+    void (*received)(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
+                     size_t size);
+    /* AGNER_OK: we closed, or the peer did in an orderly way (text says
+     * which); AGNER_ETIMEOUT, AGNER_ENOCONN (refused, unreachable), AGNER_ENONAME
+     * (the host does not resolve), AGNER_ESYSTEM: what the system said. */
+    void (*closed)(void *ctx, struct rt_conn *conn, enum agner_err why,
+                   const char *text);
+};
+
+struct rt_listen_owner {
+    void *ctx;
+    /* A connection came in: answer with net->adopt() or net->close() before
+     * returning. `from` is the other end. */
+    void (*accepted)(void *ctx, struct rt_listener *listener,
+                     struct rt_conn *conn, const struct rt_address *from);
+};
+
+/* A piece to be written; its bytes are borrowed until `done`, which runs on the
+ * loop's thread, once, written or not. Embed it. */
+struct rt_write {
+    const uint8_t *bytes;
+    size_t size;
+    void (*done)(struct rt_write *write, enum agner_err err);
+    void *handle; /* the connection's */
+};
+
+struct rt_net {
+    /* A loop with a thread of its own (in the real world). loop_free stops the
+     * thread, closes what is open (each owner hears `closed`), joins. Not to be
+     * called on the loop's thread. */
+    enum agner_err (*loop_new)(const struct rt_world *world, const char *name,
+                               struct rt_loop **loop,
+                               struct agner_error *error);
+    void (*loop_free)(struct rt_loop *loop);
+
+    /* Runs `task` on the loop's thread, in the order posted. Any thread. Wake-ups
+     * merge, tasks do not. */
+    void (*post)(struct rt_loop *loop, struct rt_task *task);
+
+    /* All that follow: loop thread only. */
+
+    /* (Re)starts `timer`: first after `after_ms`, then every `repeat_ms` unless
+     * that is 0. */
+    void (*timer_start)(struct rt_loop *loop, struct rt_loop_timer *timer,
+                        uint64_t after_ms, uint64_t repeat_ms);
+    void (*timer_stop)(struct rt_loop *loop, struct rt_loop_timer *timer);
+
+    /* Listens. A stale UNIX socket file that nobody serves is replaced; the file
+     * gets mode 0600. *bound (may be NULL) is the address with its real port.
+     * AGNER_ETAKEN (in use), AGNER_ENOTALLOWED, AGNER_ENONAME, AGNER_ESYSTEM. */
+    enum agner_err (*listen)(struct rt_loop *loop,
+                             const struct rt_address *address,
+                             const struct rt_listen_owner *owner,
+                             struct rt_listener **listener,
+                             struct rt_address *bound,
+                             struct agner_error *error);
+    void (*unlisten)(struct rt_listener *listener);
+
+    /* Begins to connect; the outcome is `opened` or `closed`. timeout_ms 0: the
+     * system's own. AGNER_ENOMEM, or AGNER_EINVAL for an address that cannot be. */
+    enum agner_err (*dial)(struct rt_loop *loop,
+                           const struct rt_address *address,
+                           uint64_t timeout_ms,
+                           const struct rt_conn_owner *owner,
+                           struct rt_conn **conn, struct agner_error *error);
+
+    /* Gives an accepted connection its owner; reading starts. Also replaces the
+     * owner of an open one. */
+    void (*adopt)(struct rt_conn *conn, const struct rt_conn_owner *owner);
+
+    /* Reading on or off: back-pressure. On at first. */
+    void (*read)(struct rt_conn *conn, bool on);
+
+    /* Writes in order. Takes *write until its `done`. */
+    void (*write)(struct rt_conn *conn, struct rt_write *write);
+
+    /* Closes: `flush` first writes what was given to write(), for at most 5 s. */
+    void (*close)(struct rt_conn *conn, bool flush);
+
+    /* Who is at the other end of a UNIX connection: its user id, or -1. */
+    int64_t (*peer_uid)(struct rt_conn *conn);
+};
+
+#endif
