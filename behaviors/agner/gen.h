@@ -1,0 +1,234 @@
+/*
+ * gen.h -- behaviours: what an actor's author includes.
+ *
+ * A server is a table of callbacks with OTP's names and meanings. The callbacks
+ * of one process never overlap, and may wait (gen_call, rt_receive, rt_sleep):
+ * only that process waits. State is the server's own: gen_state() gives
+ * `state_size` bytes, zeroed before init.
+ *
+ * Through its includes this header brings all that an actor needs: rt.h
+ * (processes, links, timers) and etf.h (terms).
+ *
+ * Sources: OTP 25, gen_server; spec/gen.md 1.6, 1.7, 4.1, 4.5.
+ */
+#ifndef AGNER_GEN_H
+#define AGNER_GEN_H
+
+#include <agner/rt.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GEN_CALL_TIMEOUT_MS 5000 /* OTP's default */
+#define GEN_INFINITY RT_INFINITY
+
+/* What a callback returns: one of these, or what the functions below return. */
+enum gen_next {
+    GEN_NEXT = RT_NEXT,     /* go on; for a call without gen_reply(): answer later */
+    GEN_STOP = RT_STOP,     /* by gen_stop() */
+    GEN_IGNORE = RT_IGNORE, /* init only */
+};
+
+/* An absent callback has the default that stands behind it. */
+struct gen_server {
+    const char *name;  /* for people */
+    size_t state_size; /* bytes */
+
+    /* `args` as given to gen_start(). Default: go on. */
+    enum gen_next (*init)(struct gen *self, etf_term args);
+    /* Default: answers {error, undef} and logs. */
+    enum gen_next (*handle_call)(struct gen *self, struct gen_from from,
+                                 etf_term request);
+    /* Default: logs. */
+    enum gen_next (*handle_cast)(struct gen *self, etf_term request);
+    /* Every other message: exits, downs, `timeout`, node events. Default: logs. */
+    enum gen_next (*handle_info)(struct gen *self, etf_term message);
+    /* After gen_continue(), before any message. */
+    enum gen_next (*handle_continue)(struct gen *self, etf_term argument);
+    /* A native request from gen_direct(). AGNER_ENOTSUP by default. To answer
+     * later keep `direct`, return AGNER_EAGAIN and use gen_direct_reply(). */
+    enum agner_err (*handle_direct)(struct gen *self,
+                                    const struct rt_direct *direct,
+                                    void **result);
+    /* Before the end, unless killed. Default: nothing. */
+    void (*terminate)(struct gen *self, etf_term reason);
+    /* The state as a term, for sys:get_state/get_status and reports; leave secrets
+     * out. Default: a binary with the state's size in words. */
+    etf_term (*format_status)(struct gen *self);
+    /* sys:replace_state: takes a state that format_status() could have made.
+     * AGNER_ENOTSUP by default. */
+    enum agner_err (*replace_state)(struct gen *self, etf_term state);
+    /* Always last, exactly once, however the process ends: give back what the
+     * state holds outside. Default: nothing. */
+    void (*destroy)(void *state);
+
+    /* An exit signal ends a process that does not trap exits without terminate,
+     * as in OTP, when this is set; otherwise terminate runs. */
+    bool quiet_exit;
+    uint64_t hibernate_after_ms; /* 0: never */
+};
+
+/* ---- In a callback --------------------------------------------------------- */
+
+/* The server's state: state_size bytes. */
+AGNER_API void *gen_state(struct gen *self);
+
+/* Answers a call; GEN_NEXT, to be returned. Only the first answer counts. */
+AGNER_API enum gen_next gen_reply(struct gen *self, struct gen_from from,
+                                  etf_term reply);
+
+/* Ends the server with `reason` when returned from a callback: terminate runs. */
+AGNER_API enum gen_next gen_stop(struct gen *self, etf_term reason);
+/* {stop, Reason, Reply, State}: terminate runs first, then the answer goes out. */
+AGNER_API enum gen_next gen_stop_reply(struct gen *self, struct gen_from from,
+                                       etf_term reason, etf_term reply);
+
+/* GEN_NEXT with something more. They may follow gen_reply():
+ *     gen_reply(self, from, answer);
+ *     return gen_timeout(self, 1000);
+ */
+/* handle_info gets the atom `timeout` if nothing comes for `ms`. */
+AGNER_API enum gen_next gen_timeout(struct gen *self, uint64_t ms);
+/* handle_continue(argument) runs before the next message. */
+AGNER_API enum gen_next gen_continue(struct gen *self, etf_term argument);
+/* Gives back what an idle process can spare. */
+AGNER_API enum gen_next gen_hibernate(struct gen *self);
+
+/* ---- Starting and stopping ---------------------------------------------------- */
+
+/*
+ * Starts a server and waits until its init has returned.
+ *
+ *   server   borrowed: static
+ *   args     copied
+ *   options  name, link, monitor, limits: rt.h; NULL for none
+ *   pid      written on AGNER_OK, and with AGNER_ETAKEN: who has the name
+ *   reason   why init failed, with AGNER_EEXIT; in self's region; may be NULL
+ *
+ * AGNER_EEXIT (init stopped or crashed), AGNER_EIGNORE, AGNER_ETAKEN,
+ * AGNER_ETIMEOUT (options->init_timeout_ms), AGNER_ELIMIT, AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err gen_start(struct gen *self,
+                                   const struct gen_server *server,
+                                   etf_term args,
+                                   const struct rt_spawn_options *options,
+                                   etf_pid *pid, etf_term *reason);
+/* With a link to self made before init. */
+AGNER_API enum agner_err gen_start_link(struct gen *self,
+                                        const struct gen_server *server,
+                                        etf_term args,
+                                        const struct rt_spawn_options *options,
+                                        etf_pid *pid, etf_term *reason);
+
+/* Makes a raw process a server: does not return. `args` go to init if `init`. */
+AGNER_API void gen_enter_loop(struct gen *self, const struct gen_server *server,
+                              etf_term args, bool init);
+
+/*
+ * Orderly end of a process that serves sys messages, here or on any node:
+ * terminate runs, and the call returns when the process is dead. AGNER_OK: it
+ * ended with `reason`; AGNER_EEXIT: with another; AGNER_ENOPROC, AGNER_ETIMEOUT.
+ */
+AGNER_API enum agner_err gen_server_stop(struct gen *self, etf_term to,
+                                         etf_term reason, uint64_t timeout_ms);
+
+/* ---- Calling ---------------------------------------------------------------------- */
+
+/* gen_server:call/3: see rt_call() for `reply` and the errors. `to` is a pid, a
+ * name, or {Name, Node}, of agner or of Erlang. */
+AGNER_API enum agner_err gen_call(struct gen *self, etf_term to,
+                                  etf_term request, uint64_t timeout_ms,
+                                  etf_term *reply);
+AGNER_API enum agner_err gen_cast(struct gen *self, etf_term to,
+                                  etf_term request);
+/* gen_server:abcast/3: a cast to `name` on each of the `nodes` (a list). */
+AGNER_API enum agner_err gen_abcast(struct gen *self, etf_term nodes,
+                                    etf_term name, etf_term request);
+/*
+ * gen_server:multi_call/4: calls `name` on each of `nodes` at once. *replies is
+ * [{Node, Reply}], *bad the nodes that did not answer. AGNER_OK also when all
+ * are bad.
+ */
+AGNER_API enum agner_err gen_multi_call(struct gen *self, etf_term nodes,
+                                        etf_term name, etf_term request,
+                                        uint64_t timeout_ms, etf_term *replies,
+                                        etf_term *bad);
+
+/* Many calls at once: send, then wait for one, or for any. rt.h has the errors. */
+AGNER_API enum agner_err gen_send_request(struct gen *self, etf_term to,
+                                          etf_term request,
+                                          struct rt_request *id);
+AGNER_API enum agner_err gen_wait(struct gen *self, const struct rt_request *id,
+                                  uint64_t timeout_ms, etf_term *reply);
+AGNER_API enum agner_err gen_wait_any(struct gen *self,
+                                      const struct rt_request *ids,
+                                      size_t count, uint64_t timeout_ms,
+                                      size_t *which, etf_term *reply);
+/* receive_response/2: as gen_wait(), but a time-out gives the request up. */
+AGNER_API enum agner_err gen_receive_response(struct gen *self,
+                                              const struct rt_request *id,
+                                              uint64_t timeout_ms,
+                                              etf_term *reply);
+
+/* A native request, from any thread: rt_direct() in rt.h. */
+AGNER_API enum agner_err gen_direct(struct rt *rt, etf_pid to,
+                                    const void *request, size_t size,
+                                    uint64_t timeout_ms, void **result);
+AGNER_API void gen_direct_reply(struct gen *self, const struct rt_direct *direct,
+                                enum agner_err err, void *result);
+
+/* ---- sys: looking into a server ------------------------------------------------------- */
+
+/* All: AGNER_ENOPROC, AGNER_ETIMEOUT, AGNER_EEXIT. Any process that answers
+ * {system, From, Request}, on any node. */
+AGNER_API enum agner_err gen_sys_get_state(struct gen *self, etf_term to,
+                                           uint64_t timeout_ms,
+                                           etf_term *state);
+AGNER_API enum agner_err gen_sys_replace_state(struct gen *self, etf_term to,
+                                               etf_term state,
+                                               uint64_t timeout_ms);
+AGNER_API enum agner_err gen_sys_get_status(struct gen *self, etf_term to,
+                                            uint64_t timeout_ms,
+                                            etf_term *status);
+AGNER_API enum agner_err gen_sys_suspend(struct gen *self, etf_term to,
+                                         uint64_t timeout_ms);
+AGNER_API enum agner_err gen_sys_resume(struct gen *self, etf_term to,
+                                        uint64_t timeout_ms);
+/* {debug, {statistics, What}}, What one of true, false, get. */
+AGNER_API enum agner_err gen_sys_statistics(struct gen *self, etf_term to,
+                                            etf_term what, uint64_t timeout_ms,
+                                            etf_term *answer);
+/* {debug, {trace, On}}: each event of the server as a line in the log. */
+AGNER_API enum agner_err gen_sys_trace(struct gen *self, etf_term to, bool on,
+                                       uint64_t timeout_ms);
+
+/* ---- Applications: what `agner start --app` loads ----------------------------------------- */
+
+#define GEN_APPLICATION_ABI 1
+/* A shared object exports one of these under this name. */
+#define GEN_APPLICATION_SYMBOL "agner_application"
+
+struct gen_application_child {
+    const char *name; /* registered name, or NULL */
+    const struct gen_server *server;
+    const char *args; /* Erlang syntax; NULL: [] */
+};
+
+/* An application: children that are started in order, linked, and stopped in
+ * reverse. */
+struct gen_application {
+    uint32_t abi; /* GEN_APPLICATION_ABI */
+    const char *name;
+    const char *description;
+    const char *version;
+    const char *const *applications; /* needed first; ends with NULL; or NULL */
+    const struct gen_application_child *children;
+    size_t child_count;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,143 @@
+/*
+ * node.h -- a node inside a C program: start, connect, stop.
+ *
+ *     struct node_options options = { .name = "shop@127.0.0.1",
+ *                                     .cookie = "secret" };
+ *     struct node *node;
+ *     struct agner_error error;
+ *
+ *     if (node_start(&options, &node, &error) != AGNER_OK)
+ *         ...
+ *     struct gen *self = rt_attach(node_rt(node));
+ *     gen_call(self, etf_make(self, "{counter, 'store@127.0.0.1'}"), ...);
+ *
+ * A program may run several nodes. A node is a runtime (rt.h), a listener that
+ * speaks the Erlang distribution, and one I/O thread. It has no processes of its
+ * own; apps/ brings those that other nodes expect (net_kernel and so on).
+ *
+ * Sources: Erlang Distribution Protocol; spec/distribution.md.
+ */
+#ifndef AGNER_NODE_H
+#define AGNER_NODE_H
+
+#include <agner/rt.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct node;
+
+enum node_epmd {
+    NODE_EPMD_AUTO, /* the one that runs, or else our own on its port */
+    NODE_EPMD_NEED, /* the one that runs, or an error */
+    NODE_EPMD_NONE, /* not registered; peers need node_route() */
+};
+
+/* All zero but `name` and `cookie` is a good default. Strings are copied. */
+struct node_options {
+    const char *name;   /* name@host */
+    const char *cookie; /* 1 to 255 bytes; never logged */
+    const char *listen_host; /* NULL: all addresses; "127.0.0.1" is wise in tests */
+    uint16_t listen_port;    /* 0: any */
+    bool no_listen;          /* dial only */
+    bool hidden;
+    enum node_epmd epmd;
+    uint16_t epmd_port;          /* 0: ERL_EPMD_PORT, or else 4369 */
+    uint64_t tick_time_ms;       /* 0: 60,000 (net_ticktime) */
+    uint64_t setup_time_ms;      /* 0: 7,000 for a whole handshake */
+    size_t packet_max;           /* bytes; 0: 64 MiB */
+    size_t high_mark;            /* bytes queued to a peer; 0: 1 MiB */
+    size_t fragment_size;        /* bytes; 0: 65,536 */
+    uint32_t atoms_per_peer;     /* 0: 16,384 */
+    bool no_atom_cache, no_fragments; /* offer less: for tests and old peers */
+    uint64_t flags_off;          /* further distribution flags not to offer */
+    struct rt_options rt;        /* workers, log, world ... */
+};
+
+/* Starts a node: its runtime, its listener, its registration with epmd.
+ * AGNER_EINVAL (name or cookie: says what), AGNER_ETAKEN (name or port),
+ * AGNER_ENOCONN (no epmd), AGNER_ENOMEM, AGNER_ESYSTEM. */
+AGNER_API enum agner_err node_start(const struct node_options *options,
+                                    struct node **out,
+                                    struct agner_error *error);
+
+/* Stops it: no new connections, processes end (`shutdown`, after `grace_ms`
+ * kill), what is queued for peers goes out for at most 5 s, all is freed. Not from
+ * a process of this node. */
+AGNER_API void node_stop(struct node *node, uint64_t grace_ms);
+
+AGNER_API struct rt *node_rt(const struct node *node);
+AGNER_API const char *node_name(const struct node *node);
+AGNER_API uint32_t node_creation(const struct node *node);
+AGNER_API uint16_t node_port(const struct node *node);
+
+/* Connects to `name` and waits until that is done, one way or the other. From a
+ * process or an attached thread. AGNER_OK also when it was connected.
+ * AGNER_ENOCONN, AGNER_EAUTH (cookies differ), AGNER_ENONAME (epmd does not know it),
+ * AGNER_ETIMEOUT, AGNER_ENOTALLOWED, AGNER_EPROTO; error tells the step. */
+AGNER_API enum agner_err node_connect(struct gen *self, struct node *node,
+                                      const char *name,
+                                      struct agner_error *error);
+/* Closes the connection; everything across it is told `noconnection`.
+ * AGNER_ENOCONN when there is none. */
+AGNER_API enum agner_err node_disconnect(struct node *node, const char *name);
+
+/* Where to find `name` without epmd. AGNER_EALREADY, AGNER_EINVAL, AGNER_ENOMEM. */
+AGNER_API enum agner_err node_route(struct node *node, const char *name,
+                                    const char *host, uint16_t port);
+
+enum node_peer_state { NODE_PEER_CONNECTING, NODE_PEER_UP };
+
+struct node_peer_info {
+    char name[256];
+    enum node_peer_state state;
+    bool hidden;
+    bool incoming; /* it dialled us */
+    uint64_t flags;
+    uint32_t creation;
+    uint64_t up_ms; /* how long */
+    uint64_t bytes_in, bytes_out, packets_in, packets_out;
+    size_t queued; /* bytes */
+    char address[300];
+};
+
+/* Up to `count` peers, in name order; returns how many there are. */
+AGNER_API size_t node_peers(struct node *node, struct node_peer_info *peers,
+                            size_t count);
+
+/* Each step of a dial as a line of text, for `agner ping -v`: set before
+ * node_connect(), NULL to stop. Called on the I/O thread. */
+AGNER_API void node_trace(struct node *node,
+                          void (*line)(void *ctx, const char *text), void *ctx);
+
+/* ---- epmd, as a client and as a server ------------------------------------------ */
+
+struct node_epmd_entry {
+    char name[256]; /* the part before @ */
+    uint16_t port;
+};
+
+/* Asks the epmd at host:port (0: the default) who is registered. Blocks the
+ * calling thread up to timeout_ms. *count: room, then entries. */
+AGNER_API enum agner_err node_epmd_names(const struct rt_world *world,
+                                         const char *host, uint16_t port,
+                                         uint64_t timeout_ms,
+                                         struct node_epmd_entry *entries,
+                                         size_t *count,
+                                         struct agner_error *error);
+
+struct node_epmd_server;
+
+/* Serves epmd on a port of this machine until it is stopped. AGNER_ETAKEN. */
+AGNER_API enum agner_err node_epmd_serve(const struct rt_world *world,
+                                         const char *host, uint16_t port,
+                                         struct node_epmd_server **server,
+                                         struct agner_error *error);
+AGNER_API void node_epmd_stop(struct node_epmd_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
