@@ -231,6 +231,7 @@ struct rt_spawn_options {
     const etf_pid *group_leader; /* NULL: inherited */
     const etf_pid *parent;       /* NULL: self */
     const char *label;           /* borrowed: static */
+    size_t state_size; /* 0: the behaviour's */
     void *note; /* for a behaviour's own use: rt_note() */
 };
 
