@@ -41,26 +41,26 @@ enum etf_tag {
 /* Boxed kinds. `size` is what the header's upper 56 bits count. Words after the
  * header in braces. */
 enum etf_head {
-    ETF__HEAD_TUPLE,    /* size elements {element...} */
-    ETF__HEAD_MAP,      /* size pairs {key, value, ...} in exact key order */
-    ETF__HEAD_BIG_POS,  /* size limbs {limb...}, least significant first, no */
-    ETF__HEAD_BIG_NEG,  /* leading zero limb, never a small integer's value */
-    ETF__HEAD_FLOAT,    /* 1 {bits of the double} */
-    ETF__HEAD_REF,      /* size words that follow {node, creation|count<<32,
-                           ids, two to a word, first id low}; node is NONE for
-                           a local one */
-    ETF__HEAD_PORT,     /* 3 {node, id, creation} */
-    ETF__HEAD_PID,      /* 3 {node, serial<<32|id, creation}: not local */
-    ETF__HEAD_ATOM,     /* size bytes {UTF-8 text padded with zero} */
-    ETF__HEAD_BINARY,   /* size bytes {bytes padded with zero}: bytes here */
-    ETF__HEAD_BITS,     /* size bytes {used bits of the last byte, bytes...} */
-    ETF__HEAD_BLOB,     /* size bytes {blob, next, offset}: bytes elsewhere */
-    ETF__HEAD_BLOB_BITS,/* size bytes {blob, next, offset, used bits} */
-    ETF__HEAD_RESOURCE, /* 2 {blob, next} */
-    ETF__HEAD_EXPORT,   /* 3 {module, function, arity} */
-    ETF__HEAD_FUN,      /* size words that follow {arity, uniq lo, uniq hi,
-                           index, module, old_index, old_uniq, creator,
-                           free...} */
+    ETF__HEAD_TUPLE,     /* size elements {element...} */
+    ETF__HEAD_MAP,       /* size pairs {key, value, ...} in exact key order */
+    ETF__HEAD_BIG_POS,   /* size limbs {limb...}, least significant first, no */
+    ETF__HEAD_BIG_NEG,   /* leading zero limb, never a small integer's value */
+    ETF__HEAD_FLOAT,     /* 1 {bits of the double} */
+    ETF__HEAD_REF,       /* size words that follow {node, creation|count<<32,
+                            ids, two to a word, first id low}; node is NONE for
+                            a local one */
+    ETF__HEAD_PORT,      /* 3 {node, id, creation} */
+    ETF__HEAD_PID,       /* 3 {node, serial<<32|id, creation}: not local */
+    ETF__HEAD_ATOM,      /* size bytes {UTF-8 text padded with zero} */
+    ETF__HEAD_BINARY,    /* size bytes {bytes padded with zero}: bytes here */
+    ETF__HEAD_BITS,      /* size bytes {used bits of the last byte, bytes...} */
+    ETF__HEAD_BLOB,      /* size bytes {blob, next, offset}: bytes elsewhere */
+    ETF__HEAD_BLOB_BITS, /* size bytes {blob, next, offset, used bits} */
+    ETF__HEAD_RESOURCE,  /* 2 {blob, next} */
+    ETF__HEAD_EXPORT,    /* 3 {module, function, arity} */
+    ETF__HEAD_FUN,       /* size words that follow {arity, uniq lo, uniq hi,
+                            index, module, old_index, old_uniq, creator,
+                            free...} */
 };
 
 #define ETF__INT_MAX ((int64_t)1 << 60)
@@ -127,6 +127,26 @@ static inline uint64_t *etf__words(etf_term t) /* ETF__CONS, ETF__BOX */
     return (uint64_t *)(uintptr_t)(t.word & ~(uint64_t)ETF__TAG_MASK);
 }
 
+/* What boxed words hold besides terms: addresses, as plain words. */
+static inline uint64_t etf__address(const void *p)
+{
+    return (uint64_t)(uintptr_t)p;
+}
+
+struct etf_blob;
+
+static inline struct etf_blob *etf__word_blob(uint64_t word)
+{
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): stored by etf__address() */
+    return (struct etf_blob *)(uintptr_t)word;
+}
+
+static inline uint64_t *etf__word_link(uint64_t word)
+{
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): stored by etf__address() */
+    return (uint64_t *)(uintptr_t)word;
+}
+
 static inline bool etf__is_boxed(etf_term t, enum etf_head head)
 {
     return etf__tag(t) == ETF__BOX &&
@@ -145,7 +165,8 @@ struct etf_blob {
 
 #define ETF__BLOB_MIN 256 /* bytes from which a binary lives outside */
 
-struct etf_blob *etf__blob_new(size_t size); /* count 1, bytes not set, or NULL */
+struct etf_blob *
+etf__blob_new(size_t size); /* count 1, bytes not set, or NULL */
 void etf__blob_hold(struct etf_blob *blob);
 void etf__blob_drop(struct etf_blob *blob);
 
@@ -153,7 +174,8 @@ void etf__blob_drop(struct etf_blob *blob);
  * `list` is the address of the first such boxed term's words, or NULL. */
 void etf__offheap_drop(uint64_t *list);
 
-/* ---- Regions ---------------------------------------------------------------- */
+/* ---- Regions ----------------------------------------------------------------
+ */
 
 struct etf_chunk;
 
@@ -165,12 +187,12 @@ struct etf_chunk;
 struct etf_region {
     uint64_t *next; /* free words up to end */
     uint64_t *end;
-    uint64_t *offheap;        /* references that live in this region */
-    struct etf_chunk *chunks; /* owned, newest first */
+    uint64_t *offheap;          /* references that live in this region */
+    struct etf_chunk *chunks;   /* owned, newest first */
     struct etf_box_link *boxes; /* in care, newest first */
-    uint64_t *first;          /* borrowed first chunk, or NULL */
+    uint64_t *first;            /* borrowed first chunk, or NULL */
     uint64_t *first_end;
-    size_t bytes;             /* of owned chunks */
+    size_t bytes; /* of owned chunks */
     size_t bytes_max;
 };
 
@@ -180,7 +202,8 @@ void etf__region_init(struct etf_region *r, uint64_t *first, size_t words,
 void etf__region_fini(struct etf_region *r);
 uint64_t *etf__region_words_slow(struct etf_region *r, size_t count);
 
-/* Room for `count` words, or NULL: the region's limit, or no memory. */
+/* Room for `count` words, at least 1, or NULL: the region's limit, or no
+ * memory. */
 static inline uint64_t *etf__region_words(struct etf_region *r, size_t count)
 {
     uint64_t *words = r->next;
@@ -201,7 +224,8 @@ static inline bool etf__region_is_clean(const struct etf_region *r)
  * leaves the count with the caller. */
 enum agner_err etf__region_keep_box(struct etf_region *r, struct etf_box *box);
 
-/* ---- Copies in one piece: what a message is ----------------------------------- */
+/* ---- Copies in one piece: what a message is
+ * ----------------------------------- */
 
 /* Words that a flat copy of `t` takes besides the term itself; 0 for immediate
  * terms, SIZE_MAX when it is over ETF_DECODED_MAX. Shared parts count each
