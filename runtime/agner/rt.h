@@ -87,6 +87,9 @@ AGNER_API struct etf_self rt_node(const struct rt *rt);
 AGNER_API uint64_t rt_now_ms(const struct rt *rt);
 AGNER_API uint64_t rt_now_ns(const struct rt *rt);
 
+/* Wall clock of the runtime's world: nanoseconds since 1970, UTC. */
+AGNER_API uint64_t rt_wall_ns(const struct rt *rt);
+
 struct rt_stats {
     uint64_t processes, processes_peak, spawned;
     uint64_t messages;  /* taken from mailboxes */
@@ -187,6 +190,10 @@ struct rt_behavior {
 /* The state of the running behaviour process: state_size bytes. */
 AGNER_API void *rt_state(struct gen *self);
 
+/* The behaviour that self runs, as given to rt_start(); NULL for a raw process.
+ * Tells a behaviour whether rt_state() is its own. */
+AGNER_API const struct rt_behavior *rt_behavior_of(const struct gen *self);
+
 /* `return rt_stop(self, reason);` ends the process with that reason. */
 AGNER_API enum rt_next rt_stop(struct gen *self, etf_term reason);
 
@@ -262,6 +269,18 @@ AGNER_API enum agner_err rt_start_nowait(struct gen *self,
                                          etf_term args,
                                          const struct rt_spawn_options *options,
                                          etf_pid *pid);
+
+/*
+ * Makes a raw process a behaviour process, for gen_server:enter_loop: leaves its
+ * code for good, from any depth, as rt_exit() does, and goes on with `init` and
+ * then its mailbox. Names, links, monitors and waiting messages stay. `args` is
+ * copied; `note` is what rt_note() gives from then on. Returns only on failure:
+ * AGNER_EINVAL (self is no raw process), AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err rt_become(struct gen *self,
+                                   const struct rt_behavior *behavior,
+                                   etf_term args, size_t state_size,
+                                   void *note);
 
 /* ---- Oneself ------------------------------------------------------------------------ */
 
