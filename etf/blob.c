@@ -25,6 +25,23 @@ struct etf_blob *etf__blob_new(size_t size)
     return blob;
 }
 
+/*
+ * Resources have an order, and an address must not decide it: they are numbered
+ * as they are made. This counter and the atom table are all that is global
+ * here. Order: relaxed, since only the number matters.
+ */
+struct etf_blob *etf__resource_new(void *value)
+{
+    static _Atomic size_t serial;
+    struct etf_blob *blob = etf__blob_new(0);
+
+    if (blob == NULL)
+        return NULL;
+    blob->size = atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed);
+    blob->value = value;
+    return blob;
+}
+
 /* Order: relaxed, since whoever calls this has a count already. */
 void etf__blob_hold(struct etf_blob *blob)
 {

@@ -157,7 +157,7 @@ static inline bool etf__is_boxed(etf_term t, enum etf_head head)
 
 struct etf_blob {
     _Atomic uint32_t refs;
-    size_t size;
+    size_t size; /* bytes; of a resource its serial number, for the order */
     void (*destroy)(void *value); /* resources; NULL for bytes */
     void *value;                  /* resources */
     uint8_t bytes[];
@@ -165,8 +165,10 @@ struct etf_blob {
 
 #define ETF__BLOB_MIN 256 /* bytes from which a binary lives outside */
 
-struct etf_blob *
-etf__blob_new(size_t size); /* count 1, bytes not set, or NULL */
+/* A new blob with count 1, or NULL: for bytes, not set yet, and for a native
+ * value, without `destroy`. */
+struct etf_blob *etf__blob_new(size_t size);
+struct etf_blob *etf__resource_new(void *value);
 void etf__blob_hold(struct etf_blob *blob);
 void etf__blob_drop(struct etf_blob *blob);
 
@@ -174,8 +176,7 @@ void etf__blob_drop(struct etf_blob *blob);
  * `list` is the address of the first such boxed term's words, or NULL. */
 void etf__offheap_drop(uint64_t *list);
 
-/* ---- Regions ----------------------------------------------------------------
- */
+/* ---- Regions ---- */
 
 struct etf_chunk;
 
@@ -224,8 +225,7 @@ static inline bool etf__region_is_clean(const struct etf_region *r)
  * leaves the count with the caller. */
 enum agner_err etf__region_keep_box(struct etf_region *r, struct etf_box *box);
 
-/* ---- Copies in one piece: what a message is
- * ----------------------------------- */
+/* ---- Copies in one piece: what a message is ---- */
 
 /* Words that a flat copy of `t` takes besides the term itself; 0 for immediate
  * terms, SIZE_MAX when it is over ETF_DECODED_MAX. Shared parts count each
