@@ -59,8 +59,8 @@ struct gen_server {
     /* sys:replace_state: takes a state that format_status() could have made.
      * AGNER_ENOTSUP by default. */
     enum agner_err (*replace_state)(struct gen *self, etf_term state);
-    /* Always last, exactly once, however the process ends: give back what the
-     * state holds outside. Default: nothing. */
+    /* Always last, exactly once, however the process ends, if init was begun:
+     * give back what the state holds outside. Default: nothing. */
     void (*destroy)(void *state);
 
     /* An exit signal ends a process that does not trap exits without terminate,
@@ -74,13 +74,17 @@ struct gen_server {
 /* The server's state: state_size bytes. */
 AGNER_API void *gen_state(struct gen *self);
 
-/* Answers a call; GEN_NEXT, to be returned. Only the first answer counts. */
+/* Answers a call; GEN_NEXT, to be returned. Only the first answer counts. An
+ * answer that cannot be sent (ETF_NONE since memory ran out, a resource for
+ * another node) is logged, and the atom `error` goes out in its place. */
 AGNER_API enum gen_next gen_reply(struct gen *self, struct gen_from from,
                                   etf_term reply);
 
 /* Ends the server with `reason` when returned from a callback: terminate runs. */
 AGNER_API enum gen_next gen_stop(struct gen *self, etf_term reason);
-/* {stop, Reason, Reply, State}: terminate runs first, then the answer goes out. */
+/* {stop, Reason, Reply, State}: terminate runs first, then the answer goes out,
+ * then the process ends. The caller hears of the end instead when terminate
+ * leaves through rt_exit(). */
 AGNER_API enum gen_next gen_stop_reply(struct gen *self, struct gen_from from,
                                        etf_term reason, etf_term reply);
 
@@ -90,7 +94,8 @@ AGNER_API enum gen_next gen_stop_reply(struct gen *self, struct gen_from from,
  */
 /* handle_info gets the atom `timeout` if nothing comes for `ms`. */
 AGNER_API enum gen_next gen_timeout(struct gen *self, uint64_t ms);
-/* handle_continue(argument) runs before the next message. */
+/* handle_continue(argument) runs before the next message; after init, when the
+ * starter has its answer. */
 AGNER_API enum gen_next gen_continue(struct gen *self, etf_term argument);
 /* Gives back what an idle process can spare. */
 AGNER_API enum gen_next gen_hibernate(struct gen *self);
@@ -180,8 +185,15 @@ AGNER_API void gen_direct_reply(struct gen *self, const struct rt_direct *direct
 
 /* ---- sys: looking into a server ------------------------------------------------------- */
 
-/* All: AGNER_ENOPROC, AGNER_ETIMEOUT, AGNER_EEXIT. Any process that answers
- * {system, From, Request}, on any node. */
+/*
+ * Any process that answers {system, From, Request}, on any node. All of them:
+ * AGNER_ENOPROC, AGNER_ENONAME, AGNER_ETIMEOUT, AGNER_EEXIT, AGNER_ENODEDOWN,
+ * AGNER_ECALLSELF; and AGNER_ENOTSUP when the answer is {error, Reason}, which
+ * then is what *state, *status or *answer gets.
+ *
+ * get_state is answered with the bare state, as OTP 23 to 26 do; OTP 27 answers
+ * {ok, State}, and that is what one sees of its servers.
+ */
 AGNER_API enum agner_err gen_sys_get_state(struct gen *self, etf_term to,
                                            uint64_t timeout_ms,
                                            etf_term *state);
@@ -199,15 +211,71 @@ AGNER_API enum agner_err gen_sys_resume(struct gen *self, etf_term to,
 AGNER_API enum agner_err gen_sys_statistics(struct gen *self, etf_term to,
                                             etf_term what, uint64_t timeout_ms,
                                             etf_term *answer);
-/* {debug, {trace, On}}: each event of the server as a line in the log. */
+/* {debug, {trace, On}}: each event of the server as a line in the log, at level
+ * notice. */
 AGNER_API enum agner_err gen_sys_trace(struct gen *self, etf_term to, bool on,
                                        uint64_t timeout_ms);
+
+/*
+ * For those who write a behaviour on rt.h: put a `struct gen_sys` in its state,
+ * set `view`, give every RT_MESSAGE to gen_sys_handle() first, and call
+ * gen_sys_fini() in destroy. gen_server does just that.
+ */
+struct gen_sys_view {
+    const char *module; /* {module, M} of get_status */
+    /* The state as a term; NULL: the atom undefined. */
+    etf_term (*get_state)(struct gen *self);
+    /* NULL: {error, {callback_failed, ...}}, and so does a failure. */
+    enum agner_err (*replace_state)(struct gen *self, etf_term state);
+};
+
+struct gen_sys {
+    const struct gen_sys_view *view; /* borrowed: static */
+    struct gen_sys_debug *debug;     /* private */
+    bool suspended;
+    bool watched; /* somebody wants events: gen_sys_event() */
+};
+
+/*
+ * Serves `m` if it is {system, From, Request}, otherwise does nothing and
+ * returns false. *next is what the callback must return then: RT_NEXT, or
+ * RT_STOP after {terminate, Reason}. Knows get_state, get_status,
+ * {replace_state, State}, suspend, resume, {terminate, Reason},
+ * {debug, {trace | statistics | log, _}} and {debug, no_debug}, and answers
+ * {error, {unknown_system_msg, Request}} to others. While suspended only system
+ * messages come, so a time-out that runs must be stopped and set again later.
+ */
+AGNER_API bool gen_sys_handle(struct gen *self, struct gen_sys *sys,
+                              const struct rt_message *m, enum rt_next *next);
+
+/* Tells of {in, Message} or {out, Reply, To}: for statistics, log and trace.
+ * Ask sys->watched first, so that the event is built only when it is wanted. */
+AGNER_API void gen_sys_event(struct gen *self, struct gen_sys *sys,
+                             etf_term event);
+
+/* Gives back what sys holds. */
+AGNER_API void gen_sys_fini(struct gen_sys *sys);
 
 /* ---- Applications: what `agner start --app` loads ----------------------------------------- */
 
 #define GEN_APPLICATION_ABI 1
 /* A shared object exports one of these under this name. */
 #define GEN_APPLICATION_SYMBOL "agner_application"
+
+/*
+ * Begins the definition of an application, for both uses of one source file:
+ *
+ *     GEN_APPLICATION(shop) = { .abi = GEN_APPLICATION_ABI, ... };
+ *
+ * defines `shop_application`, to be linked into a program; compiled with
+ * -DGEN_MODULE it is what a shared object exports.
+ */
+#ifdef GEN_MODULE
+#define GEN_APPLICATION(name) \
+    AGNER_API const struct gen_application agner_application
+#else
+#define GEN_APPLICATION(name) const struct gen_application name##_application
+#endif
 
 struct gen_application_child {
     const char *name; /* registered name, or NULL */

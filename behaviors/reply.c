@@ -1,0 +1,99 @@
+/*
+ * reply.c -- answering calls, now or after terminate.
+ *
+ * Every call gets an answer or the end of the server: what cannot be sent is
+ * replaced by the atom `error`, so that a caller never waits for nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gen_internal.h"
+
+char *gen__title(struct gen *self, const char *name, char *buffer, size_t size)
+{
+    struct rt_process_info info;
+    char pid[64];
+    char registered[96];
+
+    (void)etf_format(pid, sizeof pid, rt_self_term(self));
+    if (rt_process_glance(rt_of(self), rt_self(self), &info) == AGNER_OK &&
+        !etf_is_none(info.name))
+        (void)snprintf(buffer, size, "%s %s",
+                       etf_format(registered, sizeof registered, info.name),
+                       pid);
+    else
+        (void)snprintf(buffer, size, "%s %s", name != NULL ? name : "server",
+                       pid);
+    return buffer;
+}
+
+static void tell_out(struct gen *self, struct gen_head *head,
+                     const struct gen_from *from, etf_term reply)
+{
+    gen_sys_event(
+        self, &head->sys,
+        etf_make(self, "{out, _, _}", reply, rt_from_term(self, from)));
+}
+
+/* For what is wrong with the answer itself; that the caller is gone is fine. */
+static bool is_our_fault(enum agner_err err)
+{
+    return err == AGNER_EBADTERM || err == AGNER_ENOMEM ||
+           err == AGNER_ELIMIT || err == AGNER_EINVAL;
+}
+
+enum gen_next gen_reply(struct gen *self, struct gen_from from, etf_term reply)
+{
+    struct gen_head *head = gen__head(self);
+    enum agner_err err = AGNER_EINVAL;
+
+    if (!etf_is_none(reply))
+        err = rt_reply(self, &from, reply);
+    if (is_our_fault(err)) {
+        rt_log(rt_of(self), RT_LOG_ERROR, "an answer could not be sent: %s",
+               etf_is_none(reply) ? "it is no term" : agner_strerror(err));
+        reply = ETF_A(error);
+        (void)rt_reply(self, &from, reply); /* the caller may be gone */
+    }
+    if (head != NULL && head->sys.watched)
+        tell_out(self, head, &from, reply);
+    return GEN_NEXT;
+}
+
+enum gen_next gen_stop_reply(struct gen *self, struct gen_from from,
+                             etf_term reason, etf_term reply)
+{
+    struct gen_head *head = rt_state(self);
+    struct gen_last_reply *last = calloc(1, sizeof *last);
+
+    gen__last_reply_free(head); /* a second one in the same callback */
+    if (last != NULL && !etf_is_none(reply))
+        last->reply = etf_box_new(reply);
+    if (last != NULL && last->reply != NULL) {
+        last->from = from;
+        head->last_reply = last;
+        return gen_stop(self, reason);
+    }
+    free(last);
+    rt_log(rt_of(self), RT_LOG_ERROR,
+           "an answer is lost for lack of memory: the caller hears of the end");
+    return gen_stop(self, reason);
+}
+
+void gen__last_reply_send(struct gen *self, struct gen_head *head)
+{
+    if (head->last_reply == NULL)
+        return;
+    (void)gen_reply(self, head->last_reply->from,
+                    etf_box_term(head->last_reply->reply));
+    gen__last_reply_free(head);
+}
+
+void gen__last_reply_free(struct gen_head *head)
+{
+    if (head->last_reply == NULL)
+        return;
+    etf_box_free(head->last_reply->reply);
+    free(head->last_reply);
+    head->last_reply = NULL;
+}
