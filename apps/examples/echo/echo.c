@@ -21,6 +21,8 @@
  */
 #include <agner/gen.h>
 
+extern const struct gen_server echo_server; /* starts others of its kind */
+
 struct echo {
     etf_pid listener; /* all zero: nobody */
 };
