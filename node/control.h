@@ -69,7 +69,8 @@ enum node__verdict {
  *
  * A pid in `to` is this node's: node is ETF_NONE, or our own name with an
  * earlier creation. `from` is the peer's, except for a group leader, which is
- * anyone. Any bytes are legal input. AGNER_EPROTO, AGNER_EMALFORMED,
+ * anyone. `name` may be an atom that is not interned, in `scratch`: nothing has
+ * that name here. Any bytes are legal input. AGNER_EPROTO, AGNER_EMALFORMED,
  * AGNER_ETRUNCATED, AGNER_ELIMIT: says what; close the connection.
  * AGNER_ENOMEM.
  */

@@ -33,6 +33,8 @@ struct node__atoms {
     uint64_t used[8];   /* which entries of `index` are set */
     uint8_t index[512]; /* number of an atom, found by hashing its slot */
     unsigned count;
+    size_t text_size;                /* bytes of all their texts */
+    bool any_long;                   /* is one over 255 bytes? */
     etf_term atoms[NODE__ATOMS_MAX]; /* interned ones only */
 };
 
@@ -87,7 +89,7 @@ struct node__refs {
  * cache.
  *
  *   budget  for atoms that this peer may have interned; may be NULL
- *   refs    written on AGNER_OK only
+ *   refs    good on AGNER_OK only
  *   used    bytes read; written on AGNER_OK only
  *
  * Any bytes are legal input. AGNER_EPROTO (says what; the connection must be

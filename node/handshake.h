@@ -39,9 +39,10 @@
 
 #include "md5.h"
 
-#define NODE__NAME_MAX       255  /* bytes of a node's name */
-#define NODE__HS_MESSAGE_MAX 1100 /* bytes of one message: a longer one fails \
-                                   */
+#define NODE__NAME_MAX 255 /* bytes of a node's name */
+#define NODE__HS_MESSAGE_MAX \
+    1100 /* bytes of one message: a longer one fails \
+          */
 
 enum node__hs_state {
     HS_STATUS,
@@ -174,6 +175,10 @@ enum node__hs_status node__handshake_status(const char *self, const char *peer,
  */
 enum agner_err node__name_check(const char *name, size_t size,
                                 struct agner_error *error);
+
+/* Is it UTF-8; and is it that without control characters, fit to be printed? */
+bool node__is_utf8(const uint8_t *bytes, size_t size);
+bool node__is_plain(const uint8_t *bytes, size_t size);
 
 /* A name for a peer that asked for one: 13 letters and digits from `random`, @,
  * and `host`. `name` has NODE__NAME_MAX + 1 bytes. AGNER_EINVAL: too long. */

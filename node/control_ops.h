@@ -1,0 +1,62 @@
+/*
+ * control_ops.h -- the operations of control messages: one table.
+ *
+ * Private to control_encode.c and control_decode.c. Source: Erlang Distribution
+ * Protocol, "Protocol between connected nodes"; spec/distribution.md 5.
+ */
+#ifndef NODE_CONTROL_OPS_H
+#define NODE_CONTROL_OPS_H
+
+/*
+ * Number, name, what follows it in the tuple, whether a payload follows,
+ * signal.
+ *
+ *   f  sender: a pid of the peer     w  target: a pid of ours, or a name
+ *   t  target: a pid of ours         W  what ended: a pid of the peer, or a
+ * name p  a pid of anyone               n  target: a name r  a reference of
+ * anyone         a  target: an alias, a reference of ours i  an unlink's id,
+ * not 0         x  the reason m  {Module, Function, Arity}     _  anything: old
+ * cookies, trace tokens
+ *
+ * The operations with a signal "none" need no work of a process: their rows end
+ * in a verdict other than delivery.
+ */
+/* clang-format off */
+#define NODE__CONTROL_OPS(X)                                        \
+    X( 1, LINK,                    "ft",     0, LINK)               \
+    X( 2, SEND,                    "_t",     1, SEND)               \
+    X( 3, EXIT,                    "ftx",    0, EXIT)               \
+    X( 4, UNLINK,                  "ft",     0, UNLINK)             \
+    X( 6, REG_SEND,                "f_n",    1, SEND_NAME)          \
+    X( 7, GROUP_LEADER,            "pt",     0, GROUP_LEADER)       \
+    X( 8, EXIT2,                   "ftx",    0, EXIT2)              \
+    X(12, SEND_TT,                 "_t_",    1, SEND)               \
+    X(13, EXIT_TT,                 "ft_x",   0, EXIT)               \
+    X(16, REG_SEND_TT,             "f_n_",   1, SEND_NAME)          \
+    X(18, EXIT2_TT,                "ft_x",   0, EXIT2)              \
+    X(19, MONITOR_P,               "fwr",    0, MONITOR)            \
+    X(20, DEMONITOR_P,             "fwr",    0, DEMONITOR)          \
+    X(21, MONITOR_P_EXIT,          "Wtrx",   0, DOWN)               \
+    X(22, SEND_SENDER,             "ft",     1, SEND)               \
+    X(23, SEND_SENDER_TT,          "ft_",    1, SEND)               \
+    X(24, PAYLOAD_EXIT,            "ft",     1, EXIT)               \
+    X(25, PAYLOAD_EXIT_TT,         "ft_",    1, EXIT)               \
+    X(26, PAYLOAD_EXIT2,           "ft",     1, EXIT2)              \
+    X(27, PAYLOAD_EXIT2_TT,        "ft_",    1, EXIT2)              \
+    X(28, PAYLOAD_MONITOR_P_EXIT,  "Wtr",    1, DOWN)               \
+    X(29, SPAWN_REQUEST,           "rfpm_",  1, NONE)               \
+    X(30, SPAWN_REQUEST_TT,        "rfpm__", 1, NONE)               \
+    X(31, SPAWN_REPLY,             "rt__",   0, NONE)               \
+    X(32, SPAWN_REPLY_TT,          "rt___",  0, NONE)               \
+    X(33, ALIAS_SEND,              "fa",     1, SEND_ALIAS)         \
+    X(34, ALIAS_SEND_TT,           "fa_",    1, SEND_ALIAS)         \
+    X(35, UNLINK_ID,               "ift",    0, UNLINK)             \
+    X(36, UNLINK_ID_ACK,           "ift",    0, UNLINK_ACK)
+/* clang-format on */
+
+#define NODE__CONTROL_OP_ENUM(number, name, shape, payload, kind) \
+    OP_##name = (number),
+enum control_op { NODE__CONTROL_OPS(NODE__CONTROL_OP_ENUM) OP_COUNT };
+#undef NODE__CONTROL_OP_ENUM
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * name.c -- names of nodes: which ones can be, and making one up.
+ */
+#include "handshake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Bytes of the UTF-8 sequence that `lead` begins, and the least code point that
+ * needs that many; 0 for a byte that begins none. */
+static size_t sequence_size(uint8_t lead, uint32_t *code, uint32_t *least)
+{
+    if (lead < 0x80) {
+        *code = lead;
+        *least = 0;
+        return 1;
+    }
+    if (lead >= 0xc2 && lead < 0xe0) {
+        *code = lead & 0x1f;
+        *least = 0x80;
+        return 2;
+    }
+    if (lead >= 0xe0 && lead < 0xf0) {
+        *code = lead & 0x0f;
+        *least = 0x800;
+        return 3;
+    }
+    if (lead >= 0xf0 && lead < 0xf5) {
+        *code = lead & 0x07;
+        *least = 0x10000;
+        return 4;
+    }
+    return 0;
+}
+
+bool node__is_utf8(const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        uint32_t code = 0, least = 0;
+        size_t i, length = sequence_size(bytes[0], &code, &least);
+
+        if (length == 0 || length > size)
+            return false;
+        for (i = 1; i < length; i++) {
+            if ((bytes[i] & 0xc0) != 0x80)
+                return false;
+            code = code << 6 | (bytes[i] & 0x3f);
+        }
+        if (code < least || code > 0x10ffff ||
+            (code >= 0xd800 && code < 0xe000))
+            return false;
+        bytes += length;
+        size -= length;
+    }
+    return true;
+}
+
+bool node__is_plain(const uint8_t *bytes, size_t size)
+{
+    size_t i;
+
+    for (i = 0; i < size; i++)
+        if (bytes[i] < 0x20 || bytes[i] == 0x7f)
+            return false;
+    return node__is_utf8(bytes, size);
+}
+
+enum agner_err node__name_check(const char *name, size_t size,
+                                struct agner_error *error)
+{
+    const char *at;
+
+    if (size == 0)
+        return agner_fail(error, AGNER_EINVAL, "the name is empty");
+    if (size > NODE__NAME_MAX)
+        return agner_fail(error, AGNER_EINVAL, "a name of %zu bytes, over %d",
+                          size, NODE__NAME_MAX);
+    /* Before anything is printed: what is not plain text stays out of logs. */
+    if (!node__is_plain((const uint8_t *)name, size))
+        return agner_fail(error, AGNER_EINVAL,
+                          "the name is not UTF-8, or has control characters");
+    at = memchr(name, '@', size);
+    if (at == NULL)
+        return agner_fail(error, AGNER_EINVAL, "no @ in '%.*s'", (int)size,
+                          name);
+    if (memchr(at + 1, '@', (size_t)(name + size - at - 1)) != NULL)
+        return agner_fail(error, AGNER_EINVAL, "more than one @ in '%.*s'",
+                          (int)size, name);
+    if (at == name || at == name + size - 1)
+        return agner_fail(error, AGNER_EINVAL,
+                          "nothing on one side of the @ in '%.*s'", (int)size,
+                          name);
+    return AGNER_OK;
+}
+
+enum agner_err node__name_make(const char *host, uint64_t random, char *name)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    char text[14];
+    int i;
+
+    if (strlen(host) + sizeof text > NODE__NAME_MAX)
+        return AGNER_EINVAL;
+    for (i = 0; i < 13; i++) {
+        text[i] = digits[random % 36];
+        random /= 36;
+    }
+    text[13] = '\0';
+    (void)snprintf(name, NODE__NAME_MAX + 1, "%s@%s", text, host);
+    return AGNER_OK;
+}

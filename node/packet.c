@@ -1,0 +1,296 @@
+/*
+ * packet.c -- whole messages, fragments and pass-through: framing and reading.
+ */
+#include "packet.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "flags.h"
+
+#define VERSION      131
+#define PASS_THROUGH 112
+
+enum form { WHOLE = 68, FIRST = 69, FURTHER = 70 };
+
+#define HEADER_FLAGS (NODE__FLAG_DIST_HDR_ATOM_CACHE | NODE__FLAG_FRAGMENTS)
+
+#define LENGTH_SIZE  4
+#define NUMBERS_SIZE 16 /* sequence, fragment */
+
+/* ---- Sending
+ * ------------------------------------------------------------------ */
+
+static uint8_t *write32(uint8_t *p, uint64_t v)
+{
+    p[0] = (uint8_t)(v >> 24);
+    p[1] = (uint8_t)(v >> 16);
+    p[2] = (uint8_t)(v >> 8);
+    p[3] = (uint8_t)v;
+    return p + 4;
+}
+
+static uint8_t *write64(uint8_t *p, uint64_t v)
+{
+    return write32(write32(p, v >> 32), v);
+}
+
+static uint8_t *write_terms(uint8_t *p, const uint8_t *terms, size_t size)
+{
+    if (size > 0)
+        memcpy(p, terms, size);
+    return p + size;
+}
+
+/* Room for a packet of at most `size` bytes and its length. */
+static enum agner_err make_room(struct etf_buffer *out, size_t size)
+{
+    if (size > UINT32_MAX)
+        return AGNER_ELIMIT;
+    return etf_buffer_reserve(out, LENGTH_SIZE + size);
+}
+
+/* Ends the packet that begins at out's end, with its length still to be set. */
+static void end_packet(struct etf_buffer *out, const uint8_t *end)
+{
+    uint8_t *start = out->data + out->size;
+    size_t size = (size_t)(end - start);
+
+    assert(out->size + size <= out->capacity);
+    (void)write32(start, size - LENGTH_SIZE);
+    out->size += size;
+}
+
+static enum agner_err pass_through(struct etf_buffer *out,
+                                   const struct node__message *message)
+{
+    size_t rest = message->size - message->control_size;
+    enum agner_err err = make_room(out, 3 + message->size);
+    uint8_t *p;
+
+    if (err != AGNER_OK)
+        return err;
+    p = out->data + out->size + LENGTH_SIZE;
+    *p++ = PASS_THROUGH;
+    *p++ = VERSION;
+    p = write_terms(p, message->terms, message->control_size);
+    if (rest > 0) {
+        *p++ = VERSION;
+        p = write_terms(p, message->terms + message->control_size, rest);
+    }
+    end_packet(out, p);
+    return AGNER_OK;
+}
+
+/* How much of the terms goes into the first packet: the control message is not
+ * cut. */
+static size_t first_part(const struct node__message *message, uint64_t flags,
+                         size_t fragment_size)
+{
+    if (!(flags & NODE__FLAG_FRAGMENTS) || message->size <= fragment_size)
+        return message->size;
+    return message->control_size > fragment_size ? message->control_size
+                                                 : fragment_size;
+}
+
+enum agner_err node__packet_first(struct etf_buffer *out, uint64_t flags,
+                                  struct node__cache_out *cache,
+                                  const struct node__message *message,
+                                  size_t fragment_size, uint64_t sequence,
+                                  struct node__rest *rest)
+{
+    size_t part, left;
+    uint64_t further;
+    enum agner_err err;
+    uint8_t *p;
+
+    assert(message->control_size <= message->size);
+    *rest = (struct node__rest){ .sequence = sequence };
+    if (!(flags & HEADER_FLAGS))
+        return pass_through(out, message);
+    assert(flags & NODE__FLAG_DIST_HDR_ATOM_CACHE || message->atoms == NULL ||
+           message->atoms->count == 0);
+    if (fragment_size == 0)
+        fragment_size = NODE__FRAGMENT_SIZE;
+    part = first_part(message, flags, fragment_size);
+    left = message->size - part;
+    further = left / fragment_size + (left % fragment_size != 0);
+    err = make_room(out, 2 + NUMBERS_SIZE +
+                             node__disthdr_size_max(message->atoms) + part);
+    if (err != AGNER_OK)
+        return err;
+    p = out->data + out->size + LENGTH_SIZE;
+    *p++ = VERSION;
+    *p++ = further > 0 ? FIRST : WHOLE;
+    if (further > 0)
+        p = write64(write64(p, sequence), further + 1);
+    p += node__disthdr_write(cache, message->atoms, p);
+    end_packet(out, write_terms(p, message->terms, part));
+    if (further > 0) {
+        rest->next = message->terms + part;
+        rest->left = left;
+        rest->fragment_size = fragment_size;
+        rest->number = further;
+    }
+    return AGNER_OK;
+}
+
+enum agner_err node__packet_further(struct etf_buffer *out,
+                                    struct node__rest *rest)
+{
+    size_t part =
+        rest->left < rest->fragment_size ? rest->left : rest->fragment_size;
+    enum agner_err err = make_room(out, 2 + NUMBERS_SIZE + part);
+    uint8_t *p;
+
+    assert(rest->left > 0 && rest->number > 0);
+    if (err != AGNER_OK)
+        return err;
+    p = out->data + out->size + LENGTH_SIZE;
+    *p++ = VERSION;
+    *p++ = FURTHER;
+    p = write64(write64(p, rest->sequence), rest->number);
+    end_packet(out, write_terms(p, rest->next, part));
+    rest->next += part;
+    rest->left -= part;
+    rest->number--;
+    assert((rest->left == 0) == (rest->number == 0));
+    return AGNER_OK;
+}
+
+/* ---- Receiving
+ * ---------------------------------------------------------------- */
+
+static uint64_t read64(const uint8_t *p)
+{
+    uint64_t v = 0;
+    unsigned i;
+
+    for (i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
+void node__in_fini(struct node__in *in)
+{
+    node__sequences_fini(&in->sequences);
+    node__cache_in_fini(&in->cache);
+}
+
+void node__arrived_fini(struct node__arrived *arrived)
+{
+    node__sequence_free(arrived->sequence);
+    arrived->sequence = NULL;
+    arrived->terms = NULL;
+}
+
+/* The header at `bytes`; *used is where the terms begin. */
+static enum agner_err read_header(struct node__in *in, const uint8_t *bytes,
+                                  size_t size, struct node__arrived *arrived,
+                                  size_t *used, struct agner_error *error)
+{
+    return node__disthdr_read(&in->cache, in->budget, bytes, size,
+                              &arrived->refs, used, error);
+}
+
+static enum agner_err read_whole(struct node__in *in, const uint8_t *bytes,
+                                 size_t size, struct node__arrived *arrived,
+                                 struct agner_error *error)
+{
+    size_t used;
+    enum agner_err err = read_header(in, bytes, size, arrived, &used, error);
+
+    if (err != AGNER_OK)
+        return err;
+    arrived->terms = bytes + used;
+    arrived->size = size - used;
+    arrived->atoms = arrived->refs.atoms;
+    arrived->atom_count = arrived->refs.count;
+    return AGNER_OK;
+}
+
+/* A fragment, from its sequence on. */
+static enum agner_err read_fragment(struct node__in *in, enum form form,
+                                    const uint8_t *bytes, size_t size,
+                                    struct node__arrived *arrived,
+                                    struct agner_error *error)
+{
+    struct node__sequence *done = NULL;
+    uint64_t sequence, number;
+    size_t used = 0;
+    enum agner_err err;
+
+    if (!(in->flags & NODE__FLAG_FRAGMENTS))
+        return agner_fail(error, AGNER_EPROTO,
+                          "a fragment, though they were not agreed");
+    if (size < NUMBERS_SIZE)
+        return agner_fail(error, AGNER_EPROTO, "a fragment without its number");
+    sequence = read64(bytes);
+    number = read64(bytes + 8);
+    bytes += NUMBERS_SIZE;
+    size -= NUMBERS_SIZE;
+    if (form == FURTHER) {
+        err = node__sequences_next(&in->sequences, sequence, number, bytes,
+                                   size, &done, error);
+    } else {
+        err = read_header(in, bytes, size, arrived, &used, error);
+        if (err == AGNER_OK)
+            err = node__sequences_first(&in->sequences, sequence, number,
+                                        &arrived->refs, bytes + used,
+                                        size - used, &done, error);
+    }
+    if (err != AGNER_OK || done == NULL)
+        return err;
+    arrived->sequence = done;
+    arrived->terms = done->terms.data;
+    arrived->size = done->terms.size;
+    arrived->atoms = done->atoms;
+    arrived->atom_count = done->atom_count;
+    return AGNER_OK;
+}
+
+static enum agner_err read_pass_through(const uint8_t *packet, size_t size,
+                                        struct node__arrived *arrived,
+                                        struct agner_error *error)
+{
+    if (packet[0] != PASS_THROUGH)
+        return agner_fail(error, AGNER_EPROTO,
+                          "byte 0x%02x begins a packet, expected pass-through",
+                          packet[0]);
+    arrived->pass_through = true;
+    arrived->terms = packet + 1;
+    arrived->size = size - 1;
+    return AGNER_OK;
+}
+
+enum agner_err node__packet_read(struct node__in *in, const uint8_t *packet,
+                                 size_t size, struct node__arrived *arrived,
+                                 struct agner_error *error)
+{
+    arrived->terms = NULL;
+    arrived->size = 0;
+    arrived->pass_through = false;
+    arrived->atoms = NULL;
+    arrived->atom_count = 0;
+    arrived->sequence = NULL;
+    if (size == 0)
+        return AGNER_OK;
+    if (!(in->flags & HEADER_FLAGS))
+        return read_pass_through(packet, size, arrived, error);
+    if (packet[0] != VERSION)
+        return agner_fail(error, AGNER_EPROTO,
+                          "byte 0x%02x begins a packet, expected 131",
+                          packet[0]);
+    if (size < 2)
+        return agner_fail(error, AGNER_EPROTO, "a packet of one byte");
+    switch (packet[1]) {
+    case WHOLE:
+        return read_whole(in, packet + 2, size - 2, arrived, error);
+    case FIRST:
+    case FURTHER:
+        return read_fragment(in, (enum form)packet[1], packet + 2, size - 2,
+                             arrived, error);
+    default:
+        return agner_fail(error, AGNER_EPROTO, "unknown header %u", packet[1]);
+    }
+}
