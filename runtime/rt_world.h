@@ -98,7 +98,8 @@ enum rt_address_kind { RT_ADDRESS_TCP, RT_ADDRESS_UNIX };
 
 struct rt_address {
     enum rt_address_kind kind;
-    char host[256]; /* TCP: name or number, IPv4 or IPv6; UNIX: the path */
+    char host[256]; /* TCP: name or number, IPv4 or IPv6, "" to listen on every
+                       address; UNIX: the path */
     uint16_t port;  /* TCP; 0: any free one when listening */
 };
 
@@ -108,13 +109,19 @@ struct rt_task {
     struct rt_task *next; /* the loop's */
 };
 
-/* A timer on the loop: embed it. All zero is a stopped one. */
+/* A timer on the loop: embed it. All zero is a stopped one. Never early. Stopped
+ * or not, its memory is the owner's again once the loop is gone. */
 struct rt_loop_timer {
     void (*fire)(struct rt_loop_timer *timer);
-    void *handle; /* the loop's */
+    /* The loop's: loop_timer.h. */
+    uint64_t deadline_ns;
+    uint64_t repeat_ns;
+    uint64_t order;
+    struct rt_loop_timer *child, *next, **link;
 };
 
-/* What the owner of a connection is told, on the loop's thread. `closed` is the
+/* What the owner of a connection is told, on the loop's thread; the struct is
+ * copied when it is given to dial(), adopt() or listen(). `closed` is the
  * last call, comes exactly once for each connection that was dialled or
  * accepted, never from inside a function of the owner's making, and the
  * connection is gone when it returns. */
@@ -138,6 +145,10 @@ struct rt_listen_owner {
      * returning. `from` is the other end. */
     void (*accepted)(void *ctx, struct rt_listener *listener,
                      struct rt_conn *conn, const struct rt_address *from);
+    /* May be NULL. No connection could be taken (out of descriptors, of memory):
+     * what waits is tried again in 100 ms. */
+    void (*refused)(void *ctx, struct rt_listener *listener,
+                    const char *text);
 };
 
 /* A piece to be written; its bytes are borrowed until `done`, which runs on the
@@ -150,9 +161,11 @@ struct rt_write {
 };
 
 struct rt_net {
-    /* A loop with a thread of its own (in the real world). loop_free stops the
-     * thread, closes what is open (each owner hears `closed`), joins. Not to be
-     * called on the loop's thread. */
+    /* A loop with a thread of its own (in the real world). AGNER_ENOMEM,
+     * AGNER_ESYSTEM. loop_free runs what was posted, closes what is open (each
+     * owner hears `closed`), and joins. Posts by others must have ended. A name
+     * that is just being looked up is waited for, since the C library cannot be
+     * interrupted. Not to be called on the loop's thread. */
     enum agner_err (*loop_new)(const struct rt_world *world, const char *name,
                                struct rt_loop **loop,
                                struct agner_error *error);
@@ -172,7 +185,10 @@ struct rt_net {
 
     /* Listens. A stale UNIX socket file that nobody serves is replaced; the file
      * gets mode 0600. *bound (may be NULL) is the address with its real port.
-     * AGNER_ETAKEN (in use), AGNER_ENOTALLOWED, AGNER_ENONAME, AGNER_ESYSTEM. */
+     * Resolves the host, if it is a name, and waits for that. AGNER_ETAKEN (in
+     * use), AGNER_ENOTALLOWED, AGNER_ENONAME, AGNER_EINVAL (an address that
+     * cannot be), AGNER_ENOMEM, AGNER_ENOTRUNNING (the loop ends),
+     * AGNER_ESYSTEM. */
     enum agner_err (*listen)(struct rt_loop *loop,
                              const struct rt_address *address,
                              const struct rt_listen_owner *owner,
@@ -181,8 +197,9 @@ struct rt_net {
                              struct agner_error *error);
     void (*unlisten)(struct rt_listener *listener);
 
-    /* Begins to connect; the outcome is `opened` or `closed`. timeout_ms 0: the
-     * system's own. AGNER_ENOMEM, or AGNER_EINVAL for an address that cannot be. */
+    /* Begins to connect; the outcome is `opened` or `closed`, later. timeout_ms
+     * 0: the system's own. AGNER_ENOMEM, AGNER_EINVAL for an address that cannot
+     * be, AGNER_ENOTRUNNING (the loop ends). */
     enum agner_err (*dial)(struct rt_loop *loop,
                            const struct rt_address *address,
                            uint64_t timeout_ms,
@@ -190,16 +207,21 @@ struct rt_net {
                            struct rt_conn **conn, struct agner_error *error);
 
     /* Gives an accepted connection its owner; reading starts. Also replaces the
-     * owner of an open one. */
+     * owner of an open one, whose reading stays as it is. */
     void (*adopt)(struct rt_conn *conn, const struct rt_conn_owner *owner);
 
-    /* Reading on or off: back-pressure. On at first. */
+    /* Reading on or off: back-pressure. On at first. While it is off the end of
+     * the connection is not noticed either, unless by writing. */
     void (*read)(struct rt_conn *conn, bool on);
 
-    /* Writes in order. Takes *write until its `done`. */
+    /* Writes in order; `done` comes later, when the system has the bytes, or
+     * with the reason why it never will. Takes *write until then. Before `opened`
+     * it waits. After close() nothing is sent any more: AGNER_ENOCONN. */
     void (*write)(struct rt_conn *conn, struct rt_write *write);
 
-    /* Closes: `flush` first writes what was given to write(), for at most 5 s. */
+    /* Closes; nothing is received any more. `flush` first writes what was given
+     * to write(), for at most 5 s, which includes waiting for the other end to
+     * have read it. Without `flush`, and a second time, it is immediate. */
     void (*close)(struct rt_conn *conn, bool flush);
 
     /* Who is at the other end of a UNIX connection: its user id, or -1. */

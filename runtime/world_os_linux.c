@@ -1,0 +1,98 @@
+/*
+ * world_os_linux.c -- futex, getrandom and a few calls more: Linux.
+ *
+ * The word of a futex is the caller's; nothing is allocated here and nothing
+ * kept.
+ */
+#include "world_os.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rt_world.h"
+
+_Static_assert(sizeof(_Atomic uint32_t) == 4, "a futex is four bytes");
+
+/* FUTEX_WAIT_BITSET, and not FUTEX_WAIT, because its time is a deadline of
+ * CLOCK_MONOTONIC and no duration. */
+void rt__os_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+{
+    struct timespec deadline;
+    struct timespec *until = NULL;
+
+    if (deadline_ns != RT_NEVER) {
+        deadline.tv_sec = (time_t)(deadline_ns / 1000000000u);
+        deadline.tv_nsec = (long)(deadline_ns % 1000000000u);
+        until = &deadline;
+    }
+    /* Whatever it returns (changed, woken, late, a signal), the caller looks
+     * at the word again. */
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen,
+                  until, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+void rt__os_wake(_Atomic uint32_t *word, uint32_t count)
+{
+    if (count > INT_MAX)
+        count = INT_MAX;
+    (void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL,
+                  NULL, 0);
+}
+
+bool rt__os_random(void *bytes, size_t size)
+{
+    uint8_t *next = bytes;
+
+    while (size > 0) {
+        ssize_t got = getrandom(next, size, 0);
+
+        if (got < 0 && errno != EINTR)
+            return false;
+        if (got > 0) {
+            next += got;
+            size -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+uint64_t rt__os_thread_id(void)
+{
+    return (uint64_t)gettid();
+}
+
+void rt__os_thread_name(const char *name)
+{
+    char cut[16]; /* what the kernel keeps */
+
+    (void)snprintf(cut, sizeof cut, "%s", name);
+    (void)prctl(PR_SET_NAME, cut, 0, 0, 0); /* only a name */
+}
+
+int rt__os_socket(int domain)
+{
+    return socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+int rt__os_accept(int listener)
+{
+    return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+int64_t rt__os_peer_uid(int socket)
+{
+    struct ucred who;
+    socklen_t size = sizeof who;
+
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+        return -1;
+    return (int64_t)who.uid;
+}
