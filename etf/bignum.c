@@ -223,6 +223,43 @@ double etf__integer_to_double(const struct etf__integer *a)
     return a->negative ? -v : v;
 }
 
+uint64_t etf__limbs_add(uint64_t *a, size_t a_count, const uint64_t *b,
+                        size_t b_count)
+{
+    uint64_t carry = 0;
+
+    for (size_t i = 0; i < b_count; i++) {
+        uint64_t sum = a[i] + carry;
+
+        carry = sum < carry;
+        a[i] = sum + b[i];
+        carry += a[i] < sum;
+    }
+    for (size_t i = b_count; i < a_count && carry != 0; i++) {
+        a[i] += carry;
+        carry = a[i] == 0;
+    }
+    return carry;
+}
+
+uint64_t etf__limbs_subtract(uint64_t *a, size_t a_count, const uint64_t *b,
+                             size_t b_count)
+{
+    uint64_t borrow = 0;
+
+    for (size_t i = 0; i < b_count; i++) {
+        uint64_t less = b[i] + borrow;
+
+        borrow = (less < borrow) | (a[i] < less);
+        a[i] -= less;
+    }
+    for (size_t i = b_count; i < a_count && borrow != 0; i++) {
+        borrow = a[i] == 0;
+        a[i]--;
+    }
+    return borrow;
+}
+
 uint64_t etf__limbs_scale(uint64_t *a, size_t count, uint64_t factor,
                           uint64_t carry)
 {

@@ -61,6 +61,12 @@ size_t etf__limbs_trim(const uint64_t *a, size_t count);
 int etf__limbs_compare(const uint64_t *a, size_t a_count, const uint64_t *b,
                        size_t b_count); /* both trimmed */
 
+/* a += b and a -= b, a_count >= b_count; return the carry or borrow. */
+uint64_t etf__limbs_add(uint64_t *a, size_t a_count, const uint64_t *b,
+                        size_t b_count);
+uint64_t etf__limbs_subtract(uint64_t *a, size_t a_count, const uint64_t *b,
+                             size_t b_count);
+
 /* out[a_count + b_count] = a * b; `out` overlaps neither. false: no memory. */
 bool etf__limbs_multiply(uint64_t *out, const uint64_t *a, size_t a_count,
                          const uint64_t *b, size_t b_count);
@@ -75,7 +81,7 @@ uint64_t etf__limbs_reduce(uint64_t *a, size_t count, uint64_t divisor);
 /*
  * Quotient and remainder of a by b: quotient[a_count - b_count + 1],
  * remainder[b_count]. The top limb of b is not 0, a_count >= b_count >= 1, and
- * nothing overlaps. false: no memory.
+ * the outputs overlap nothing. false: no memory.
  */
 bool etf__limbs_divide(uint64_t *quotient, uint64_t *remainder,
                        const uint64_t *a, size_t a_count, const uint64_t *b,

@@ -394,16 +394,18 @@ static enum agner_err decode(struct reader *rd, etf_term *term)
     return err;
 }
 
-enum agner_err etf_decode(struct etf_region *r, const uint8_t *bytes,
-                          size_t size, const struct etf_decode_options *options,
-                          etf_term *term, size_t *used,
-                          struct agner_error *error)
+enum agner_err etf__decode_at(struct etf_region *r, const uint8_t *bytes,
+                              size_t size, size_t skip,
+                              const struct etf_decode_options *options,
+                              etf_term *term, size_t *used,
+                              struct agner_error *error)
 {
     struct reader rd;
     enum agner_err err;
     etf_term t;
 
     start_reader(&rd, r, bytes, size, options, error);
+    rd.next += skip;
     err = decode(&rd, &t);
     if (err != AGNER_OK)
         return err;
@@ -411,6 +413,14 @@ enum agner_err etf_decode(struct etf_region *r, const uint8_t *bytes,
     if (used != NULL)
         *used = (size_t)(rd.next - bytes);
     return AGNER_OK;
+}
+
+enum agner_err etf_decode(struct etf_region *r, const uint8_t *bytes,
+                          size_t size, const struct etf_decode_options *options,
+                          etf_term *term, size_t *used,
+                          struct agner_error *error)
+{
+    return etf__decode_at(r, bytes, size, 0, options, term, used, error);
 }
 
 enum agner_err etf_decode_box(const uint8_t *bytes, size_t size,

@@ -73,6 +73,14 @@ static inline uint64_t *etf__read_words(struct reader *rd, size_t count,
     return words;
 }
 
+/* etf_decode() of what follows the first `skip` bytes; *used and the positions
+ * in errors count from the first byte. */
+enum agner_err etf__decode_at(struct etf_region *r, const uint8_t *bytes,
+                              size_t size, size_t skip,
+                              const struct etf_decode_options *options,
+                              etf_term *term, size_t *used,
+                              struct agner_error *error);
+
 /* An atom of any of the five tags; the tag byte included, unlike the others. */
 enum agner_err etf__read_atom(struct reader *rd, etf_term *out);
 
