@@ -61,11 +61,12 @@ enum node__verdict {
  * Reads a complete message.
  *
  *   scratch  receives what the signal points to besides its payload: reset it
- * when the signal was handled. With 4 KiB of first memory it seldom allocates.
+ *            when the signal was handled. With 4 KiB of first memory it seldom
+ *            allocates.
  *   signal   written on AGNER_OK only. With NODE__DELIVER `box` is owned by the
  *            caller, for rt__arrive() to take, and holds `payload`; NULL where
- * the operation has none, and with the other verdicts. verdict  written on
- * AGNER_OK only
+ *            the operation has none, and with the other verdicts.
+ *   verdict  written on AGNER_OK only
  *
  * A pid in `to` is this node's: node is ETF_NONE, or our own name with an
  * earlier creation. `from` is the peer's, except for a group leader, which is

@@ -86,6 +86,9 @@ struct node__epmd_entry {
     struct node__epmd_node node;
     uint64_t owner; /* the connection; 0: an old name */
     uint32_t creation;
+    uint16_t extra_size;
+    uint8_t
+        *extra; /* owned: what came with the registration, given back as is */
 };
 
 void node__epmd_book_fini(struct node__epmd_book *book);

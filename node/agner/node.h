@@ -129,11 +129,16 @@ AGNER_API enum agner_err node_epmd_names(const struct rt_world *world,
 
 struct node_epmd_server;
 
-/* Serves epmd on a port of this machine until it is stopped. AGNER_ETAKEN. */
+/* Serves epmd on a port of this machine (0: any free one) until it is stopped, or
+ * killed by a request from this machine. host NULL: all addresses. AGNER_ETAKEN. */
 AGNER_API enum agner_err node_epmd_serve(const struct rt_world *world,
                                          const char *host, uint16_t port,
                                          struct node_epmd_server **server,
                                          struct agner_error *error);
+/* Its real port. */
+AGNER_API uint16_t node_epmd_port(const struct node_epmd_server *server);
+/* Was it killed by a request? It still has to be stopped. */
+AGNER_API bool node_epmd_ended(const struct node_epmd_server *server);
 AGNER_API void node_epmd_stop(struct node_epmd_server *server);
 
 #ifdef __cplusplus
