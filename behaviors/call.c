@@ -101,8 +101,7 @@ enum agner_err gen_abcast(struct gen *self, etf_term nodes, etf_term name,
     return AGNER_OK;
 }
 
-/* ---- multi_call
- * ----------------------------------------------------------------- */
+/* ---- multi_call --------------------------------------------------------- */
 
 /* One node of a multi_call; `id` is all zero when nothing could be sent. */
 struct asked {

@@ -12,8 +12,7 @@
 
 #include "gen_internal.h"
 
-/* ---- What sys sees of a server
- * ------------------------------------------------ */
+/* ---- What sys sees of a server ------------------------------------------ */
 
 static etf_term status_of(struct gen *self)
 {
@@ -41,8 +40,7 @@ static const struct gen_sys_view server_view = {
     .replace_state = replace,
 };
 
-/* ---- After a callback
- * ----------------------------------------------------------- */
+/* ---- After a callback --------------------------------------------------- */
 
 static enum gen_next call_continue(struct gen *self, struct gen_head *head)
 {
@@ -84,8 +82,7 @@ static enum rt_next settle(struct gen *self, struct gen_head *head,
     return stop_badly(self, next);
 }
 
-/* ---- Init
- * ------------------------------------------------------------------------ */
+/* ---- Init --------------------------------------------------------------- */
 
 /*
  * The argument of a continue after init outlives the callback, so it is boxed.
@@ -141,8 +138,7 @@ static enum rt_next server_enter(struct gen *self, etf_term args)
     return begin(self, args, false);
 }
 
-/* ---- One message
- * -------------------------------------------------------------------- */
+/* ---- One message -------------------------------------------------------- */
 
 static void log_unhandled(struct gen *self, const struct gen_head *head,
                           const char *what, etf_term message)
@@ -248,8 +244,7 @@ static enum gen_next dispatch(struct gen *self, struct gen_head *head,
     return GEN_NEXT; /* not reached: the list above is whole */
 }
 
-/* ---- Off the fast path
- * ------------------------------------------------------------- */
+/* ---- Off the fast path -------------------------------------------------- */
 
 /* {in, Message} for sys, calls and casts in the shape they travel in. */
 static void tell_in(struct gen *self, struct gen_head *head,
@@ -351,8 +346,7 @@ static enum rt_next server_message(struct gen *self, const struct rt_message *m)
     return settle(self, head, next);
 }
 
-/* ---- The end
- * ------------------------------------------------------------------------ */
+/* ---- The end ------------------------------------------------------------ */
 
 static bool is_abnormal(etf_term reason)
 {
@@ -430,8 +424,7 @@ struct gen_head *gen__head(struct gen *self)
     return rt_state(self);
 }
 
-/* ---- In a callback
- * --------------------------------------------------------------------- */
+/* ---- In a callback ------------------------------------------------------ */
 
 void *gen_state(struct gen *self)
 {

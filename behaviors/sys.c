@@ -13,8 +13,7 @@
 #include "gen_internal.h"
 #include "sys_debug.h"
 
-/* ---- get_status
- * ----------------------------------------------------------------- */
+/* ---- get_status --------------------------------------------------------- */
 
 static etf_term parent_of(struct gen *self)
 {
@@ -77,8 +76,7 @@ static etf_term get_status(struct gen *self, struct gen_sys *sys,
                     gen__debug_list(self, sys->debug), misc);
 }
 
-/* ---- The other requests
- * ---------------------------------------------------------- */
+/* ---- The other requests ------------------------------------------------- */
 
 static etf_term get_state(struct gen *self, struct gen_sys *sys,
                           etf_term argument)

@@ -23,8 +23,7 @@ struct gen_sys_debug {
     size_t log_size, log_count, log_next;
 };
 
-/* ---- The log
- * ------------------------------------------------------------------- */
+/* ---- The log ------------------------------------------------------------ */
 
 static void log_off(struct gen_sys_debug *debug)
 {
@@ -70,8 +69,7 @@ etf_term gen__debug_log(struct gen *self, const struct gen_sys_debug *debug)
     return list;
 }
 
-/* ---- Trace
- * ----------------------------------------------------------------------- */
+/* ---- Trace -------------------------------------------------------------- */
 
 static void trace(struct gen *self, etf_term event)
 {
@@ -116,8 +114,7 @@ void gen_sys_event(struct gen *self, struct gen_sys *sys, etf_term event)
         trace(self, event);
 }
 
-/* ---- Statistics
- * -------------------------------------------------------------------- */
+/* ---- Statistics --------------------------------------------------------- */
 
 static uint64_t reductions_of(struct gen *self)
 {
@@ -171,8 +168,7 @@ etf_term gen__debug_list(struct gen *self, const struct gen_sys_debug *debug)
     return list;
 }
 
-/* ---- Commands
- * ------------------------------------------------------------------------ */
+/* ---- Commands ----------------------------------------------------------- */
 
 /* Something is to be watched: the struct is there afterwards, unless memory is
  * out. */
