@@ -207,9 +207,7 @@ static etf_term newest_form(etf_term name)
     return etf_is_none(interned) ? name : interned;
 }
 
-/* ---- Readers of the letters
- * ------------------------------------------------------ */
-
+/* ---- Readers of the letters --------------------------------------------- */
 static enum agner_err read_pid(struct cursor *c, etf_pid *pid)
 {
     enum agner_err err;
@@ -412,9 +410,7 @@ static enum agner_err read_letter(struct cursor *c, char letter)
     }
 }
 
-/* ---- The whole
- * ---------------------------------------------------------------------- */
-
+/* ---- The whole ---------------------------------------------------------- */
 static enum agner_err read_arity(struct cursor *c, uint32_t *arity)
 {
     if (left(c) >= 2 && c->next[0] == SMALL_TUPLE_EXT) {

@@ -23,9 +23,7 @@ static uint32_t slot_of(etf_term atom)
     return etf__atom_number(atom) % SLOT_PRIME;
 }
 
-/* ---- Sending
- * ------------------------------------------------------------------ */
-
+/* ---- Sending ------------------------------------------------------------ */
 void node__atoms_init(struct node__atoms *atoms)
 {
     memset(atoms->used, 0, sizeof atoms->used);
@@ -119,9 +117,7 @@ size_t node__disthdr_write(struct node__cache_out *cache,
     return (size_t)(next - to);
 }
 
-/* ---- Receiving
- * ---------------------------------------------------------------- */
-
+/* ---- Receiving ---------------------------------------------------------- */
 struct header {
     const uint8_t *flags;
     const uint8_t *next;

@@ -24,9 +24,7 @@
 #define NODE__CACHE_SLOTS 2048
 #define NODE__ATOMS_MAX   255 /* references in one packet */
 
-/* ---- Sending
- * ------------------------------------------------------------------ */
-
+/* ---- Sending ------------------------------------------------------------ */
 /* The atoms of one packet, in the order of their numbers. No two share a slot:
  * the second of such a pair is spelled out, as are all after the 255th. */
 struct node__atoms {
@@ -61,9 +59,7 @@ size_t node__disthdr_size_max(const struct node__atoms *atoms);
 size_t node__disthdr_write(struct node__cache_out *cache,
                            const struct node__atoms *atoms, uint8_t *to);
 
-/* ---- Receiving
- * ---------------------------------------------------------------- */
-
+/* ---- Receiving ---------------------------------------------------------- */
 /* What the peer put in its slots. All zero at first. */
 struct node__cache_in {
     etf_term slots[NODE__CACHE_SLOTS];

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIAL_MS  5000 /* for the connection, and then for the answer */
-#define RETRY_MS 1000 /* after the first failure, doubled up to RETRY_MAX_MS \
-                       */
+#define DIAL_MS 5000 /* for the connection, and then for the answer */
+#define RETRY_MS \
+    1000 /* after the first failure, doubled up to RETRY_MAX_MS \
+          */
 #define RETRY_MAX_MS 4000 /* so that we are back within 5 s (B-EPM-4) */
-#define ANSWER_MAX   4096 /* bytes of a look-up's answer: far more than it has \
-                           */
+#define ANSWER_MAX \
+    4096 /* bytes of a look-up's answer: far more than it has \
+          */
 
 /* A request on its way out; the bytes stay until its connection has closed. */
 static void written(struct rt_write *write, enum agner_err err)
@@ -40,9 +42,7 @@ static void note(struct agner_error *outcome, enum agner_err err,
     (void)agner_fail(outcome, err, "%s", text);
 }
 
-/* ---- A registration that is kept up
- * ---------------------------------------------- */
-
+/* ---- A registration that is kept up ------------------------------------- */
 struct node__epmd_keeper {
     const struct rt_net *net; /* borrowed: the world's */
     struct rt_loop *loop;     /* borrowed */
@@ -251,9 +251,7 @@ void node__epmd_release(struct node__epmd_keeper *keeper)
         keeper_free(keeper);
 }
 
-/* ---- Looking up
- * -------------------------------------------------------------------- */
-
+/* ---- Looking up --------------------------------------------------------- */
 struct node__epmd_lookup {
     const struct rt_net *net; /* borrowed: the world's */
     struct rt_loop *loop;     /* borrowed */

@@ -10,9 +10,7 @@
 
 #include "epmd_proto.h"
 
-/* ---- A registration that is kept up
- * ---------------------------------------------- */
-
+/* ---- A registration that is kept up ------------------------------------- */
 struct node__epmd_owner {
     void *ctx;
     /* We are registered, the first time or again. Only the first creation
@@ -45,9 +43,7 @@ enum agner_err node__epmd_register(const struct rt_world *world,
  * has closed, which the loop's end does too. NULL is fine. */
 void node__epmd_release(struct node__epmd_keeper *keeper);
 
-/* ---- Looking up
- * -------------------------------------------------------------------- */
-
+/* ---- Looking up --------------------------------------------------------- */
 struct node__epmd_lookup;
 
 /*

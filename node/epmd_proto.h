@@ -34,9 +34,7 @@ struct node__epmd_node {
     uint16_t high, low; /* versions */
 };
 
-/* ---- Asking
- * -------------------------------------------------------------------- */
-
+/* ---- Asking ------------------------------------------------------------- */
 /* Append a whole request. AGNER_EINVAL (name empty or too long), AGNER_ENOMEM.
  */
 enum agner_err node__epmd_ask_alive(struct etf_buffer *out,
@@ -67,9 +65,7 @@ enum agner_err node__epmd_port_answer(const uint8_t *bytes, size_t size,
 bool node__epmd_names_next(const uint8_t *bytes, size_t size, size_t *at,
                            char name[NODE__EPMD_NAME_MAX + 1], uint16_t *port);
 
-/* ---- Answering
- * ------------------------------------------------------------------ */
-
+/* ---- Answering ---------------------------------------------------------- */
 #define NODE__EPMD_NODES_MAX 1024 /* registered ones; also old names kept */
 
 /* Who is registered, and who was. All zero but `now` is an empty one. */

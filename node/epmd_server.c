@@ -53,9 +53,7 @@ struct node__epmd_host {
     void *ctx;
 };
 
-/* ---- Guests
- * ------------------------------------------------------------------------ */
-
+/* ---- Guests ------------------------------------------------------------- */
 static void unlist(struct guest *guest)
 {
     struct node__epmd_host *host = guest->host;
@@ -300,9 +298,7 @@ static void accepted(void *ctx, struct rt_listener *listener,
     net->adopt(conn, &owner);
 }
 
-/* ---- The server
- * -------------------------------------------------------------------- */
-
+/* ---- The server --------------------------------------------------------- */
 enum agner_err node__epmd_host_open(const struct rt_world *world,
                                     struct rt_loop *loop,
                                     const struct rt_address *address,

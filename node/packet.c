@@ -18,9 +18,7 @@ enum form { WHOLE = 68, FIRST = 69, FURTHER = 70 };
 #define LENGTH_SIZE  4
 #define NUMBERS_SIZE 16 /* sequence, fragment */
 
-/* ---- Sending
- * ------------------------------------------------------------------ */
-
+/* ---- Sending ------------------------------------------------------------ */
 static uint8_t *write32(uint8_t *p, uint64_t v)
 {
     p[0] = (uint8_t)(v >> 24);
@@ -42,22 +40,25 @@ static uint8_t *write_terms(uint8_t *p, const uint8_t *terms, size_t size)
     return p + size;
 }
 
-/* Room for a packet of at most `size` bytes and its length. */
-static enum agner_err make_room(struct etf_buffer *out, size_t size)
+/* Room for `size` bytes after the length of a packet that has `more` after
+ * them. */
+static enum agner_err make_room(struct etf_buffer *out, size_t size,
+                                size_t more)
 {
-    if (size > UINT32_MAX)
+    if (more > UINT32_MAX || size > UINT32_MAX - more)
         return AGNER_ELIMIT;
     return etf_buffer_reserve(out, LENGTH_SIZE + size);
 }
 
-/* Ends the packet that begins at out's end, with its length still to be set. */
-static void end_packet(struct etf_buffer *out, const uint8_t *end)
+/* Ends what begins at out's end, with its length still to be set; `more` bytes
+ * of the packet will follow it. */
+static void end_head(struct etf_buffer *out, const uint8_t *end, size_t more)
 {
     uint8_t *start = out->data + out->size;
     size_t size = (size_t)(end - start);
 
     assert(out->size + size <= out->capacity);
-    (void)write32(start, size - LENGTH_SIZE);
+    (void)write32(start, size - LENGTH_SIZE + more);
     out->size += size;
 }
 
@@ -65,7 +66,7 @@ static enum agner_err pass_through(struct etf_buffer *out,
                                    const struct node__message *message)
 {
     size_t rest = message->size - message->control_size;
-    enum agner_err err = make_room(out, 3 + message->size);
+    enum agner_err err = make_room(out, 3 + message->size, 0);
     uint8_t *p;
 
     if (err != AGNER_OK)
@@ -78,7 +79,7 @@ static enum agner_err pass_through(struct etf_buffer *out,
         *p++ = VERSION;
         p = write_terms(p, message->terms + message->control_size, rest);
     }
-    end_packet(out, p);
+    end_head(out, p, 0);
     return AGNER_OK;
 }
 
@@ -93,54 +94,97 @@ static size_t first_part(const struct node__message *message, uint64_t flags,
                                                  : fragment_size;
 }
 
+/* The part of the message that goes into its first packet, and what is left for
+ * further ones. */
+static size_t split(const struct node__message *message, uint64_t flags,
+                    size_t fragment_size, uint64_t sequence,
+                    struct node__rest *rest)
+{
+    size_t size = fragment_size == 0 ? NODE__FRAGMENT_SIZE : fragment_size;
+    size_t part = first_part(message, flags, size);
+    size_t left = message->size - part;
+
+    *rest = (struct node__rest){ .sequence = sequence };
+    if (left > 0)
+        *rest =
+            (struct node__rest){ .next = message->terms + part,
+                                 .left = left,
+                                 .fragment_size = size,
+                                 .sequence = sequence,
+                                 .number = left / size + (left % size != 0) };
+    return part;
+}
+
+static size_t head_size_max(const struct node__message *message)
+{
+    return 2 + NUMBERS_SIZE + node__disthdr_size_max(message->atoms);
+}
+
+/* The head of a packet with `part` bytes of terms; there is room for it. */
+static void write_head(struct etf_buffer *out, struct node__cache_out *cache,
+                       const struct node__message *message,
+                       const struct node__rest *rest, size_t part)
+{
+    uint8_t *p = out->data + out->size + LENGTH_SIZE;
+
+    *p++ = VERSION;
+    *p++ = rest->number > 0 ? FIRST : WHOLE;
+    if (rest->number > 0)
+        p = write64(write64(p, rest->sequence), rest->number + 1);
+    p += node__disthdr_write(cache, message->atoms, p);
+    end_head(out, p, part);
+}
+
 enum agner_err node__packet_first(struct etf_buffer *out, uint64_t flags,
                                   struct node__cache_out *cache,
                                   const struct node__message *message,
                                   size_t fragment_size, uint64_t sequence,
                                   struct node__rest *rest)
 {
-    size_t part, left;
-    uint64_t further;
+    size_t part;
     enum agner_err err;
-    uint8_t *p;
 
     assert(message->control_size <= message->size);
-    *rest = (struct node__rest){ .sequence = sequence };
-    if (!(flags & HEADER_FLAGS))
+    if (!(flags & HEADER_FLAGS)) {
+        *rest = (struct node__rest){ .sequence = sequence };
         return pass_through(out, message);
+    }
     assert(flags & NODE__FLAG_DIST_HDR_ATOM_CACHE || message->atoms == NULL ||
            message->atoms->count == 0);
-    if (fragment_size == 0)
-        fragment_size = NODE__FRAGMENT_SIZE;
-    part = first_part(message, flags, fragment_size);
-    left = message->size - part;
-    further = left / fragment_size + (left % fragment_size != 0);
-    err = make_room(out, 2 + NUMBERS_SIZE +
-                             node__disthdr_size_max(message->atoms) + part);
+    part = split(message, flags, fragment_size, sequence, rest);
+    err = make_room(out, head_size_max(message) + part, 0);
     if (err != AGNER_OK)
         return err;
-    p = out->data + out->size + LENGTH_SIZE;
-    *p++ = VERSION;
-    *p++ = further > 0 ? FIRST : WHOLE;
-    if (further > 0)
-        p = write64(write64(p, sequence), further + 1);
-    p += node__disthdr_write(cache, message->atoms, p);
-    end_packet(out, write_terms(p, message->terms, part));
-    if (further > 0) {
-        rest->next = message->terms + part;
-        rest->left = left;
-        rest->fragment_size = fragment_size;
-        rest->number = further;
-    }
+    write_head(out, cache, message, rest, part);
+    return etf_buffer_add(out, message->terms, part); /* there is room */
+}
+
+enum agner_err node__packet_first_head(struct etf_buffer *out, uint64_t flags,
+                                       struct node__cache_out *cache,
+                                       const struct node__message *message,
+                                       size_t fragment_size, uint64_t sequence,
+                                       struct node__rest *rest, size_t *size)
+{
+    enum agner_err err;
+    size_t part;
+
+    assert(flags & HEADER_FLAGS);
+    part = split(message, flags, fragment_size, sequence, rest);
+    err = make_room(out, head_size_max(message), part);
+    if (err != AGNER_OK)
+        return err;
+    write_head(out, cache, message, rest, part);
+    *size = part;
     return AGNER_OK;
 }
 
-enum agner_err node__packet_further(struct etf_buffer *out,
-                                    struct node__rest *rest)
+enum agner_err node__packet_further_head(struct etf_buffer *out,
+                                         struct node__rest *rest,
+                                         const uint8_t **terms, size_t *size)
 {
     size_t part =
         rest->left < rest->fragment_size ? rest->left : rest->fragment_size;
-    enum agner_err err = make_room(out, 2 + NUMBERS_SIZE + part);
+    enum agner_err err = make_room(out, 2 + NUMBERS_SIZE, part);
     uint8_t *p;
 
     assert(rest->left > 0 && rest->number > 0);
@@ -150,7 +194,9 @@ enum agner_err node__packet_further(struct etf_buffer *out,
     *p++ = VERSION;
     *p++ = FURTHER;
     p = write64(write64(p, rest->sequence), rest->number);
-    end_packet(out, write_terms(p, rest->next, part));
+    end_head(out, p, part);
+    *terms = rest->next;
+    *size = part;
     rest->next += part;
     rest->left -= part;
     rest->number--;
@@ -158,9 +204,21 @@ enum agner_err node__packet_further(struct etf_buffer *out,
     return AGNER_OK;
 }
 
-/* ---- Receiving
- * ---------------------------------------------------------------- */
+enum agner_err node__packet_further(struct etf_buffer *out,
+                                    struct node__rest *rest)
+{
+    const uint8_t *terms;
+    size_t size;
+    enum agner_err err =
+        make_room(out, 2 + NUMBERS_SIZE + rest->fragment_size, 0);
 
+    if (err != AGNER_OK)
+        return err;
+    (void)node__packet_further_head(out, rest, &terms, &size); /* is room */
+    return etf_buffer_add(out, terms, size);
+}
+
+/* ---- Receiving ---------------------------------------------------------- */
 static uint64_t read64(const uint8_t *p)
 {
     uint64_t v = 0;

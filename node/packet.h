@@ -23,9 +23,7 @@
 
 #define NODE__FRAGMENT_SIZE 65536u /* bytes of terms in one fragment */
 
-/* ---- Sending
- * ------------------------------------------------------------------ */
-
+/* ---- Sending ------------------------------------------------------------ */
 /* An encoded message (node__control_encode()), not framed. All borrowed. */
 struct node__message {
     const uint8_t *terms; /* control, then message */
@@ -67,9 +65,21 @@ enum agner_err node__packet_first(struct etf_buffer *out, uint64_t flags,
 enum agner_err node__packet_further(struct etf_buffer *out,
                                     struct node__rest *rest);
 
-/* ---- Receiving
- * ---------------------------------------------------------------- */
+/*
+ * The same two without the copy, for connections with a header: only what
+ * precedes the terms is appended, and the packet is complete when *size bytes
+ * of the terms follow it, from their start or from *terms. Else as above.
+ */
+enum agner_err node__packet_first_head(struct etf_buffer *out, uint64_t flags,
+                                       struct node__cache_out *cache,
+                                       const struct node__message *message,
+                                       size_t fragment_size, uint64_t sequence,
+                                       struct node__rest *rest, size_t *size);
+enum agner_err node__packet_further_head(struct etf_buffer *out,
+                                         struct node__rest *rest,
+                                         const uint8_t **terms, size_t *size);
 
+/* ---- Receiving ---------------------------------------------------------- */
 /* One direction of a connection. Zero but for the first three. */
 struct node__in {
     uint64_t flags;                   /* as agreed */
