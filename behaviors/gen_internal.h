@@ -20,9 +20,10 @@ enum {
     GEN_FLAG_CONTINUE = 2, /* `argument` waits for handle_continue */
     GEN_FLAG_TIMEOUT = 4,  /* `timeout_ms` runs until the next message */
     /* Of the server. */
-    GEN_FLAG_STARTING = 8, /* init has not succeeded: no terminate */
-    GEN_FLAG_IDLE = 16,    /* hibernate_after_ms is set */
-    GEN_FLAG_WATCHED = 32, /* sys.watched */
+    GEN_FLAG_STARTING = 8,  /* init has not succeeded: no terminate */
+    GEN_FLAG_IDLE = 16,     /* hibernate_after_ms is set */
+    GEN_FLAG_WATCHED = 32,  /* sys.watched */
+    GEN_FLAG_REPORTED = 64, /* its abnormal end is in the log */
 };
 
 /* The answer that {stop, Reason, Reply, _} leaves until terminate has run. */
@@ -35,8 +36,9 @@ struct gen_head {
     const struct gen_server *server; /* borrowed: static; NULL before init */
     unsigned flags;
     uint64_t timeout_ms;  /* GEN_FLAG_TIMEOUT: as asked for */
-    etf_term last;        /* what the last callback got: for the crash report */
-    etf_term argument;    /* GEN_FLAG_CONTINUE: in `kept`, or scratch */
+    etf_term last;        /* what the callback that runs got, for the report */
+    etf_term argument;    /* GEN_FLAG_CONTINUE: its argument, in `kept` or in
+                             scratch; GEN_FLAG_STOP: the reason, in scratch */
     struct etf_box *kept; /* owned: the argument that init left, or NULL */
     struct gen_last_reply *last_reply; /* owned, or NULL */
     struct gen_sys sys;

@@ -51,6 +51,31 @@ static enum gen_next call_continue(struct gen *self, struct gen_head *head)
     return head->server->handle_continue(self, head->argument);
 }
 
+static bool is_abnormal(etf_term reason)
+{
+    return !etf_same(reason, ETF_A(normal)) &&
+           !etf_same(reason, ETF_A(shutdown)) &&
+           !etf_is_tagged(reason, ETF_A(shutdown), 2);
+}
+
+/* One line for people, once for each server; bounded, however large the terms.
+ */
+static void report(struct gen *self, struct gen_head *head, etf_term reason)
+{
+    char title[160];
+    char why[240];
+    char last[240] = "none";
+
+    if (!is_abnormal(reason) || (head->flags & GEN_FLAG_REPORTED) != 0)
+        return;
+    head->flags |= GEN_FLAG_REPORTED;
+    if (!etf_is_none(head->last))
+        (void)etf_format(last, sizeof last, head->last);
+    rt_log(rt_of(self), RT_LOG_ERROR, "%s: ended with %s; last message: %s",
+           gen__title(self, head->server->name, title, sizeof title),
+           etf_format(why, sizeof why, reason), last);
+}
+
 /* The reason of a callback that returned what is no enum gen_next. */
 static enum rt_next stop_badly(struct gen *self, enum gen_next value)
 {
@@ -66,20 +91,13 @@ static enum rt_next settle(struct gen *self, struct gen_head *head,
 {
     while (next == GEN_NEXT && (head->flags & GEN_FLAG_CONTINUE) != 0)
         next = call_continue(self, head);
-    switch (next) {
-    case GEN_NEXT:
-        head->flags &= ~(unsigned)GEN_FLAG_STOP;
-        if ((head->flags & (GEN_FLAG_IDLE | GEN_FLAG_TIMEOUT)) == GEN_FLAG_IDLE)
-            rt_timeout(self, head->server->hibernate_after_ms);
-        return RT_NEXT;
-    case GEN_STOP:
-        if ((head->flags & GEN_FLAG_STOP) == 0)
-            return rt_stop(self, ETF_A(normal));
-        return RT_STOP;
-    case GEN_IGNORE:
-        break;
-    }
-    return stop_badly(self, next);
+    if (next != GEN_NEXT)
+        return settle_stop(self, head, next);
+    head->last = ETF_NONE;
+    head->flags &= ~(unsigned)GEN_FLAG_STOP;
+    if ((head->flags & (GEN_FLAG_IDLE | GEN_FLAG_TIMEOUT)) == GEN_FLAG_IDLE)
+        rt_timeout(self, head->server->hibernate_after_ms);
+    return RT_NEXT;
 }
 
 /* ---- Init --------------------------------------------------------------- */
@@ -91,6 +109,7 @@ static enum rt_next settle(struct gen *self, struct gen_head *head,
  */
 static enum rt_next keep_continue(struct gen *self, struct gen_head *head)
 {
+    head->last = ETF_NONE;
     head->kept = etf_box_new(head->argument);
     if (head->kept == NULL) {
         head->flags |= GEN_FLAG_STARTING;
@@ -239,6 +258,7 @@ static enum gen_next dispatch(struct gen *self, struct gen_head *head,
     case RT_DIRECT:
         return on_direct(self, head, &m->direct);
     case RT_PARENT_EXIT:
+        head->last = ETF_NONE;
         return gen_stop(self, m->term);
     }
     return GEN_NEXT; /* not reached: the list above is whole */
@@ -301,7 +321,6 @@ static enum rt_next run_kept(struct gen *self, struct gen_head *head)
 
     etf_box_free(head->kept);
     head->kept = NULL;
-    head->last = ETF_NONE;
     return next;
 }
 
@@ -341,33 +360,13 @@ static enum rt_next server_message(struct gen *self, const struct rt_message *m)
     if (head->flags != 0 || is_system(m))
         return slow_message(self, head, m);
     next = dispatch(self, head, m);
-    if (next == GEN_NEXT && head->flags == 0)
-        return RT_NEXT;
-    return settle(self, head, next);
+    if (next != GEN_NEXT || head->flags != 0)
+        return settle(self, head, next);
+    head->last = ETF_NONE;
+    return RT_NEXT;
 }
 
 /* ---- The end ------------------------------------------------------------ */
-
-static bool is_abnormal(etf_term reason)
-{
-    return !etf_same(reason, ETF_A(normal)) &&
-           !etf_same(reason, ETF_A(shutdown)) &&
-           !etf_is_tagged(reason, ETF_A(shutdown), 2);
-}
-
-static void report(struct gen *self, const struct gen_head *head,
-                   etf_term reason)
-{
-    char title[160];
-    char why[240];
-    char last[240] = "none";
-
-    if (!etf_is_none(head->last))
-        (void)etf_format(last, sizeof last, head->last);
-    rt_log(rt_of(self), RT_LOG_ERROR, "%s: ended with %s; last message: %s",
-           gen__title(self, head->server->name, title, sizeof title),
-           etf_format(why, sizeof why, reason), last);
-}
 
 static void server_terminate(struct gen *self, etf_term reason)
 {
@@ -375,8 +374,7 @@ static void server_terminate(struct gen *self, etf_term reason)
 
     if (head->server == NULL || (head->flags & GEN_FLAG_STARTING) != 0)
         return;
-    if (is_abnormal(reason))
-        report(self, head, reason);
+    report(self, head, reason); /* unless a callback returned the stop */
     if (head->server->terminate != NULL)
         head->server->terminate(self, reason);
     gen__last_reply_send(self, head);
@@ -435,9 +433,12 @@ enum gen_next gen_stop(struct gen *self, etf_term reason)
 {
     struct gen_head *head = rt_state(self);
 
-    head->flags |= GEN_FLAG_STOP;
     if (etf_is_none(reason))
         reason = ETF_A(error); /* memory ran out while it was built */
+    if ((head->flags & GEN_FLAG_STOP) == 0)
+        head->argument = reason; /* the first one counts */
+    head->flags &= ~(unsigned)GEN_FLAG_CONTINUE;
+    head->flags |= GEN_FLAG_STOP;
     (void)rt_stop(self, reason);
     return GEN_STOP;
 }
@@ -458,6 +459,8 @@ enum gen_next gen_continue(struct gen *self, etf_term argument)
 {
     struct gen_head *head = rt_state(self);
 
+    if ((head->flags & GEN_FLAG_STOP) != 0)
+        return GEN_STOP; /* it was stopped before */
     head->flags |= GEN_FLAG_CONTINUE;
     head->argument = argument;
     return GEN_NEXT;

@@ -21,12 +21,12 @@ extern "C" {
 #endif
 
 #define GEN_CALL_TIMEOUT_MS 5000 /* OTP's default */
-#define GEN_INFINITY RT_INFINITY
+#define GEN_INFINITY        RT_INFINITY
 
 /* What a callback returns: one of these, or what the functions below return. */
 enum gen_next {
-    GEN_NEXT = RT_NEXT,     /* go on; for a call without gen_reply(): answer later */
-    GEN_STOP = RT_STOP,     /* by gen_stop() */
+    GEN_NEXT = RT_NEXT, /* go on; a call without gen_reply(): answer later */
+    GEN_STOP = RT_STOP, /* by gen_stop() */
     GEN_IGNORE = RT_IGNORE, /* init only */
 };
 
@@ -42,7 +42,7 @@ struct gen_server {
                                  etf_term request);
     /* Default: logs. */
     enum gen_next (*handle_cast)(struct gen *self, etf_term request);
-    /* Every other message: exits, downs, `timeout`, node events. Default: logs. */
+    /* Every other message: exits, downs, `timeout`, nodes. Default: logs. */
     enum gen_next (*handle_info)(struct gen *self, etf_term message);
     /* After gen_continue(), before any message. */
     enum gen_next (*handle_continue)(struct gen *self, etf_term argument);
@@ -53,8 +53,8 @@ struct gen_server {
                                     void **result);
     /* Before the end, unless killed. Default: nothing. */
     void (*terminate)(struct gen *self, etf_term reason);
-    /* The state as a term, for sys:get_state/get_status and reports; leave secrets
-     * out. Default: a binary with the state's size in words. */
+    /* The state as a term, for sys:get_state/get_status and reports; leave
+     * secrets out. Default: a binary that tells the state's size. */
     etf_term (*format_status)(struct gen *self);
     /* sys:replace_state: takes a state that format_status() could have made.
      * AGNER_ENOTSUP by default. */
@@ -69,7 +69,7 @@ struct gen_server {
     uint64_t hibernate_after_ms; /* 0: never */
 };
 
-/* ---- In a callback --------------------------------------------------------- */
+/* ---- In a callback ------------------------------------------------------ */
 
 /* The server's state: state_size bytes. */
 AGNER_API void *gen_state(struct gen *self);
@@ -80,7 +80,8 @@ AGNER_API void *gen_state(struct gen *self);
 AGNER_API enum gen_next gen_reply(struct gen *self, struct gen_from from,
                                   etf_term reply);
 
-/* Ends the server with `reason` when returned from a callback: terminate runs. */
+/* Ends the server with `reason` when the callback returns it: terminate runs.
+ * Of several reasons the first counts. */
 AGNER_API enum gen_next gen_stop(struct gen *self, etf_term reason);
 /* {stop, Reason, Reply, State}: terminate runs first, then the answer goes out,
  * then the process ends. The caller hears of the end instead when terminate
@@ -100,7 +101,7 @@ AGNER_API enum gen_next gen_continue(struct gen *self, etf_term argument);
 /* Gives back what an idle process can spare. */
 AGNER_API enum gen_next gen_hibernate(struct gen *self);
 
-/* ---- Starting and stopping ---------------------------------------------------- */
+/* ---- Starting and stopping ---------------------------------------------- */
 
 /*
  * Starts a server and waits until its init has returned.
@@ -126,19 +127,21 @@ AGNER_API enum agner_err gen_start_link(struct gen *self,
                                         const struct rt_spawn_options *options,
                                         etf_pid *pid, etf_term *reason);
 
-/* Makes a raw process a server: does not return. `args` go to init if `init`. */
+/* Makes a raw process a server: does not return. `args` go to init if `init` is
+ * set. */
 AGNER_API void gen_enter_loop(struct gen *self, const struct gen_server *server,
                               etf_term args, bool init);
 
 /*
  * Orderly end of a process that serves sys messages, here or on any node:
  * terminate runs, and the call returns when the process is dead. AGNER_OK: it
- * ended with `reason`; AGNER_EEXIT: with another; AGNER_ENOPROC, AGNER_ETIMEOUT.
+ * ended with `reason`; AGNER_EEXIT: with another; AGNER_ENOPROC,
+ * AGNER_ETIMEOUT.
  */
 AGNER_API enum agner_err gen_server_stop(struct gen *self, etf_term to,
                                          etf_term reason, uint64_t timeout_ms);
 
-/* ---- Calling ---------------------------------------------------------------------- */
+/* ---- Calling ------------------------------------------------------------ */
 
 /* gen_server:call/3: see rt_call() for `reply` and the errors. `to` is a pid, a
  * name, or {Name, Node}, of agner or of Erlang. */
@@ -160,7 +163,7 @@ AGNER_API enum agner_err gen_multi_call(struct gen *self, etf_term nodes,
                                         uint64_t timeout_ms, etf_term *replies,
                                         etf_term *bad);
 
-/* Many calls at once: send, then wait for one, or for any. rt.h has the errors. */
+/* Many calls at once: send, then wait for one, or for any. Errors: rt.h. */
 AGNER_API enum agner_err gen_send_request(struct gen *self, etf_term to,
                                           etf_term request,
                                           struct rt_request *id);
@@ -180,10 +183,11 @@ AGNER_API enum agner_err gen_receive_response(struct gen *self,
 AGNER_API enum agner_err gen_direct(struct rt *rt, etf_pid to,
                                     const void *request, size_t size,
                                     uint64_t timeout_ms, void **result);
-AGNER_API void gen_direct_reply(struct gen *self, const struct rt_direct *direct,
+AGNER_API void gen_direct_reply(struct gen *self,
+                                const struct rt_direct *direct,
                                 enum agner_err err, void *result);
 
-/* ---- sys: looking into a server ------------------------------------------------------- */
+/* ---- sys: looking into a server ----------------------------------------- */
 
 /*
  * Any process that answers {system, From, Request}, on any node. All of them:
@@ -256,7 +260,7 @@ AGNER_API void gen_sys_event(struct gen *self, struct gen_sys *sys,
 /* Gives back what sys holds. */
 AGNER_API void gen_sys_fini(struct gen_sys *sys);
 
-/* ---- Applications: what `agner start --app` loads ----------------------------------------- */
+/* ---- Applications: what `agner start --app` loads ----------------------- */
 
 #define GEN_APPLICATION_ABI 1
 /* A shared object exports one of these under this name. */
