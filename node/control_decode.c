@@ -208,6 +208,7 @@ static etf_term newest_form(etf_term name)
 }
 
 /* ---- Readers of the letters --------------------------------------------- */
+
 static enum agner_err read_pid(struct cursor *c, etf_pid *pid)
 {
     enum agner_err err;
@@ -411,6 +412,7 @@ static enum agner_err read_letter(struct cursor *c, char letter)
 }
 
 /* ---- The whole ---------------------------------------------------------- */
+
 static enum agner_err read_arity(struct cursor *c, uint32_t *arity)
 {
     if (left(c) >= 2 && c->next[0] == SMALL_TUPLE_EXT) {

@@ -154,6 +154,7 @@ static void put_pid_or_name(struct writer *w, const etf_pid *pid, etf_term name)
 }
 
 /* ---- One function an operation, or a family of them --------------------- */
+
 /* Where the payload goes: a term of its own, the control tuple's last element,
  * or there is none. */
 enum payload { NO_PAYLOAD, PAYLOAD, LAST_ELEMENT };

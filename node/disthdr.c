@@ -24,6 +24,7 @@ static uint32_t slot_of(etf_term atom)
 }
 
 /* ---- Sending ------------------------------------------------------------ */
+
 void node__atoms_init(struct node__atoms *atoms)
 {
     memset(atoms->used, 0, sizeof atoms->used);
@@ -118,6 +119,7 @@ size_t node__disthdr_write(struct node__cache_out *cache,
 }
 
 /* ---- Receiving ---------------------------------------------------------- */
+
 struct header {
     const uint8_t *flags;
     const uint8_t *next;

@@ -25,6 +25,7 @@
 #define NODE__ATOMS_MAX   255 /* references in one packet */
 
 /* ---- Sending ------------------------------------------------------------ */
+
 /* The atoms of one packet, in the order of their numbers. No two share a slot:
  * the second of such a pair is spelled out, as are all after the 255th. */
 struct node__atoms {
@@ -60,6 +61,7 @@ size_t node__disthdr_write(struct node__cache_out *cache,
                            const struct node__atoms *atoms, uint8_t *to);
 
 /* ---- Receiving ---------------------------------------------------------- */
+
 /* What the peer put in its slots. All zero at first. */
 struct node__cache_in {
     etf_term slots[NODE__CACHE_SLOTS];

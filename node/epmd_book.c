@@ -122,6 +122,7 @@ static bool enter(struct node__epmd_book *book, struct node__epmd_entry entry)
 }
 
 /* ---- Answers ------------------------------------------------------------ */
+
 static enum node__epmd_next answer(struct etf_buffer *out, const uint8_t *bytes,
                                    size_t size, enum node__epmd_next next)
 {

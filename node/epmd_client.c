@@ -43,6 +43,7 @@ static void note(struct agner_error *outcome, enum agner_err err,
 }
 
 /* ---- A registration that is kept up ------------------------------------- */
+
 struct node__epmd_keeper {
     const struct rt_net *net; /* borrowed: the world's */
     struct rt_loop *loop;     /* borrowed */
@@ -252,6 +253,7 @@ void node__epmd_release(struct node__epmd_keeper *keeper)
 }
 
 /* ---- Looking up --------------------------------------------------------- */
+
 struct node__epmd_lookup {
     const struct rt_net *net; /* borrowed: the world's */
     struct rt_loop *loop;     /* borrowed */

@@ -11,6 +11,7 @@
 #include "epmd_proto.h"
 
 /* ---- A registration that is kept up ------------------------------------- */
+
 struct node__epmd_owner {
     void *ctx;
     /* We are registered, the first time or again. Only the first creation
@@ -44,6 +45,7 @@ enum agner_err node__epmd_register(const struct rt_world *world,
 void node__epmd_release(struct node__epmd_keeper *keeper);
 
 /* ---- Looking up --------------------------------------------------------- */
+
 struct node__epmd_lookup;
 
 /*

@@ -35,6 +35,7 @@ struct node__epmd_node {
 };
 
 /* ---- Asking ------------------------------------------------------------- */
+
 /* Append a whole request. AGNER_EINVAL (name empty or too long), AGNER_ENOMEM.
  */
 enum agner_err node__epmd_ask_alive(struct etf_buffer *out,
@@ -66,6 +67,7 @@ bool node__epmd_names_next(const uint8_t *bytes, size_t size, size_t *at,
                            char name[NODE__EPMD_NAME_MAX + 1], uint16_t *port);
 
 /* ---- Answering ---------------------------------------------------------- */
+
 #define NODE__EPMD_NODES_MAX 1024 /* registered ones; also old names kept */
 
 /* Who is registered, and who was. All zero but `now` is an empty one. */

@@ -54,6 +54,7 @@ struct node__epmd_host {
 };
 
 /* ---- Guests ------------------------------------------------------------- */
+
 static void unlist(struct guest *guest)
 {
     struct node__epmd_host *host = guest->host;
@@ -299,6 +300,7 @@ static void accepted(void *ctx, struct rt_listener *listener,
 }
 
 /* ---- The server --------------------------------------------------------- */
+
 enum agner_err node__epmd_host_open(const struct rt_world *world,
                                     struct rt_loop *loop,
                                     const struct rt_address *address,

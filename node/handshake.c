@@ -178,6 +178,7 @@ static bool agree_on_flags(struct node__handshake *hs, uint64_t offer)
 }
 
 /* ---- The side that connects --------------------------------------------- */
+
 static enum node__hs_state read_status(struct node__handshake *hs,
                                        const uint8_t *body, size_t size,
                                        struct etf_buffer *out)
@@ -270,6 +271,7 @@ static enum node__hs_state read_ack(struct node__handshake *hs,
 }
 
 /* ---- The side that accepts ---------------------------------------------- */
+
 static enum node__hs_state send_status(struct node__handshake *hs,
                                        enum node__hs_status status,
                                        struct etf_buffer *out,
@@ -390,6 +392,7 @@ static enum node__hs_state read_reply(struct node__handshake *hs,
 }
 
 /* ---- The machine -------------------------------------------------------- */
+
 /* The only message that a state accepts, and its reader. States without a row
  * take no bytes. */
 static const struct row {

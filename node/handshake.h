@@ -158,6 +158,7 @@ void node__handshake_ended(struct node__handshake *hs, enum agner_err err,
 const char *node__handshake_waits_for(enum node__hs_state state);
 
 /* ---- Decisions and checks, pure ----------------------------------------- */
+
 /* The answer to a dial from `peer` while we dial it: the connection that the
  * greater name set up survives (G35). HS_NOK when ours is greater or the same.
  */

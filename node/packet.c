@@ -19,6 +19,7 @@ enum form { WHOLE = 68, FIRST = 69, FURTHER = 70 };
 #define NUMBERS_SIZE 16 /* sequence, fragment */
 
 /* ---- Sending ------------------------------------------------------------ */
+
 static uint8_t *write32(uint8_t *p, uint64_t v)
 {
     p[0] = (uint8_t)(v >> 24);
@@ -219,6 +220,7 @@ enum agner_err node__packet_further(struct etf_buffer *out,
 }
 
 /* ---- Receiving ---------------------------------------------------------- */
+
 static uint64_t read64(const uint8_t *p)
 {
     uint64_t v = 0;

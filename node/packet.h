@@ -24,6 +24,7 @@
 #define NODE__FRAGMENT_SIZE 65536u /* bytes of terms in one fragment */
 
 /* ---- Sending ------------------------------------------------------------ */
+
 /* An encoded message (node__control_encode()), not framed. All borrowed. */
 struct node__message {
     const uint8_t *terms; /* control, then message */
@@ -80,6 +81,7 @@ enum agner_err node__packet_further_head(struct etf_buffer *out,
                                          const uint8_t **terms, size_t *size);
 
 /* ---- Receiving ---------------------------------------------------------- */
+
 /* One direction of a connection. Zero but for the first three. */
 struct node__in {
     uint64_t flags;                   /* as agreed */
