@@ -171,30 +171,19 @@ static enum agner_err read_string(struct decoder *d, uint64_t *slot)
     return AGNER_OK;
 }
 
-/* An integer or pid inside a fun. */
-static enum agner_err read_fun_part(struct reader *rd, bool pid, etf_term *out)
+/* The creator of a fun. */
+static enum agner_err read_creator(struct reader *rd, etf_term *out)
 {
     unsigned tag;
-    enum agner_err err;
 
-    if (etf__bytes_left(rd) < 5)
+    if (etf__bytes_left(rd) == 0)
         return etf__read_fail(rd, AGNER_ETRUNCATED, "input ends inside a fun");
-    tag = *rd->next++;
-    if (tag == SMALL_INTEGER_EXT) {
-        *out = etf__small(*rd->next++);
-    } else if (tag == INTEGER_EXT) {
-        *out = etf__small((int32_t)etf__get32(rd->next));
-        rd->next += 4;
-    } else {
-        err = etf__read_leaf(rd, tag, out);
-        if (err != AGNER_OK)
-            return err;
-    }
-    if (etf_kind(*out) != (pid ? ETF_KIND_PID : ETF_KIND_INTEGER))
+    tag = *rd->next;
+    if (tag != PID_EXT && tag != NEW_PID_EXT)
         return etf__read_fail(rd, AGNER_EMALFORMED,
-                              pid ? "creator of a fun is no pid"
-                                  : "integer expected in a fun");
-    return AGNER_OK;
+                              "creator of a fun is no pid");
+    rd->next++;
+    return etf__read_pid(rd, tag, out);
 }
 
 /* The size that a fun declares is ignored: some releases got it wrong. */
@@ -219,8 +208,12 @@ static enum agner_err open_fun(struct decoder *d, struct container *c,
     if (words == NULL)
         return err;
     err = etf__read_atom(rd, &parts[0]);
-    for (unsigned i = 1; err == AGNER_OK && i < 4; i++)
-        err = read_fun_part(rd, i == 3, &parts[i]);
+    if (err == AGNER_OK)
+        err = etf__read_integer(rd, &parts[1]);
+    if (err == AGNER_OK)
+        err = etf__read_integer(rd, &parts[2]);
+    if (err == AGNER_OK)
+        err = read_creator(rd, &parts[3]);
     if (err != AGNER_OK)
         return err;
     words[0] = etf__header(8 + free, ETF__HEAD_FUN);

@@ -286,6 +286,25 @@ static enum agner_err read_big(struct reader *rd, unsigned tag, etf_term *out)
     return AGNER_OK;
 }
 
+enum agner_err etf__read_integer(struct reader *rd, etf_term *out)
+{
+    const uint8_t *p = take(rd, 1);
+    unsigned tag;
+
+    if (p == NULL)
+        return etf__read_fail(rd, AGNER_ETRUNCATED, "integer expected");
+    tag = *p;
+    if (tag == SMALL_BIG_EXT || tag == LARGE_BIG_EXT)
+        return read_big(rd, tag, out);
+    if (tag != SMALL_INTEGER_EXT && tag != INTEGER_EXT)
+        return etf__read_fail(rd, AGNER_EMALFORMED, "integer expected");
+    p = take(rd, tag == SMALL_INTEGER_EXT ? 1 : 4);
+    if (p == NULL)
+        return truncated(rd);
+    *out = etf__small(tag == SMALL_INTEGER_EXT ? *p : (int32_t)etf__get32(p));
+    return AGNER_OK;
+}
+
 /* ---- Binaries ---- */
 
 static enum agner_err make_bits(struct reader *rd, size_t size, unsigned used,
@@ -341,20 +360,18 @@ static enum agner_err read_bits(struct reader *rd, etf_term *out)
 
 static enum agner_err read_export(struct reader *rd, etf_term *out)
 {
-    etf_term module, function;
-    const uint8_t *arity;
+    etf_term module, function, arity;
     enum agner_err err;
-    uint64_t *words;
+    uint64_t *words, v;
 
     err = etf__read_atom(rd, &module);
     if (err == AGNER_OK)
         err = etf__read_atom(rd, &function);
+    if (err == AGNER_OK)
+        err = etf__read_integer(rd, &arity);
     if (err != AGNER_OK)
         return err;
-    arity = take(rd, 2);
-    if (arity == NULL)
-        return truncated(rd);
-    if (arity[0] != SMALL_INTEGER_EXT)
+    if (!etf_get_uint(arity, &v) || v > 255)
         return etf__read_fail(rd, AGNER_EMALFORMED,
                               "arity of a fun is not 0 to 255");
     if (rd->options.safe)
@@ -365,7 +382,7 @@ static enum agner_err read_export(struct reader *rd, etf_term *out)
     words[0] = etf__header(3, ETF__HEAD_EXPORT);
     words[1] = module.word;
     words[2] = function.word;
-    words[3] = arity[1];
+    words[3] = v;
     *out = etf__box_at(words);
     return AGNER_OK;
 }

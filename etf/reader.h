@@ -84,9 +84,12 @@ enum agner_err etf__decode_at(struct etf_region *r, const uint8_t *bytes,
 /* An atom of any of the five tags; the tag byte included, unlike the others. */
 enum agner_err etf__read_atom(struct reader *rd, etf_term *out);
 
-/* The part of it that has `size` bytes of UTF-8, all there. */
+/* The text of an atom: `size` bytes of UTF-8, all there. */
 enum agner_err etf__read_atom_text(struct reader *rd, size_t size,
                                    etf_term *out);
+
+/* An integer of any of its four tags; the tag byte included. */
+enum agner_err etf__read_integer(struct reader *rd, etf_term *out);
 
 /* The leaf whose tag was read; AGNER_EMALFORMED for a tag that is none. */
 enum agner_err etf__read_leaf(struct reader *rd, unsigned tag, etf_term *out);
