@@ -58,8 +58,7 @@ static bool is_abnormal(etf_term reason)
            !etf_is_tagged(reason, ETF_A(shutdown), 2);
 }
 
-/* One line for people, once for each server; bounded, however large the terms.
- */
+/* One line for people, once for each server, and bounded. */
 static void report(struct gen *self, struct gen_head *head, etf_term reason)
 {
     char title[160];
@@ -76,12 +75,26 @@ static void report(struct gen *self, struct gen_head *head, etf_term reason)
            etf_format(why, sizeof why, reason), last);
 }
 
-/* The reason of a callback that returned what is no enum gen_next. */
-static enum rt_next stop_badly(struct gen *self, enum gen_next value)
+/* A callback returned what is no enum gen_next, or init's value elsewhere. */
+static void stop_badly(struct gen *self, enum gen_next value)
 {
     etf_term reason = etf_make(self, "{bad_return_value, _}", (int64_t)value);
 
     (void)gen_stop(self, reason);
+}
+
+/* What a callback received is gone when it has returned, so a stop that it
+ * returned is reported here. A failed init is its starter's to report. */
+static enum rt_next settle_stop(struct gen *self, struct gen_head *head,
+                                enum gen_next next)
+{
+    if (next != GEN_STOP)
+        stop_badly(self, next);
+    else if ((head->flags & GEN_FLAG_STOP) == 0)
+        (void)gen_stop(self, ETF_A(normal));
+    if ((head->flags & GEN_FLAG_STARTING) == 0)
+        report(self, head, head->argument);
+    head->last = ETF_NONE;
     return RT_STOP;
 }
 
