@@ -37,7 +37,7 @@ struct scene {
     const struct rt_net *net;
     struct rt_loop *loop;
     _Atomic uint32_t events; /* grows with everything that happens */
-    char failure[200];       /* the first; empty: none */
+    char failure[300];       /* the first; empty: none */
 };
 
 /* Something to run on the loop's thread, with the scene and `arg`. */
