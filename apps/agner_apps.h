@@ -1,0 +1,177 @@
+/*
+ * agner_apps.h -- the door to what a node runs besides its user's actors.
+ *
+ * Read by the command and the tests; not installed. Three parts: the
+ * applications that are started and stopped (loader), the first of which is
+ * `kernel` with the processes that other nodes expect; the configuration file
+ * (config); and the socket through which the command and any MessagePack-RPC
+ * client talk to actors (control).
+ *
+ * A node with all of it is started bottom up and stopped top down:
+ *
+ *     node_start, rt_attach, apps_loader_start, apps_control_start,
+ *     apps_application_start for each
+ *     apps_stop_all, apps_control_stop, rt_detach, node_stop
+ */
+#ifndef AGNER_APPS_H
+#define AGNER_APPS_H
+
+#include <agner/gen.h>
+#include <agner/node.h>
+
+struct rt_world;
+
+#define APPS_PATH_MAX 4096 /* bytes of a path or a name, with its zero */
+
+/* ---- loader: applications ---------------------------------------------------
+ */
+
+/* How shared objects are opened: dlopen() and its relatives, or a test's own.
+ */
+struct apps_dl {
+    /* NULL, and why in `text`. */
+    void *(*open)(const char *path, char *text, size_t text_size);
+    void *(*symbol)(void *handle, const char *name);
+    void (*close)(void *handle);
+};
+
+struct apps_loader_options {
+    /* Where applications may come from; with none, from any absolute path. */
+    const char *const *dirs;
+    size_t dir_count;
+    const struct apps_dl *dl; /* NULL: the system's */
+    uint64_t start_time_ms;   /* most that one application's start takes; 0:
+                                 60,000 */
+};
+
+/* Starts `application_controller`, which starts, stops and knows the node's
+ * applications, and the application `kernel`. `options` is borrowed until the
+ * runtime has ended. AGNER_ETAKEN, and as apps_application_start(). */
+enum agner_err apps_loader_start(struct gen *self,
+                                 const struct apps_loader_options *options,
+                                 struct agner_error *error);
+
+/*
+ * Starts an application, and those that it needs before it. `which` is the name
+ * of a built-in one, the name of NAME.so in one of the configured directories,
+ * or the absolute path of a shared object.
+ *
+ * AGNER_ENONAME (no such application), AGNER_ENOTLOADED (the object was
+ * refused; error says why), AGNER_ECYCLE (named), AGNER_ERUNNING, AGNER_EEXIT
+ * (a child did not start), AGNER_ETIMEOUT, AGNER_ENOMEM.
+ */
+enum agner_err apps_application_start(struct gen *self, const char *which,
+                                      struct agner_error *error);
+
+/* Stops one: AGNER_ENOTRUNNING. Those that need it are not stopped. */
+enum agner_err apps_application_stop(struct gen *self, const char *name,
+                                     struct agner_error *error);
+
+/* Stops all in reverse order of their start; each child has 5 s.
+ * AGNER_ETIMEOUT: not all are stopped yet. */
+enum agner_err apps_stop_all(struct gen *self, uint64_t timeout_ms);
+
+/* [{Name, Description, Version}], in order of start, in self's region; as
+ * application:which_applications/0 gives it, strings as lists. */
+enum agner_err apps_which(struct gen *self, etf_term *list);
+
+/* ---- config
+ * ------------------------------------------------------------------- */
+
+#define APPS_CONFIG_ABSENT (-1)
+
+struct apps_texts {
+    const char **items;
+    size_t count;
+};
+
+struct apps_listen {
+    bool set;
+    uint16_t port;
+    char host[256];
+};
+
+/* "HOST:PORT", "[::1]:PORT": false when it is neither. */
+bool apps_listen_parse(const char *text, struct apps_listen *listen);
+
+/* A node's configuration. What the file does not say is NULL, empty, unset, or
+ * APPS_CONFIG_ABSENT. Texts are the region's. */
+struct apps_config {
+    struct etf_region *region; /* owned */
+    const char *name;
+    const char *cookie_file;
+    const char *control; /* a path, or "none" */
+    struct apps_listen listen;
+    struct apps_texts applications, application_dirs;
+    int64_t tick_time_ms;
+    int64_t hidden; /* 0, 1 */
+    int64_t epmd;   /* enum node_epmd */
+    int64_t epmd_port;
+    int64_t workers;
+    int64_t log_level; /* enum rt_log_level */
+    int64_t stop_time_ms;
+};
+
+/*
+ * Reads the file: one Erlang term, [{agner, [{Key, Value}]}, ...], with a full
+ * stop. Keys are in config/config.c; unknown keys and duplicates are errors,
+ * sections of other applications are left alone. Errors say
+ * "FILE:LINE:COLUMN: what". On failure there is nothing to give back.
+ */
+enum agner_err apps_config_read(const struct rt_world *world, const char *file,
+                                struct apps_config *config,
+                                struct agner_error *error);
+/* The same for a text; `file` names it in errors. Any bytes. */
+enum agner_err apps_config_parse(const char *file, const char *text,
+                                 size_t size, struct apps_config *config,
+                                 struct agner_error *error);
+void apps_config_fini(struct apps_config *config);
+
+/* ---- control
+ * --------------------------------------------------------------------- */
+
+struct apps_control;
+
+/* Zero limits are the defaults. */
+struct apps_control_options {
+    struct node *node;            /* borrowed */
+    const struct rt_world *world; /* borrowed */
+    const char *path;             /* of the socket; copied */
+    /* agner.stop was asked for. Any thread; must not wait. */
+    void (*stop)(void *ctx);
+    void *stop_ctx;
+    unsigned connections_max; /* 64; further ones are closed at once */
+    unsigned pending_max;     /* 1,024 per connection; then it is not read */
+    size_t frame_max;         /* 16 MiB; a longer message ends its connection */
+    size_t output_max;        /* 64 MiB unsent; then the connection ends */
+};
+
+/* Serves the socket (docs/control-socket.md). AGNER_ETAKEN: somebody serves it,
+ * AGNER_EINVAL: the path is too long, AGNER_ENOTALLOWED, AGNER_ESYSTEM. */
+enum agner_err apps_control_start(struct gen *self,
+                                  const struct apps_control_options *options,
+                                  struct apps_control **out,
+                                  struct agner_error *error);
+
+/* Ends it: open connections get what was written to them, and close; the socket
+ * file goes. Pending requests are given up. Not on the loop's thread. */
+void apps_control_stop(struct gen *self, struct apps_control *control);
+
+/* The socket of the node `name`: $XDG_RUNTIME_DIR/agner/NAME.sock, or else
+ * /tmp/agner-UID/NAME.sock. AGNER_EINVAL: name with a slash, or path too long.
+ */
+enum agner_err apps_control_path(const char *name, char *path, size_t size,
+                                 struct agner_error *error);
+
+/* Makes the directory of `path` when it is not there (mode 0700), and refuses
+ * one that is a link, another user's, or writable by others. */
+enum agner_err apps_control_dir(const char *path, struct agner_error *error);
+
+/* Names of the nodes with a socket in the directory: up to `count`, in order of
+ * name; returns how many there are. The socket of a dead node counts. */
+size_t apps_control_names(char (*names)[256], size_t count);
+
+/* The version of this program, as meson.build has it. */
+const char *apps_version(void);
+
+#endif

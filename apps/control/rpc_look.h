@@ -1,0 +1,19 @@
+/*
+ * rpc_look.h -- methods that look at the node. Private to apps/control; their
+ * results are described in docs/control-socket.md.
+ */
+#ifndef RPC_LOOK_H
+#define RPC_LOOK_H
+
+#include "rpc_server.h"
+
+enum agner_err rpc__applications(struct rpc_call *c);
+enum agner_err rpc__info(struct rpc_call *c);
+enum agner_err rpc__names(struct rpc_call *c);
+enum agner_err rpc__nodes(struct rpc_call *c);
+enum agner_err rpc__process(struct rpc_call *c);
+enum agner_err rpc__ps(struct rpc_call *c);
+enum agner_err rpc__status(struct rpc_call *c);
+enum agner_err rpc__version(struct rpc_call *c);
+
+#endif
