@@ -274,11 +274,19 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
  * defines `shop_application`, to be linked into a program; compiled with
  * -DGEN_MODULE it is what a shared object exports.
  */
+#ifdef __cplusplus
+#define GEN__EXTERN extern "C"
+#else
+#define GEN__EXTERN extern
+#endif
 #ifdef GEN_MODULE
 #define GEN_APPLICATION(name) \
-    AGNER_API const struct gen_application agner_application
+    GEN__EXTERN AGNER_API const struct gen_application agner_application; \
+    const struct gen_application agner_application
 #else
-#define GEN_APPLICATION(name) const struct gen_application name##_application
+#define GEN_APPLICATION(name) \
+    GEN__EXTERN const struct gen_application name##_application; \
+    const struct gen_application name##_application
 #endif
 
 struct gen_application_child {
