@@ -367,8 +367,10 @@ int probe_world_stop(void **state)
     struct probe_world *world = *state;
     bool overlapped;
 
-    rt_detach(world->self);
-    rt_free(world->rt, 1000);
+    if (world->self != NULL) { /* a test may have ended it */
+        rt_detach(world->self);
+        rt_free(world->rt, 1000);
+    }
     overlapped = atomic_load(&world->seen.overlapped);
     witness_fini(&world->seen);
     witness_fini(&world->log);
