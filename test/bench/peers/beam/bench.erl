@@ -1,0 +1,431 @@
+%% bench.erl -- the rows for BEAM (Erlang/OTP), a clause of run/2 each.
+%% Run by run.sh: ./run.sh ROW N    prints `row beam metric value unit`.
+-module(bench).
+-export([main/0, main/1]).
+%% gen_server callbacks
+-behaviour(gen_server).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+%% spawned across nodes
+-export([node_sink/2, node_echo/0]).
+
+main() -> main([]).
+
+main(_) ->
+    process_flag(priority, normal),
+    Args = init:get_plain_arguments(),
+    {Name, N} = case Args of
+                    [A, B | _] -> {list_to_atom(A), list_to_integer(B)};
+                    [A] -> {list_to_atom(A), 0}
+                end,
+    logger:set_primary_config(level, none),
+    Me = self(),
+    %% run in a fresh process: the one that evaluates -s/-run is a system process
+    {P, M} = spawn_monitor(fun() -> run(Name, N), Me ! fin end),
+    receive
+        fin -> erlang:demonitor(M, [flush]), halt(0);
+        {'DOWN', M, process, P, Why} ->
+            io:format(standard_error, "~p failed: ~p~n", [Name, Why]), halt(1)
+    end.
+
+out(Name, Metric, Value, Unit) when is_float(Value) ->
+    io:format("~s ~s ~s ~.4f ~s~n", [Name, peer(), Metric, Value, Unit]);
+out(Name, Metric, Value, Unit) ->
+    io:format("~s ~s ~s ~p ~s~n", [Name, peer(), Metric, Value, Unit]).
+
+peer() -> case os:getenv("BENCH_PEER") of false -> "beam"; P -> P end.
+
+t() -> erlang:monotonic_time(nanosecond).
+
+%% ---- pingpong
+run(pingpong, N) ->
+    pingpong(N div 10),
+    Dt = pingpong(N),
+    out(pingpong, ns_per_msg, Dt / N, ns);
+
+%% ---- pingpong_many
+run(pingpong_many, N) ->
+    Pairs = 1000,
+    many(Pairs, N div 10),
+    Dt = many(Pairs, N),
+    out(pingpong_many, msgs_per_s, N * 1.0e9 / Dt, 'msgs/s');
+
+%% ---- ring
+run(ring, N) ->
+    ring(1000, N div 10),
+    Dt = ring(1000, N),
+    out(ring, ns_per_hop, Dt / N, ns);
+
+%% ---- fanin
+run(fanin, N) ->
+    fanin(100, N div 10, []),
+    Dt = fanin(100, N, []),
+    out(fanin, msgs_per_s, N * 1.0e9 / Dt, 'msgs/s'),
+    Dt2 = fanin(100, N, [{message_queue_data, off_heap}]),
+    out(fanin, msgs_per_s_offheap, N * 1.0e9 / Dt2, 'msgs/s');
+
+%% ---- fanout
+run(fanout, N) ->
+    fanout(1000, N div 10),
+    Dt = fanout(1000, N),
+    out(fanout, msgs_per_s, N * 1.0e9 / Dt, 'msgs/s');
+
+%% ---- call
+run(call, N) ->
+    {ok, S} = gen_server:start_link(?MODULE, counter, []),
+    calls(S, N div 10),
+    T0 = t(), calls(S, N), T1 = t(),
+    out(call, ns_per_call, (T1 - T0) / N, ns);
+
+%% ---- call_many
+run(call_many, N) ->
+    C = 1000,
+    {ok, S} = gen_server:start_link(?MODULE, counter, []),
+    clients(C, fun(_) -> calls(S, N div C div 10) end),
+    Dt = clients(C, fun(_) -> calls(S, N div C) end),
+    out(call_many, calls_per_s_one_server, N * 1.0e9 / Dt, 'calls/s'),
+    Ss = list_to_tuple([begin {ok, X} = gen_server:start_link(?MODULE, counter, []), X end
+                        || _ <- lists:seq(1, C)]),
+    clients(C, fun(I) -> calls(element(I, Ss), N div C div 10) end),
+    Dt2 = clients(C, fun(I) -> calls(element(I, Ss), N div C) end),
+    out(call_many, calls_per_s_1000_pairs, N * 1.0e9 / Dt2, 'calls/s');
+
+%% ---- spawn, skynet
+run(spawn, N) ->
+    spawn_seq(N div 10),
+    T0 = t(), spawn_seq(N), T1 = t(),
+    out(spawn, ns_sequential, (T1 - T0) / N, ns),
+    spawn_burst(N div 10),
+    T2 = t(), spawn_burst(N), T3 = t(),
+    out(spawn, ns_burst, (T3 - T2) / N, ns),
+    T4 = t(), gs_seq(N div 10), T5 = t(),
+    out(spawn, ns_gen_server_start_stop, (T5 - T4) / (N div 10), ns);
+run(skynet, N) ->
+    skynet_run(N div 10),
+    T0 = t(), Sum = skynet_run(N), T1 = t(),
+    Sum = N * (N - 1) div 2,
+    out(skynet, ms, (T1 - T0) / 1.0e6, ms);
+
+%% ---- memory
+run(memory, N) ->
+    Me = self(),
+    erlang:garbage_collect(),
+    R0 = rss(),
+    Ps = [begin {ok, P} = gen_server:start(?MODULE, counter, []), 1 = gen_server:call(P, incr), P end
+          || _ <- lists:seq(1, N)],
+    put(keep, length(Ps)),
+    timer:sleep(500),
+    R1 = rss(),
+    out(memory, bytes_per_process, (R1 - R0) / N, bytes),
+    [P ! hibernate || P <- Ps],
+    [1 = gen_server:call(P, get) || P <- lists:nthtail(N - 1, Ps)],
+    timer:sleep(2000),
+    out(memory, bytes_per_process_hibernated, (rss() - R0) / N, bytes),
+    out(memory, vm_reported_bytes_per_process, erlang:memory(processes) / N, bytes),
+    Me ! ok;
+
+%% ---- names
+run(names, N) ->
+    Sends = 1000000,
+    Per = Sends div N,
+    Me = self(),
+    Names = [list_to_atom("proc_" ++ integer_to_list(I)) || I <- lists:seq(1, N)],
+    Pids = [spawn_link(fun() -> name_rcv(Per, Me) end) || _ <- Names],
+    T0 = t(),
+    register_all(Names, Pids),
+    T1 = t(),
+    out(names, ns_per_register, (T1 - T0) / N, ns),
+    Order = shuffle(Names),
+    T2 = t(),
+    send_names(Per, Order),
+    T3 = t(),
+    wait(N),
+    T4 = t(),
+    out(names, ns_per_send_to_name, (T3 - T2) / (Per * N), ns),
+    out(names, ns_per_send_delivered, (T4 - T2) / (Per * N), ns);
+
+%% ---- timers
+run(timers, N) ->
+    timers(N div 10),
+    {S, C} = timers(N),
+    out(timers, ns_start_1M_pending, S / N, ns),
+    out(timers, ns_cancel_1M_pending, C / N, ns),
+    T0 = t(), timer_pairs(N), T1 = t(),
+    out(timers, ns_start_cancel_pair, (T1 - T0) / N, ns);
+%% ---- two nodes
+run(dist_connect, N) ->
+    Ts = lists:sort([begin
+                         {Peer, Node} = peer_node(I),
+                         T0 = t(), true = net_kernel:connect_node(Node), T1 = t(),
+                         _ = gs_ping(Node),
+                         peer:stop(Peer),
+                         (T1 - T0) / 1.0e3
+                     end || I <- lists:seq(1, N)]),
+    out(dist_connect, connect_p50, lists:nth((N + 1) div 2, Ts), us);
+run(dist_call, N) ->
+    {_, Node} = peer_node(1),
+    {ok, S} = erpc:call(Node, gen_server, start, [?MODULE, counter, []]),
+    calls(S, N div 10),
+    T0 = t(), calls(S, N), T1 = t(),
+    out(dist_call, us_per_call, (T1 - T0) / N / 1000, us),
+    C = 100,
+    clients(C, fun(_) -> calls(S, N div C div 10) end),
+    Dt = clients(C, fun(_) -> calls(S, N div C * 10) end),
+    out(dist_call, calls_per_s_100_clients, N div C * 10 * C * 1.0e9 / Dt, 'calls/s');
+run(dist_send, N) ->
+    {_, Node} = peer_node(1),
+    dist_send(Node, 1, N div 10),
+    Dt = dist_send(Node, 1, N),
+    out(dist_send, msgs_per_s_1_sender, N * 1.0e9 / Dt, 'msgs/s'),
+    Dt2 = dist_send(Node, 100, N),
+    out(dist_send, msgs_per_s_100_senders, N * 1.0e9 / Dt2, 'msgs/s');
+run(dist_bulk, N) ->
+    %% N = megabytes per size
+    {_, Node} = peer_node(1),
+    [begin
+         Cnt = max(1, N * 1000000 div Sz),
+         Bin = rand:bytes(Sz),
+         dist_bulk(Node, Bin, max(1, Cnt div 10)),
+         Dt = dist_bulk(Node, Bin, Cnt),
+         out(dist_bulk, Label, Sz * Cnt * 1.0e3 / Dt, 'MB/s')
+     end || {Label, Sz} <- [{mb_per_s_1KB, 1024}, {mb_per_s_64KB, 65536}, {mb_per_s_10MB, 10485760}]];
+run(dist_link, N) ->
+    {_, Node} = peer_node(1),
+    E = spawn(Node, ?MODULE, node_echo, []),
+    %% monitor+demonitor, confirmed by a round trip behind it
+    T0 = t(),
+    [begin M = erlang:monitor(process, E), erlang:demonitor(M, [flush]), E ! {self(), x}, receive x -> ok end end
+     || _ <- lists:seq(1, N)],
+    T1 = t(),
+    out(dist_link, us_monitor_demonitor_confirmed, (T1 - T0) / N / 1000, us),
+    Ps = [spawn(Node, ?MODULE, node_echo, []) || _ <- lists:seq(1, N)],
+    lists:last(Ps) ! {self(), x}, receive x -> ok end,
+    %% kill a monitored remote process and wait for 'DOWN', one after another
+    T2 = t(),
+    [begin M = erlang:monitor(process, P), P ! stop, receive {'DOWN', M, _, _, _} -> ok end end || P <- Ps],
+    T3 = t(),
+    out(dist_link, us_monitor_exit_down, (T3 - T2) / N / 1000, us),
+    T4 = t(),
+    [begin
+         {P, M} = erlang:spawn_opt(Node, ?MODULE, node_echo, [], [monitor]),
+         P ! stop, receive {'DOWN', M, _, _, _} -> ok end
+     end || _ <- lists:seq(1, N)],
+    T5 = t(),
+    out(dist_link, us_remote_spawn_monitor_exit, (T5 - T4) / N / 1000, us);
+
+%% ---- codec: N is milliseconds for each figure
+run(codec, N) ->
+    [begin
+         B = term_to_binary(T, [{minor_version, 2}]),
+         out(codec, "encode_" ++ Name, per_second(fun() -> term_to_binary(T, [{minor_version, 2}]) end, N), 'terms/s'),
+         out(codec, "decode_" ++ Name, per_second(fun() -> binary_to_term(B) end, N), 'terms/s')
+     end || {Name, T} <- payloads()];
+run(X, _) -> io:format(standard_error, "unknown benchmark ~p~n", [X]), halt(2).
+
+%% ==== bodies
+pingpong(N) ->
+    Me = self(),
+    B = spawn_link(fun() -> pong() end),
+    A = spawn_link(fun() -> receive go -> ok end, ping(B, N div 2), Me ! done end),
+    T0 = t(), A ! go, receive done -> ok end, T1 = t(),
+    B ! stop,
+    T1 - T0.
+ping(_, 0) -> ok;
+ping(B, N) -> B ! {ping, self(), N}, receive {pong, N} -> ping(B, N - 1) end.
+pong() -> receive {ping, A, N} -> A ! {pong, N}, pong(); stop -> ok end.
+
+many(Pairs, N) ->
+    Me = self(),
+    Per = N div Pairs div 2,
+    As = [begin
+              B = spawn_link(fun() -> pong() end),
+              spawn_link(fun() -> receive go -> ok end, ping(B, Per), B ! stop, Me ! done end)
+          end || _ <- lists:seq(1, Pairs)],
+    T0 = t(),
+    [A ! go || A <- As],
+    wait(Pairs),
+    t() - T0.
+
+wait(0) -> ok;
+wait(K) -> receive done -> wait(K - 1) end.
+
+ring(K, N) ->
+    Me = self(),
+    First = spawn_link(fun() -> receive {next, P} -> ring_loop(P, Me) end end),
+    Last = lists:foldl(fun(_, Next) -> spawn_link(fun() -> ring_loop(Next, Me) end) end, First, lists:seq(2, K)),
+    First ! {next, Last},
+    T0 = t(), First ! {token, N}, receive done -> ok end, T1 = t(),
+    unlink(First), exit(First, kill), T1 - T0.
+ring_loop(Next, Me) ->
+    receive
+        {token, 0} -> Me ! done, ring_loop(Next, Me);
+        {token, N} -> Next ! {token, N - 1}, ring_loop(Next, Me)
+    end.
+
+fanin(Senders, N, Opts) ->
+    Me = self(),
+    R = erlang:spawn_opt(fun() -> count(N), Me ! done end, [link | Opts]),
+    Per = N div Senders,
+    Ss = [spawn_link(fun() -> receive go -> ok end, blast(R, Per) end) || _ <- lists:seq(1, Senders)],
+    T0 = t(),
+    [S ! go || S <- Ss],
+    receive done -> ok end,
+    t() - T0.
+blast(_, 0) -> ok;
+blast(R, N) -> R ! {tag, N}, blast(R, N - 1).
+count(0) -> ok;
+count(N) -> receive {tag, _} -> count(N - 1) end.
+
+fanout(Rs, N) ->
+    Me = self(),
+    Per = N div Rs,
+    Ps = [spawn_link(fun() -> count(Per), Me ! done end) || _ <- lists:seq(1, Rs)],
+    T0 = t(),
+    S = spawn_link(fun() -> rounds(Ps, Per) end),
+    wait(Rs),
+    T1 = t(),
+    _ = S,
+    T1 - T0.
+rounds(_, 0) -> ok;
+rounds(Ps, N) -> send_each(Ps, N), rounds(Ps, N - 1).
+send_each([], _) -> ok;
+send_each([P | T], N) -> P ! {tag, N}, send_each(T, N).
+
+calls(_, 0) -> ok;
+calls(S, N) -> _ = gen_server:call(S, incr, 5000), calls(S, N - 1).
+
+clients(C, F) ->
+    Me = self(),
+    Cs = [spawn_link(fun() -> receive go -> ok end, F(I), Me ! done end) || I <- lists:seq(1, C)],
+    T0 = t(),
+    [X ! go || X <- Cs],
+    wait(C),
+    t() - T0.
+
+spawn_seq(0) -> ok;
+spawn_seq(N) -> Me = self(), spawn(fun() -> Me ! done end), receive done -> ok end, spawn_seq(N - 1).
+%% the children report to a collector of their own: the spawner's own long mailbox would make every
+%% minor collection of the spawner scan it (quadratic, 90 us a spawn at 200k outstanding)
+spawn_burst(N) ->
+    Me = self(),
+    C = erlang:spawn_opt(fun() -> wait(N), Me ! collected end, [link, {message_queue_data, off_heap}]),
+    spawn_link(fun() -> burst(N, C) end),
+    receive collected -> ok end.
+burst(0, _) -> ok;
+burst(N, Me) -> spawn(fun() -> Me ! done end), burst(N - 1, Me).
+gs_seq(0) -> ok;
+gs_seq(N) -> {ok, P} = gen_server:start(?MODULE, counter, []), gen_server:stop(P), gs_seq(N - 1).
+
+skynet_run(N) ->
+    Me = self(),
+    spawn(fun() -> skynet(Me, 0, N) end),
+    receive {sum, X} -> X end.
+skynet(Parent, Num, 1) -> Parent ! {sum, Num};
+skynet(Parent, Num, Size) ->
+    Me = self(), Sub = Size div 10,
+    sky_spawn(10, Me, Num, Sub),
+    Parent ! {sum, sky_sum(10, 0)}.
+sky_spawn(0, _, _, _) -> ok;
+sky_spawn(K, Me, Num, Sub) -> spawn(fun() -> skynet(Me, Num, Sub) end), sky_spawn(K - 1, Me, Num + Sub, Sub).
+sky_sum(0, S) -> S;
+sky_sum(K, S) -> receive {sum, X} -> sky_sum(K - 1, S + X) end.
+
+name_rcv(0, Me) -> Me ! done;
+name_rcv(K, Me) -> receive {tag, _} -> name_rcv(K - 1, Me) end.
+register_all([], []) -> ok;
+register_all([A | T], [P | Q]) -> register(A, P), register_all(T, Q).
+send_names(0, _) -> ok;
+send_names(K, L) -> send_each(L, K), send_names(K - 1, L).
+shuffle(L) -> [X || {_, X} <- lists:sort([{erlang:phash2({X, salt}), X} || X <- L])].
+
+timers(N) ->
+    Me = self(),
+    T0 = t(), Rs = t_start(N, Me, []), T1 = t(),
+    t_cancel(Rs), T2 = t(),
+    {T1 - T0, T2 - T1}.
+t_start(0, _, Acc) -> Acc;
+t_start(N, Me, Acc) -> t_start(N - 1, Me, [erlang:send_after(60000 + N rem 5000, Me, tick) | Acc]).
+t_cancel([]) -> ok;
+t_cancel([R | T]) -> erlang:cancel_timer(R), t_cancel(T).
+timer_pairs(0) -> ok;
+timer_pairs(N) -> R = erlang:send_after(5000, self(), tick), erlang:cancel_timer(R), timer_pairs(N - 1).
+
+%% ---- two nodes
+peer_node(I) ->
+    Pa = filename:dirname(code:which(?MODULE)),
+    Extra = string:lexemes(case os:getenv("BENCH_ERL_FLAGS") of false -> ""; F -> F end, " "),
+    {ok, Peer, Node} = peer:start(
+        #{name => list_to_atom("srv" ++ integer_to_list(I) ++ "x" ++ os:getpid()), host => "127.0.0.1", longnames => true,
+          connection => standard_io,
+          args => ["-pa", Pa, "-setcookie", atom_to_list(erlang:get_cookie()),
+                   "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
+                   "-kernel", "logger_level", "none" | Extra]}),
+    {Peer, Node}.
+gs_ping(Node) -> erpc:call(Node, erlang, node, []).
+
+dist_send(Node, S, N) ->
+    Me = self(),
+    R = spawn(Node, ?MODULE, node_sink, [Me, N div S * S]),
+    Per = N div S,
+    Ss = [spawn_link(fun() -> receive go -> ok end, blast(R, Per) end) || _ <- lists:seq(1, S)],
+    T0 = t(),
+    [X ! go || X <- Ss],
+    receive done -> ok end,
+    t() - T0.
+node_sink(Me, N) -> count_any(N), Me ! done.
+count_any(0) -> ok;
+count_any(N) -> receive {tag, _} -> count_any(N - 1) end.
+node_echo() -> receive {P, X} -> P ! X, node_echo(); stop -> ok end.
+dist_bulk(Node, Bin, Cnt) ->
+    Me = self(),
+    R = spawn(Node, ?MODULE, node_sink, [Me, Cnt]),
+    T0 = t(),
+    bulk(R, Bin, Cnt),
+    receive done -> ok end,
+    t() - T0.
+bulk(_, _, 0) -> ok;
+bulk(R, B, K) -> R ! {tag, B}, bulk(R, B, K - 1).
+
+rss() ->
+    {ok, B} = file:read_file("/proc/self/statm"),
+    [_, R | _] = string:lexemes(binary_to_list(B), " "),
+    list_to_integer(R) * 4096.
+
+%% ---- codec
+payloads() ->
+    Pid = binary_to_term(<<131, 88, 119, 21, "node@host.example.org", 90:32, 0:32, 1700000000:32>>),
+    Ref = binary_to_term(<<131, 90, 3:16, 119, 21, "node@host.example.org", 1700000000:32, 112233:32, 445566:32, 778899:32>>),
+    [{"small", {'$gen_call', {Pid, [alias | Ref]}, {get, <<"key">>, 42}}},
+     {"ints", [K * 1000 || K <- lists:seq(1, 1000)]},
+     {"map", maps:from_list([{codec_key(K), codec_value(K)} || K <- lists:seq(0, 49)])},
+     {"1MB", binary:copy(<<"x">>, 1 bsl 20)}].
+codec_key(K) ->
+    I = integer_to_list(K),
+    case K rem 5 of
+        0 -> K * 100000; 1 -> list_to_atom("key_" ++ I); 2 -> list_to_binary("binary_key_" ++ I);
+        3 -> "string_" ++ I; 4 -> {pair, K}
+    end.
+codec_value(K) -> case K rem 4 of 0 -> K * 1.5; 1 -> K; 2 -> <<"a value of some length">>; 3 -> undefined end.
+
+%% Doubles the count until a run takes long enough to be trusted, then makes one of Ms milliseconds.
+per_second(F, Ms) -> per_second(F, Ms, 16).
+per_second(F, Ms, K) ->
+    case timed(F, K) of
+        Dt when Dt < Ms * 1.0e5 -> per_second(F, Ms, K * 2);
+        Dt -> Count = max(1, trunc(K * Ms * 1.0e6 / Dt)), Count * 1.0e9 / timed(F, Count)
+    end.
+%% In a fresh process; garbage collection is part of the figure, as it is in use.
+timed(F, K) ->
+    Me = self(),
+    spawn_opt(fun() -> T0 = t(), repeat(F, K), Me ! {took, max(1, t() - T0)} end, [{min_heap_size, 100000}]),
+    receive {took, Dt} -> Dt end.
+repeat(_, 0) -> ok;
+repeat(F, K) -> F(), repeat(F, K - 1).
+
+%% ==== callbacks
+init(counter) -> {ok, 0}.
+handle_call(incr, _From, S) -> {reply, S + 1, S + 1};
+handle_call(get, _From, S) -> {reply, S, S}.
+handle_cast(_, S) -> {noreply, S}.
+handle_info(hibernate, S) -> {noreply, S, hibernate};
+handle_info(_, S) -> {noreply, S}.
+terminate(_, _) -> ok.

@@ -1,0 +1,49 @@
+#!/bin/sh
+# ./run.sh ROW N   one row on BEAM; the module is compiled when it is missing or old.
+# ./run.sh check   is all here that it needs? If not, says what is missing and exits 1.
+# Environment: BENCH_BUILD is the folder for what is built (default: build-peers in the top folder);
+# BENCH_CORES=1 for one scheduler; BENCH_ERL_FLAGS adds flags (for instance "+sbwt none"); BENCH_PEER
+# renames the peer; ERL and ERLC name another installation; BENCH_EPMD_PORT is a free port.
+set -e
+erl=${ERL:-erl}
+erlc=${ERLC:-erlc}
+if [ "$1" = check ]; then
+  for tool in "$erl" "$erlc"; do
+    command -v "$tool" >/dev/null || { echo "no $tool (Debian: erlang-base)"; exit 1; }
+  done
+  exit 0
+fi
+here=$(cd "$(dirname "$0")" && pwd)
+build=${BENCH_BUILD:-$here/../../../../build-peers}/beam
+mkdir -p "$build"
+if [ ! -f "$build/bench.beam" ] || [ "$here/bench.erl" -nt "$build/bench.beam" ]; then
+  "$erlc" +deterministic -o "$build" "$here/bench.erl"
+fi
+flags="$BENCH_ERL_FLAGS"
+[ "$BENCH_CORES" = 1 ] && flags="$flags +S 1:1"
+case "$1" in
+dist_*)
+  # a name server of our own on a port of our own, so that nothing is left behind
+  ERL_EPMD_PORT=${BENCH_EPMD_PORT:-43691}
+  ERL_EPMD_ADDRESS=127.0.0.1
+  export ERL_EPMD_PORT ERL_EPMD_ADDRESS
+  epmd=$("$erl" -noshell -eval 'io:put_chars(filename:join([code:root_dir(), "bin", "epmd"])), halt().')
+  [ -x "$epmd" ] || epmd=epmd
+  "$epmd" >/dev/null 2>&1 &
+  epmd_pid=$!
+  trap 'kill $epmd_pid 2>/dev/null' EXIT INT TERM
+  tries=0
+  until "$epmd" -names >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || { echo "epmd did not start" >&2; exit 1; }
+    sleep 0.05
+  done
+  BENCH_ERL_FLAGS="$flags" "$erl" $flags +P 4000000 -noshell -noinput -pa "$build" \
+    -name "cli$$@127.0.0.1" -setcookie peers_bench -kernel inet_dist_use_interface '{127,0,0,1}' \
+    -s bench main -extra "$@"
+  ;;
+*)
+  # the process table that a million processes need
+  exec "$erl" $flags +P 4000000 -noshell -noinput -pa "$build" -s bench main -extra "$@"
+  ;;
+esac
