@@ -56,7 +56,7 @@ static struct etf__atom *segments[SEGMENT_COUNT] = { first_segment };
 static uint8_t *arena = first_arena; /* under lock */
 static size_t arena_left = ARENA_FIRST;
 
-static uint64_t load64(const uint8_t *p)
+static inline uint64_t load64(const uint8_t *p)
 {
     uint64_t v;
 
@@ -64,7 +64,7 @@ static uint64_t load64(const uint8_t *p)
     return v;
 }
 
-static uint64_t load32(const uint8_t *p)
+static inline uint64_t load32(const uint8_t *p)
 {
     uint32_t v;
 
@@ -72,7 +72,7 @@ static uint64_t load32(const uint8_t *p)
     return v;
 }
 
-static uint64_t mix(uint64_t a, uint64_t b)
+static inline uint64_t mix(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)a * b;
@@ -82,7 +82,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 /* The last 1 to 8 bytes of a text as one word; overlapping loads, so that there
  * is no loop. */
-static uint64_t tail64(const uint8_t *text, size_t size)
+static inline uint64_t tail64(const uint8_t *text, size_t size)
 {
     if (size >= 8)
         return load64(text + size - 8);
@@ -92,7 +92,7 @@ static uint64_t tail64(const uint8_t *text, size_t size)
            text[size - 1];
 }
 
-static uint32_t hash_text(const uint8_t *text, size_t size)
+static inline uint32_t hash_text(const uint8_t *text, size_t size)
 {
     uint64_t h = key ^ size;
     size_t at = 0;
@@ -105,7 +105,7 @@ static uint32_t hash_text(const uint8_t *text, size_t size)
     return (uint32_t)(h ^ h >> 32);
 }
 
-static bool same_text(const uint8_t *a, const uint8_t *b, size_t size)
+static inline bool same_text(const uint8_t *a, const uint8_t *b, size_t size)
 {
     size_t at = 0;
 
@@ -122,23 +122,23 @@ static const struct etf__atom *entry_at(uint32_t number)
     return &segments[number / SEGMENT_SIZE][number % SEGMENT_SIZE];
 }
 
-static bool find(const struct table *table, uint32_t hash, const uint8_t *text,
-                 size_t size, uint32_t *number)
+/* The atom in this table, or ETF_NONE. */
+static etf_term find(const struct table *table, uint32_t hash,
+                     const uint8_t *text, size_t size)
 {
     for (size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
         uint64_t slot =
             atomic_load_explicit(&table->slots[i], memory_order_acquire);
+        uint32_t number = (uint32_t)slot - 1;
         const struct etf__atom *entry;
 
         if (slot == 0)
-            return false;
+            return ETF_NONE;
         if ((uint32_t)(slot >> 32) != hash)
             continue;
-        entry = entry_at((uint32_t)slot - 1);
-        if (entry->size == size && same_text(entry->text, text, size)) {
-            *number = (uint32_t)slot - 1;
-            return true;
-        }
+        entry = entry_at(number);
+        if (entry->size == size && same_text(entry->text, text, size))
+            return etf__word((uint64_t)number << 3 | ETF__ATOM);
     }
 }
 
@@ -269,11 +269,8 @@ const struct etf__atom *etf__atom_entry(etf_term atom)
 etf_term etf__atom_lookup(const uint8_t *text, size_t size)
 {
     const struct table *table = table_now();
-    uint32_t number;
 
-    if (!find(table, hash_text(text, size), text, size, &number))
-        return ETF_NONE;
-    return etf__word((uint64_t)number << 3 | ETF__ATOM);
+    return find(table, hash_text(text, size), text, size);
 }
 
 /* Under lock: the text is not in the table yet. */
@@ -300,8 +297,8 @@ static etf_term add_locked(struct table *table, uint32_t hash,
 etf_term etf__atom_intern(const uint8_t *text, size_t size, bool *added)
 {
     etf_term atom = etf__atom_lookup(text, size);
-    uint32_t hash, number;
     struct table *table;
+    uint32_t hash;
 
     *added = false;
     if (!etf_is_none(atom))
@@ -309,9 +306,8 @@ etf_term etf__atom_intern(const uint8_t *text, size_t size, bool *added)
     hash = hash_text(text, size);
     (void)pthread_mutex_lock(&lock); /* a plain mutex: cannot fail */
     table = atomic_load_explicit(&current, memory_order_relaxed);
-    if (find(table, hash, text, size, &number)) {
-        atom = etf__word((uint64_t)number << 3 | ETF__ATOM);
-    } else {
+    atom = find(table, hash, text, size);
+    if (etf_is_none(atom)) {
         atom = add_locked(table, hash, text, size);
         *added = !etf_is_none(atom);
     }

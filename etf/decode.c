@@ -244,6 +244,10 @@ static enum agner_err read_other(struct decoder *d, struct container *c,
         return read_string(d, slot);
     if (tag == NEW_FUN_EXT)
         return open_fun(d, c, slot);
+    if (tag == SMALL_TUPLE_EXT && etf__bytes_left(rd) > 0) {
+        rd->next++;
+        return open_tuple(d, c, slot, *p);
+    }
     if (tag == LARGE_TUPLE_EXT || tag == LIST_EXT || tag == MAP_EXT) {
         if (etf__bytes_left(rd) < 4)
             return etf__read_fail(rd, AGNER_ETRUNCATED,
@@ -292,99 +296,116 @@ static enum agner_err close(struct decoder *d, struct container *c, bool *done)
     return err;
 }
 
+/* Heads of a list that are small integers, as many as there are in a row. */
+static const uint8_t *read_heads(struct container *c, const uint8_t *p,
+                                 const uint8_t *end)
+{
+    while (c->left > 0 && end - p >= 5) {
+        if (*p == INTEGER_EXT) {
+            c->slot[0] = etf__small((int32_t)etf__get32(p + 1)).word;
+            p += 5;
+        } else if (*p == SMALL_INTEGER_EXT) {
+            c->slot[0] = etf__small(p[1]).word;
+            p += 2;
+        } else {
+            break;
+        }
+        c->slot[1] = etf__cons_at(c->slot + 2).word;
+        c->slot += 2;
+        c->left--;
+    }
+    return p;
+}
+
 /*
  * The loop: one term per turn. What is most frequent is read here, with the
- * position in a register; `rd.next` is set before anything else is called.
+ * position and the container in registers; `rd.next` is set before anything
+ * else may need it, and the container is handed out as a copy.
  */
 static enum agner_err read_terms(struct decoder *d, etf_term *out)
 {
     struct container c = { &out->word, 1, IN_TUPLE, NULL };
+    const uint8_t *p = d->rd.next;
+    const uint8_t *const end = d->rd.end;
     enum agner_err err = AGNER_OK;
     bool done = false;
 
-    while (!done && err == AGNER_OK) {
-        const uint8_t *p = d->rd.next;
-        size_t left = etf__bytes_left(&d->rd);
-        uint64_t *slot = c.slot;
-        unsigned tag;
+    while (err == AGNER_OK) {
+        struct container open;
+        uint64_t *slot;
+        etf_term atom;
+        size_t left;
 
+        if (c.filling == IN_LIST)
+            p = read_heads(&c, p, end);
+        d->rd.next = p;
         if (c.left == 0) {
-            err = close(d, &c, &done);
+            open = c;
+            err = close(d, &open, &done);
+            if (done)
+                break;
+            c = open;
+            p = d->rd.next;
             continue;
         }
+        left = (size_t)(end - p);
         if (left == 0)
             return etf__read_fail(&d->rd, AGNER_ETRUNCATED, "term expected");
-        c.left--;
+        slot = c.slot;
         c.slot++;
+        c.left--;
         if (c.filling == IN_LIST) {
             *c.slot = etf__cons_at(slot + 2).word;
             c.slot++;
         }
-        tag = *p++;
-        d->rd.next = p;
-        if (tag == SMALL_INTEGER_EXT && left > 1) {
-            *slot = etf__small(*p).word;
-            d->rd.next = p + 1;
-        } else if (tag == INTEGER_EXT && left > 4) {
-            *slot = etf__small((int32_t)etf__get32(p)).word;
-            d->rd.next = p + 4;
-        } else if (tag == SMALL_ATOM_UTF8_EXT && left > 1 && left - 2 >= *p) {
-            etf_term atom;
-
-            d->rd.next = p + 1;
-            err = etf__read_atom_text(&d->rd, *p, &atom);
+        if (*p == SMALL_ATOM_UTF8_EXT && left > 1 && left - 2 >= p[1]) {
+            d->rd.next = p + 2;
+            err = etf__read_atom_text(&d->rd, p[1], &atom);
             *slot = atom.word;
-        } else if (tag == SMALL_TUPLE_EXT && left > 1) {
-            d->rd.next = p + 1;
-            err = open_tuple(d, &c, slot, *p);
-        } else if (tag == NIL_EXT) {
+            p += 2 + p[1];
+        } else if (*p == SMALL_INTEGER_EXT && left > 1) {
+            *slot = etf__small(p[1]).word;
+            p += 2;
+        } else if (*p == INTEGER_EXT && left > 4) {
+            *slot = etf__small((int32_t)etf__get32(p + 1)).word;
+            p += 5;
+        } else if (*p == NIL_EXT) {
             *slot = ETF__NIL;
+            p++;
         } else {
-            err = read_other(d, &c, slot, tag);
+            d->rd.next = p + 1;
+            open = c;
+            err = read_other(d, &open, slot, *p);
+            c = open;
+            p = d->rd.next;
         }
     }
     return err;
 }
 
-static void start_reader(struct reader *rd, struct etf_region *r,
-                         const uint8_t *bytes, size_t size,
-                         const struct etf_decode_options *options,
-                         struct agner_error *error)
+static void start(struct decoder *d, struct etf_region *r, const uint8_t *bytes,
+                  size_t size, const struct etf_decode_options *options,
+                  struct agner_error *error)
 {
-    *rd = (struct reader){
-        .next = bytes,
-        .end = bytes + size,
-        .start = bytes,
-        .region = r,
-        .words_left = ETF_DECODED_MAX / sizeof(uint64_t),
-        .self = { .name = ETF_A(noname) },
-        .error = error,
-    };
+    struct reader *rd = &d->rd;
+
+    d->depth = 0;
+    rd->next = rd->start = bytes;
+    rd->end = bytes + size;
+    rd->region = r;
+    rd->words_left = ETF_DECODED_MAX / sizeof(uint64_t);
+    rd->self = (struct etf_self){ .name = ETF_A(noname) };
+    rd->node = ETF_NONE;
+    rd->error = error;
+    rd->options = (struct etf_decode_options){ 0 };
     if (options == NULL)
         return;
     rd->options = *options;
     if (options->self == NULL)
         return;
-    rd->self = *options->self;
-    if (etf_is_none(rd->self.name))
-        rd->self.name = ETF_A(noname);
-}
-
-/* One term into `r`; `next` of *rd stands behind it. */
-static enum agner_err decode(struct reader *rd, etf_term *term)
-{
-    struct decoder d;
-    enum agner_err err;
-
-    d.rd = *rd;
-    d.depth = 0;
-    etf__walk_init(&d.stack);
-    err = read_terms(&d, term);
-    etf__walk_fini(&d.stack);
-    rd->next = d.rd.next;
-    if (err == AGNER_OK && rd->options.exact && rd->next != rd->end)
-        return etf__read_fail(rd, AGNER_EMALFORMED, "bytes after the term");
-    return err;
+    rd->self.creation = options->self->creation;
+    if (!etf_is_none(options->self->name))
+        rd->self.name = options->self->name;
 }
 
 enum agner_err etf__decode_at(struct etf_region *r, const uint8_t *bytes,
@@ -393,18 +414,22 @@ enum agner_err etf__decode_at(struct etf_region *r, const uint8_t *bytes,
                               etf_term *term, size_t *used,
                               struct agner_error *error)
 {
-    struct reader rd;
+    struct decoder d;
     enum agner_err err;
     etf_term t;
 
-    start_reader(&rd, r, bytes, size, options, error);
-    rd.next += skip;
-    err = decode(&rd, &t);
+    start(&d, r, bytes, size, options, error);
+    d.rd.next += skip;
+    etf__walk_init(&d.stack);
+    err = read_terms(&d, &t);
+    etf__walk_fini(&d.stack);
     if (err != AGNER_OK)
         return err;
+    if (d.rd.options.exact && d.rd.next != d.rd.end)
+        return etf__read_fail(&d.rd, AGNER_EMALFORMED, "bytes after the term");
     *term = t;
     if (used != NULL)
-        *used = (size_t)(rd.next - bytes);
+        *used = (size_t)(d.rd.next - bytes);
     return AGNER_OK;
 }
 
@@ -414,28 +439,4 @@ enum agner_err etf_decode(struct etf_region *r, const uint8_t *bytes,
                           struct agner_error *error)
 {
     return etf__decode_at(r, bytes, size, 0, options, term, used, error);
-}
-
-enum agner_err etf_decode_box(const uint8_t *bytes, size_t size,
-                              const struct etf_decode_options *opts,
-                              struct etf_box **box, size_t *used,
-                              struct agner_error *error)
-{
-    uint64_t scratch[256];
-    struct etf_region r;
-    enum agner_err err;
-    struct etf_box *made;
-    etf_term t;
-
-    etf__region_init(&r, scratch, 256, 0);
-    err = etf_decode(&r, bytes, size, opts, &t, used, error);
-    if (err == AGNER_OK) {
-        made = etf_box_new(t);
-        if (made == NULL)
-            err = agner_fail(error, AGNER_ENOMEM, "no memory for a box");
-        else
-            *box = made;
-    }
-    etf__region_fini(&r);
-    return err;
 }

@@ -4,6 +4,7 @@
  * An identifier of this node with its creation becomes a local one. Our name
  * with another creation is an earlier life: that stays foreign, and is nobody.
  */
+#include "atom_table.h"
 #include "ident.h"
 #include "reader.h"
 #include "tags.h"
@@ -22,6 +23,36 @@ static enum agner_err creation_at(const struct reader *rd, const uint8_t *p,
     return AGNER_OK;
 }
 
+/* Is the atom that comes the node of the identifier before? Then it need not be
+ * looked up. */
+static bool same_node(struct reader *rd)
+{
+    const struct etf__atom *entry;
+
+    if (etf_is_none(rd->node))
+        return false;
+    entry = etf__atom_entry(rd->node);
+    if (entry->size > 255 || etf__bytes_left(rd) < (size_t)entry->size + 2 ||
+        memcmp(rd->next, entry->text - 2, (size_t)entry->size + 2) != 0)
+        return false;
+    rd->next += 2 + entry->size;
+    return true;
+}
+
+static enum agner_err read_node_atom(struct reader *rd, etf_term *node)
+{
+    enum agner_err err;
+
+    if (same_node(rd)) {
+        *node = rd->node;
+        return AGNER_OK;
+    }
+    err = etf__read_atom(rd, node);
+    if (err == AGNER_OK && etf__tag(*node) == ETF__ATOM)
+        rd->node = *node;
+    return err;
+}
+
 /* Node atom, then `size` bytes: where these stand, or NULL with the error in
  * *err. */
 static const uint8_t *read_node(struct reader *rd, size_t size, etf_term *node,
@@ -29,7 +60,7 @@ static const uint8_t *read_node(struct reader *rd, size_t size, etf_term *node,
 {
     const uint8_t *body;
 
-    *err = etf__read_atom(rd, node);
+    *err = read_node_atom(rd, node);
     if (*err != AGNER_OK)
         return NULL;
     if (etf__bytes_left(rd) < size) {

@@ -19,6 +19,8 @@ struct reader {
     size_t words_left; /* of ETF_DECODED_MAX */
     struct etf_decode_options options;
     struct etf_self self; /* name set, nonode@nohost if there is none */
+    etf_term node; /* interned atom of the identifier read last: the next one is
+                      likely to have the same */
     struct agner_error *error;
 };
 
