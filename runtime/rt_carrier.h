@@ -80,6 +80,11 @@ enum agner_err rt__arrive(struct rt *rt, const struct rt_signal *signal);
 void rt__node_up(struct rt *rt, etf_term node);
 void rt__node_down(struct rt *rt, etf_term node);
 
+/* Ends every process as rt_free() does, and returns when they are gone. The workers
+ * and the carrier go on meanwhile, so that signals still come and go; rt_free() then
+ * finds nobody. Not from a process of this runtime. */
+void rt__halt(struct rt *rt, uint64_t grace_ms);
+
 /*
  * A gate that processes wait at, first come, first through. Whoever owns it shuts
  * and opens it from any thread. All zero is open.

@@ -1,0 +1,130 @@
+/*
+ * admission.c -- counts, token buckets and growing waits of admission.h.
+ */
+#include "admission.h"
+
+#include <string.h>
+
+#define THOUSAND  1000u
+#define MINUTE_MS 60000u
+
+/* Tokens after `passed_ms` at `per_s` a second, at most `burst`. A thousandth
+ * of a start comes each millisecond for each start a second. */
+static uint64_t refill(uint64_t tokens, uint64_t passed_ms, uint64_t per_s,
+                       uint64_t burst)
+{
+    uint64_t full = burst * THOUSAND;
+
+    if (passed_ms > full || tokens + passed_ms * per_s > full)
+        return full;
+    return tokens + passed_ms * per_s;
+}
+
+void node__admission_init(struct node_admission *a, uint64_t now_ms)
+{
+    memset(a, 0, sizeof *a);
+    a->seen_ms = now_ms;
+    a->tokens = (uint64_t)NODE_STARTS_OF_NODE_PER_S * THOUSAND;
+}
+
+/* The row of `address`, a new one if need be; NULL when every row has
+ * handshakes under way, which NODE_WAITING_MAX makes impossible with this many
+ * rows. */
+static struct node_source *row_of(struct node_admission *a, const char *address,
+                                  uint64_t now_ms)
+{
+    struct node_source *oldest = NULL;
+
+    for (unsigned i = 0; i < NODE_SOURCES_MAX; i++) {
+        struct node_source *row = &a->sources[i];
+
+        if (strcmp(row->address, address) == 0)
+            return row;
+        if (row->waiting == 0 &&
+            (oldest == NULL || row->seen_ms < oldest->seen_ms))
+            oldest = row;
+    }
+    if (oldest == NULL)
+        return NULL;
+    memset(oldest, 0, sizeof *oldest);
+    strncpy(oldest->address, address, sizeof oldest->address - 1);
+    oldest->seen_ms = now_ms;
+    oldest->tokens = (uint64_t)NODE_STARTS_BURST * THOUSAND;
+    return oldest;
+}
+
+struct node_source *node__admission_begin(struct node_admission *a,
+                                          const char *address, uint64_t now_ms,
+                                          const char **why)
+{
+    struct node_source *row = row_of(a, address, now_ms);
+
+    a->tokens = refill(a->tokens, now_ms - a->seen_ms,
+                       NODE_STARTS_OF_NODE_PER_S, NODE_STARTS_OF_NODE_PER_S);
+    a->seen_ms = now_ms;
+    *why = "too many unfinished handshakes";
+    if (row == NULL || a->waiting == NODE_WAITING_MAX)
+        return NULL;
+    row->tokens = refill(row->tokens, now_ms - row->seen_ms, NODE_STARTS_PER_S,
+                         NODE_STARTS_BURST);
+    row->seen_ms = now_ms;
+    if (row->waiting == NODE_WAITING_OF_SOURCE_MAX)
+        return NULL;
+    *why = "too many failed handshakes";
+    if (now_ms < row->closed_until_ms)
+        return NULL;
+    *why = "too many connections in a short time";
+    if (row->tokens < THOUSAND || a->tokens < THOUSAND)
+        return NULL;
+    row->tokens -= THOUSAND;
+    a->tokens -= THOUSAND;
+    row->waiting++;
+    a->waiting++;
+    return row;
+}
+
+/* The sixth failure in a minute costs 1 s, the seventh 2 s, then 4 ... 60. */
+static uint64_t wait_after(unsigned failures)
+{
+    unsigned doubled = failures - NODE_FAILURES_FREE - 1;
+
+    return doubled < 6 ? (uint64_t)THOUSAND << doubled
+                       : NODE_FAILURE_WAIT_MS_MAX;
+}
+
+void node__admission_end(struct node_admission *a, struct node_source *source,
+                         bool failed, uint64_t now_ms)
+{
+    a->waiting--;
+    source->waiting--;
+    if (!failed)
+        return;
+    if (now_ms >= source->forgiven_ms)
+        source->failures = 0;
+    source->failures++;
+    source->closed_until_ms = now_ms;
+    if (source->failures > NODE_FAILURES_FREE)
+        source->closed_until_ms += wait_after(source->failures);
+    source->forgiven_ms = source->closed_until_ms + MINUTE_MS;
+}
+
+bool node__admission_log(struct node_admission *a, const char *address,
+                         uint64_t now_ms, unsigned *hidden)
+{
+    struct node_source *row = row_of(a, address, now_ms);
+
+    if (row == NULL)
+        return false;
+    if (now_ms - row->log_ms >= THOUSAND) {
+        row->log_ms = now_ms;
+        row->log_lines = 0;
+    }
+    if (row->log_lines == NODE_LOG_LINES_PER_S) {
+        row->log_hidden++;
+        return false;
+    }
+    row->log_lines++;
+    *hidden = row->log_hidden;
+    row->log_hidden = 0;
+    return true;
+}

@@ -1,0 +1,68 @@
+/*
+ * admission.h -- who may begin a handshake, decided before a byte is read.
+ *
+ * Private to node/. Pure: no socket and no clock; the listener tells it what
+ * came and when, and closes what it refuses. Whoever is not authenticated yet
+ * costs memory and a descriptor, so there are few of them, few from one
+ * address, not too many in a second, and who fails again and again has to wait
+ * longer each time. Source: spec/reliability.md 4.1.
+ */
+#ifndef NODE_ADMISSION_H
+#define NODE_ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NODE_WAITING_MAX           64 /* handshakes under way, in all */
+#define NODE_WAITING_OF_SOURCE_MAX 8  /* ... and from one address */
+#define NODE_STARTS_PER_S          20 /* of one address, after the burst */
+#define NODE_STARTS_BURST          40
+#define NODE_STARTS_OF_NODE_PER_S  200
+#define NODE_FAILURES_FREE         5 /* without a quiet minute; then they cost */
+#define NODE_FAILURE_WAIT_MS_MAX   60000
+#define NODE_SOURCES_MAX           256 /* addresses that are remembered */
+#define NODE_LOG_LINES_PER_S       10  /* about one address */
+
+/* One address. A row without a handshake under way may be taken over by another
+ * address: the one that was seen longest ago goes. */
+struct node_source {
+    char address[64]; /* empty: a free row */
+    unsigned waiting; /* handshakes under way */
+    uint64_t seen_ms;
+    uint64_t tokens; /* thousandths of a start */
+    unsigned failures;
+    uint64_t closed_until_ms; /* refused before that, because of failures */
+    uint64_t forgiven_ms;     /* a minute after that they are forgotten */
+    uint64_t log_ms;          /* the second that `log_lines` counts */
+    unsigned log_lines;
+    unsigned log_hidden; /* lines not written since the last that was */
+};
+
+struct node_admission {
+    unsigned waiting;
+    uint64_t tokens; /* of the whole node */
+    uint64_t seen_ms;
+    struct node_source sources[NODE_SOURCES_MAX];
+};
+
+void node__admission_init(struct node_admission *a, uint64_t now_ms);
+
+/*
+ * May `address` begin a handshake now? The row that then counts it, or NULL,
+ * and *why is a word for the log. Each row that was given is given back, once,
+ * with node__admission_end().
+ */
+struct node_source *node__admission_begin(struct node_admission *a,
+                                          const char *address, uint64_t now_ms,
+                                          const char **why);
+
+/* The handshake is over. */
+void node__admission_end(struct node_admission *a, struct node_source *source,
+                         bool failed, uint64_t now_ms);
+
+/* May another line be logged about `address`? Then *hidden is how many were not
+ * since the last one. */
+bool node__admission_log(struct node_admission *a, const char *address,
+                         uint64_t now_ms, unsigned *hidden);
+
+#endif

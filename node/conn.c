@@ -1,0 +1,428 @@
+/*
+ * conn.c -- one TCP connection, from its first byte to its last: see conn.h.
+ *
+ * The handshake's machine says what to send and when it is over; this file
+ * moves the bytes, answers what the machine asks about other connections, and
+ * keeps deadline and limits.
+ */
+#include "conn.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <atomic.h>
+
+#include "flags.h"
+#include "node_room.h"
+#include "wire.h"
+
+/* Bytes of the handshake on their way out. */
+struct handshake_write {
+    struct rt_write write;
+    uint8_t bytes[];
+};
+
+/* ---- The end --------------------------------------------------------------
+ */
+
+/* A stranger may fill no log: its lines are counted by address. */
+static void log_stranger(struct conn *conn, enum rt_log_level level,
+                         const char *text)
+{
+    struct node *node = conn->node;
+    unsigned hidden;
+
+    if (!node__admission_log(&node->admission, conn->address.host,
+                             node__now_ms(node), &hidden))
+        return;
+    if (hidden > 0)
+        rt_log(node->rt, RT_LOG_WARNING, "%s: %u more like the next from %s",
+               node->name, hidden, conn->address.host);
+    rt_log(node->rt, level, "%s: refused %s:%u%s%s after %zu bytes: %s",
+           node->name, conn->address.host, conn->address.port,
+           conn->handshake.peer[0] != '\0' ? ", which says it is " : "",
+           conn->handshake.peer, conn->bytes_before_up, text);
+}
+
+static void log_end(struct conn *conn, enum conn_phase phase,
+                    enum agner_err why, const char *text)
+{
+    struct node *node = conn->node;
+
+    if (phase == CONN_UP)
+        rt_log(node->rt, why == AGNER_OK ? RT_LOG_NOTICE : RT_LOG_WARNING,
+               "%s: connection to %s ended after %llu bytes: %s", node->name,
+               conn->peer->text,
+               (unsigned long long)load_relaxed(&conn->wire->bytes_in), text);
+    else if (conn->peer == NULL)
+        log_stranger(conn, why == AGNER_EALREADY ? RT_LOG_INFO : RT_LOG_WARNING,
+                     text);
+}
+
+/* It does not count as an unfinished handshake any more. */
+static void leave_admission(struct conn *conn, bool failed)
+{
+    if (conn->source != NULL)
+        node__admission_end(&conn->node->admission, conn->source, failed,
+                            node__now_ms(conn->node));
+    conn->source = NULL;
+}
+
+void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
+                      ...)
+{
+    enum conn_phase phase = conn->phase;
+    struct node *node = conn->node;
+    char text[240];
+    va_list args;
+
+    if (phase == CONN_CLOSING)
+        return;
+    conn->phase = CONN_CLOSING;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    node->net->timer_stop(node->loop, &conn->deadline);
+    /* EALREADY is two friends who dialled each other, and no failure. */
+    leave_admission(conn, why != AGNER_EALREADY);
+    log_end(conn, phase, why, text);
+    if (conn->net != NULL)
+        node->net->close(conn->net, phase == CONN_HANDSHAKE);
+    if (phase == CONN_UP)
+        node__peer_lost(conn->peer, conn->wire);
+    else if (conn->peer != NULL)
+        node__peer_dial_failed(conn->peer, why, text);
+}
+
+void node__conn_abort(struct conn *conn)
+{
+    if (conn->phase == CONN_CLOSING)
+        return;
+    conn->phase = CONN_CLOSING;
+    conn->node->net->close(conn->net, false);
+}
+
+/* ---- The handshake --------------------------------------------------------
+ */
+
+static void handshake_written(struct rt_write *write, enum agner_err err)
+{
+    (void)err;   /* the connection hears of it */
+    free(write); /* the first member */
+}
+
+/* Sends what the machine wrote, and empties `out`. */
+static void send_out(struct conn *conn, struct etf_buffer *out)
+{
+    struct handshake_write *w;
+
+    if (out->size == 0)
+        return;
+    w = malloc(sizeof *w + out->size);
+    if (w == NULL) {
+        node__conn_close(conn, AGNER_ENOMEM, "no memory for the handshake");
+    } else {
+        memset(&w->write, 0, sizeof w->write);
+        memcpy(w->bytes, out->data, out->size);
+        w->write.bytes = w->bytes;
+        w->write.size = out->size;
+        w->write.done = handshake_written;
+        conn->node->net->write(conn->net, &w->write);
+    }
+    etf_buffer_fini(out);
+}
+
+/* The answer to the name of one that came in (G35, G36). Never makes a peer or
+ * an atom: the name is not proven. */
+static enum node__hs_status status_for(struct node *node, const char *name)
+{
+    etf_term atom = etf_atom_find(name, strlen(name));
+    struct peer *peer = NULL;
+    enum peer_state state = PEER_DOWN;
+
+    if (load_relaxed(&node->stopping) != 0)
+        return HS_NOT_ALLOWED;
+    if (!etf_is_none(atom))
+        peer = node__peers_find(&node->peers, atom);
+    if (peer != NULL) {
+        rt__lock(&peer->lock);
+        state = peer->state;
+        rt__unlock(&peer->lock);
+    }
+    return node__handshake_status(node->name, name, state == PEER_UP,
+                                  peer != NULL && peer->dialled != NULL);
+}
+
+static enum node__hs_state decide(struct conn *conn, struct etf_buffer *out)
+{
+    struct node__handshake *hs = &conn->handshake;
+    struct node *node = conn->node;
+    char name[NODE__NAME_MAX + 1];
+    struct {
+        uint64_t name;
+        uint32_t creation;
+    } random;
+
+    if (!hs->wants_name)
+        return node__handshake_decide(hs, status_for(node, hs->peer), out);
+    node->world->random(node->world->ctx, &random, sizeof random);
+    if (node__name_make(hs->peer, random.name, name) != AGNER_OK)
+        return node__handshake_decide(hs, HS_NOT_ALLOWED, out);
+    return node__handshake_rename(hs, name, random.creation | 1, out);
+}
+
+/* The peer believes that we are connected. We dial only what is not. */
+static enum node__hs_state go_on(struct conn *conn, struct etf_buffer *out)
+{
+    return node__handshake_go_on(&conn->handshake, true, out);
+}
+
+static void become_up(struct conn *conn)
+{
+    struct node__handshake *hs = &conn->handshake;
+    struct node *node = conn->node;
+    struct peer *peer = conn->peer;
+
+    node->net->timer_stop(node->loop, &conn->deadline);
+    leave_admission(conn, false);
+    if (peer == NULL) {
+        etf_term name = etf_atom(hs->peer);
+
+        if (!etf_is_none(name))
+            peer = node__peers_get(&node->peers, node, name);
+    }
+    if (peer == NULL) {
+        node__conn_close(conn, AGNER_ELIMIT, "too many atoms or known nodes");
+        return;
+    }
+    conn->wire = node__wire_new(conn, peer);
+    if (conn->wire == NULL) {
+        node__conn_close(conn, AGNER_ENOMEM, "no memory for the connection");
+        return;
+    }
+    conn->peer = peer;
+    conn->phase = CONN_UP;
+    if (!node__peer_up(peer, conn->wire))
+        node__conn_close(conn, AGNER_EALREADY,
+                         "the other connection to that node stays");
+}
+
+/* What the machine wants from its owner, until it wants bytes. */
+static enum node__hs_state answer(struct conn *conn, enum node__hs_state state,
+                                  struct etf_buffer *out)
+{
+    if (state == HS_DECIDE) {
+        state = decide(conn, out);
+        conn->replaces = state == HS_ALIVE;
+    }
+    if (state == HS_ASK_ALIVE)
+        state = go_on(conn, out);
+    return state;
+}
+
+/* Returns how many bytes were taken: all, or it is up, or closing. */
+static size_t shake(struct conn *conn, const uint8_t *bytes, size_t size)
+{
+    struct node__handshake *hs = &conn->handshake;
+    enum node__hs_state state = hs->state;
+    size_t taken = 0;
+
+    while (taken < size && conn->phase == CONN_HANDSHAKE && state < HS_UP) {
+        struct etf_buffer out = { 0 };
+        size_t used;
+
+        state =
+            node__handshake_feed(hs, bytes + taken, size - taken, &out, &used);
+        taken += used;
+        state = answer(conn, state, &out);
+        send_out(conn, &out);
+    }
+    if (conn->phase != CONN_HANDSHAKE)
+        return taken;
+    if (state == HS_FAILED)
+        node__conn_close(conn, hs->error.code, "%s", hs->error.text);
+    else if (state == HS_UP)
+        become_up(conn);
+    return taken;
+}
+
+/* ---- What the net says -----------------------------------------------------
+ */
+
+static void received(void *ctx, struct rt_conn *net, const uint8_t *bytes,
+                     size_t size)
+{
+    struct conn *conn = ctx;
+    size_t taken = 0;
+
+    (void)net;
+    if (conn->phase == CONN_HANDSHAKE) {
+        taken = shake(conn, bytes, size);
+        conn->bytes_before_up += taken;
+        if (conn->phase == CONN_HANDSHAKE &&
+            conn->bytes_before_up > NODE_BYTES_BEFORE_UP)
+            node__conn_close(conn, AGNER_ELIMIT, "too long a handshake");
+    }
+    if (conn->phase == CONN_UP && taken < size)
+        node__wire_received(conn->wire, bytes + taken, size - taken);
+}
+
+static void free_conn(struct conn *conn)
+{
+    *conn->link = conn->next;
+    if (conn->next != NULL)
+        conn->next->link = conn->link;
+    if (conn->wire != NULL)
+        node__wire_free(conn->wire);
+    free(conn);
+}
+
+static void closed(void *ctx, struct rt_conn *net, enum agner_err why,
+                   const char *text)
+{
+    struct conn *conn = ctx;
+    struct node__handshake *hs = &conn->handshake;
+
+    (void)net;
+    conn->net = NULL;
+    if (conn->phase == CONN_HANDSHAKE) {
+        node__handshake_ended(hs, why, text);
+        node__conn_close(conn, hs->error.code, "%s", hs->error.text);
+    } else {
+        node__conn_close(conn, why, "%s", text);
+    }
+    free_conn(conn);
+}
+
+static void line(void *ctx, const char *text)
+{
+    const struct conn *conn = ctx;
+
+    node__trace(conn->node, "%s", text);
+}
+
+/* Who we are, for one handshake. */
+static struct node__hs_self self_of(struct conn *conn)
+{
+    struct node *node = conn->node;
+    struct node__hs_self self = {
+        .name = node->name,
+        .creation = node->self.creation,
+        .flags = node->flags,
+        .cookie = node->cookie,
+        .cookie_size = node->cookie_size,
+        .line = node->trace != NULL ? line : NULL,
+        .ctx = conn,
+    };
+
+    node->world->random(node->world->ctx, &self.challenge,
+                        sizeof self.challenge);
+    return self;
+}
+
+static void opened(void *ctx, struct rt_conn *net)
+{
+    struct conn *conn = ctx;
+    struct node__hs_self self = self_of(conn);
+    struct etf_buffer out = { 0 };
+    struct agner_error error;
+    enum agner_err err;
+
+    (void)net;
+    if (conn->phase != CONN_OPENING)
+        return;
+    conn->phase = CONN_HANDSHAKE;
+    node__trace(conn->node, "connected to %s:%u", conn->address.host,
+                conn->address.port);
+    err = node__handshake_dial(&conn->handshake, &self, conn->peer->text, &out,
+                               &error);
+    if (err != AGNER_OK)
+        node__conn_close(conn, err, "%s", error.text);
+    else
+        send_out(conn, &out);
+}
+
+static void deadline(struct rt_loop_timer *timer)
+{
+    struct conn *conn =
+        (struct conn *)((char *)timer - offsetof(struct conn, deadline));
+
+    node__handshake_ended(&conn->handshake, AGNER_ETIMEOUT,
+                          "no handshake within the set-up time");
+    node__conn_close(conn, AGNER_ETIMEOUT, "%s", conn->handshake.error.text);
+}
+
+/* ---- Beginning --------------------------------------------------------------
+ */
+
+static struct conn *conn_new(struct node *node,
+                             const struct rt_address *address,
+                             enum conn_phase phase)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+
+    if (conn == NULL)
+        return NULL;
+    conn->node = node;
+    conn->address = *address;
+    conn->phase = phase;
+    conn->deadline.fire = deadline;
+    conn->next = node->conns;
+    conn->link = &node->conns;
+    if (conn->next != NULL)
+        conn->next->link = &conn->next;
+    node->conns = conn;
+    return conn;
+}
+
+static struct rt_conn_owner owner_of(struct conn *conn)
+{
+    return (struct rt_conn_owner){
+        .ctx = conn, .opened = opened, .received = received, .closed = closed
+    };
+}
+
+enum agner_err node__conn_dial(struct node *node, struct peer *peer,
+                               const struct rt_address *address,
+                               struct agner_error *error)
+{
+    struct conn *conn = conn_new(node, address, CONN_OPENING);
+    struct rt_conn_owner owner;
+    enum agner_err err;
+
+    if (conn == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "no memory to dial");
+    owner = owner_of(conn);
+    /* The peer's own deadline ends it before that time is over. */
+    err = node->net->dial(node->loop, address, node->setup_time_ms, &owner,
+                          &conn->net, error);
+    if (err != AGNER_OK) {
+        free_conn(conn);
+        return err;
+    }
+    conn->peer = peer;
+    peer->dialled = conn;
+    return AGNER_OK;
+}
+
+enum agner_err node__conn_accept(struct node *node, struct rt_conn *net,
+                                 const struct rt_address *from,
+                                 struct node_source *source)
+{
+    struct conn *conn = conn_new(node, from, CONN_HANDSHAKE);
+    struct rt_conn_owner owner;
+    struct node__hs_self self;
+
+    if (conn == NULL)
+        return AGNER_ENOMEM;
+    owner = owner_of(conn);
+    self = self_of(conn);
+    conn->net = net;
+    conn->source = source;
+    node__handshake_accept(&conn->handshake, &self);
+    node->net->timer_start(node->loop, &conn->deadline, node->setup_time_ms, 0);
+    node->net->adopt(net, &owner);
+    return AGNER_OK;
+}

@@ -1,0 +1,192 @@
+/*
+ * connect.c -- what users do about other nodes: connect, leave, route, look.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <atomic.h>
+
+#include "conn.h"
+#include "flags.h"
+#include "node_room.h"
+#include "wire.h"
+
+/* The peer of a name that a user gave. */
+static enum agner_err peer_of(struct node *node, const char *name,
+                              struct peer **peer, struct agner_error *error)
+{
+    enum agner_err err = node__name_check(name, strlen(name), error);
+
+    if (err != AGNER_OK)
+        return err;
+    if (strcmp(name, node->name) == 0)
+        return agner_fail(error, AGNER_EINVAL, "%s is this node", name);
+    *peer = node__peers_get(&node->peers, node, etf_atom(name));
+    if (*peer == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "no room for another node");
+    return AGNER_OK;
+}
+
+enum agner_err node_connect(struct gen *self, struct node *node,
+                            const char *name, struct agner_error *error)
+{
+    struct attempt *attempt;
+    struct peer *peer;
+    enum agner_err err = peer_of(node, name, &peer, error);
+
+    if (err != AGNER_OK)
+        return err;
+    err = node__peer_want(peer, &attempt);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", name, agner_strerror(err));
+    if (attempt == NULL)
+        return AGNER_OK;
+    err = rt__gate_wait(self, &attempt->gate);
+    if (err != AGNER_OK)
+        (void)agner_fail(error, err, "%s: %s", name, agner_strerror(err));
+    else if (attempt->err != AGNER_OK)
+        err = agner_fail(error, attempt->err, "%s", attempt->error.text);
+    node__attempt_drop(attempt);
+    return err;
+}
+
+static struct peer *known(struct node *node, const char *name)
+{
+    etf_term atom = etf_atom_find(name, strlen(name));
+
+    return etf_is_none(atom) ? NULL : node__peers_find(&node->peers, atom);
+}
+
+enum agner_err node_disconnect(struct node *node, const char *name)
+{
+    struct peer *peer = known(node, name);
+
+    return peer == NULL ? AGNER_ENOCONN : node__peer_leave(peer);
+}
+
+enum agner_err node_route(struct node *node, const char *name, const char *host,
+                          uint16_t port)
+{
+    struct peer *peer;
+    enum agner_err err = peer_of(node, name, &peer, NULL);
+    char *copy;
+
+    if (err != AGNER_OK)
+        return err;
+    if (host == NULL || host[0] == '\0' || strlen(host) > 255 || port == 0)
+        return AGNER_EINVAL;
+    copy = strdup(host);
+    if (copy == NULL)
+        return AGNER_ENOMEM;
+    rt__lock(&peer->lock);
+    if (peer->route_host == NULL) {
+        peer->route_host = copy;
+        peer->route_port = port;
+        copy = NULL;
+    } else {
+        err = AGNER_EALREADY;
+    }
+    rt__unlock(&peer->lock);
+    free(copy);
+    return err;
+}
+
+/* ---- Peers
+ * --------------------------------------------------------------------- */
+
+/* Under the lock. */
+static void describe_wire(struct wire *wire, struct node_peer_info *info)
+{
+    const struct conn *conn = wire->conn;
+
+    info->hidden = (wire->out.flags & NODE__FLAG_PUBLISHED) == 0;
+    info->incoming = !conn->handshake.initiator;
+    info->flags = wire->out.flags;
+    info->creation = conn->handshake.peer_creation;
+    info->up_ms = node__now_ms(wire->node) - wire->up_ms;
+    info->bytes_in = load_relaxed(&wire->bytes_in);
+    info->bytes_out = wire->out.bytes;
+    info->packets_in = load_relaxed(&wire->packets_in);
+    info->packets_out = wire->out.packets;
+    info->queued = wire->out.queued;
+    (void)snprintf(info->address, sizeof info->address, "%s:%u",
+                   conn->address.host, conn->address.port);
+}
+
+/* False: it is neither connected nor about to be. */
+static bool describe(struct peer *peer, struct node_peer_info *info)
+{
+    enum peer_state state;
+
+    memset(info, 0, sizeof *info);
+    (void)snprintf(info->name, sizeof info->name, "%s", peer->text);
+    rt__lock(&peer->lock);
+    state = peer->state;
+    info->queued = peer->held_bytes;
+    if (state == PEER_UP)
+        describe_wire(peer->wire, info);
+    rt__unlock(&peer->lock);
+    info->state = state == PEER_UP ? NODE_PEER_UP : NODE_PEER_CONNECTING;
+    return state != PEER_DOWN;
+}
+
+/* Puts `info` in its place among the `used` ones; the last falls out when there
+ * is no room. */
+static size_t insert(struct node_peer_info *peers, size_t used, size_t room,
+                     const struct node_peer_info *info)
+{
+    size_t at = used;
+
+    while (at > 0 && strcmp(peers[at - 1].name, info->name) > 0)
+        at--;
+    if (at == room)
+        return used;
+    if (used < room)
+        used++;
+    memmove(&peers[at + 1], &peers[at], (used - at - 1) * sizeof peers[0]);
+    peers[at] = *info;
+    return used;
+}
+
+size_t node_peers(struct node *node, struct node_peer_info *peers, size_t count)
+{
+    struct peer_walk walk = { 0 };
+    struct node_peer_info info;
+    struct peer *peer;
+    size_t all = 0, used = 0;
+
+    while ((peer = node__peers_next(&node->peers, &walk)) != NULL) {
+        if (!describe(peer, &info))
+            continue;
+        all++;
+        if (count > 0)
+            used = insert(peers, used, count, &info);
+    }
+    return all;
+}
+
+/* ---- Tracing
+ * --------------------------------------------------------------------- */
+
+struct tracing {
+    struct node *node;
+    void (*line)(void *ctx, const char *text);
+    void *ctx;
+};
+
+static void set_trace(void *ctx)
+{
+    const struct tracing *tracing = ctx;
+
+    tracing->node->trace = tracing->line;
+    tracing->node->trace_ctx = tracing->ctx;
+}
+
+void node_trace(struct node *node, void (*line)(void *ctx, const char *text),
+                void *ctx)
+{
+    struct tracing tracing = { node, line, ctx };
+
+    node__on_loop(node, set_trace, &tracing);
+}

@@ -1,0 +1,262 @@
+/*
+ * node.c -- a node: birth, death, and the thread between.
+ *
+ * Born in this order: runtime, loop, listener, registration, identity; only
+ * then handshakes may begin, since they tell our creation. It dies the other
+ * way round: nothing new, processes, what is queued for peers, connections,
+ * loop, runtime.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <atomic.h>
+
+#include "conn.h"
+#include "node_room.h"
+#include "wire.h"
+
+uint64_t node__now_ms(const struct node *node)
+{
+    return node->world->now_ns(node->world->ctx) / 1000000;
+}
+
+void node__trace(struct node *node, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+
+    if (node->trace == NULL)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    node->trace(node->trace_ctx, text);
+}
+
+/* ---- Work for the loop's thread
+ * ---------------------------------------------- */
+
+struct call {
+    struct rt_task task;
+    struct node *node;
+    void (*work)(void *ctx);
+    void *ctx;
+    _Atomic uint32_t done;
+};
+
+/* Order: release pairs with the acquire in node__on_loop(). The waker's address
+ * may be stale by then, which wakes nobody. */
+static void run_call(struct rt_task *task)
+{
+    struct call *call =
+        (struct call *)((char *)task - offsetof(struct call, task));
+    const struct rt_world *world = call->node->world;
+    _Atomic uint32_t *done = &call->done;
+
+    call->work(call->ctx);
+    store_release(done, 1);
+    world->wake(world->ctx, done, 1);
+}
+
+void node__on_loop(struct node *node, void (*work)(void *ctx), void *ctx)
+{
+    struct call call = {
+        .task = { .run = run_call }, .node = node, .work = work, .ctx = ctx
+    };
+
+    node->net->post(node->loop, &call.task);
+    while (load_acquire(&call.done) == 0)
+        node->world->wait(node->world->ctx, &call.done, 0, RT_NEVER);
+}
+
+/* ---- Birth
+ * ----------------------------------------------------------------------- */
+
+static void tick(struct rt_loop_timer *timer)
+{
+    struct node *node =
+        (struct node *)((char *)timer - offsetof(struct node, tick_timer));
+
+    for (struct conn *conn = node->conns; conn != NULL; conn = conn->next)
+        if (conn->phase == CONN_UP)
+            node__wire_tick(conn->wire);
+}
+
+struct beginning {
+    struct node *node;
+    enum agner_err err;
+    struct agner_error *error;
+};
+
+static void begin(void *ctx)
+{
+    struct beginning *beginning = ctx;
+    struct node *node = beginning->node;
+
+    node__admission_init(&node->admission, node__now_ms(node));
+    if (!node->no_listen)
+        beginning->err = node__listen(node, beginning->error);
+    if (beginning->err == AGNER_OK)
+        beginning->err = node__register(node, beginning->error);
+}
+
+static void open_up(void *ctx)
+{
+    struct node *node = ctx;
+    uint64_t round_ms = node->tick_time_ms / NODE_TICK_INTENSITY;
+
+    node->open = true;
+    node->tick_timer.fire = tick;
+    if (round_ms == 0)
+        round_ms = 1;
+    node->net->timer_start(node->loop, &node->tick_timer, round_ms, round_ms);
+}
+
+static void stop_accepting(void *ctx)
+{
+    struct node *node = ctx;
+    struct peer_walk walk = { 0 };
+    struct peer *peer;
+
+    node->open = false;
+    node__unlisten(node);
+    node__epmd_release(node->keeper);
+    node->keeper = NULL;
+    while ((peer = node__peers_next(&node->peers, &walk)) != NULL)
+        node__peer_abandon(peer);
+}
+
+static void close_all(void *ctx)
+{
+    struct node *node = ctx;
+
+    node->net->timer_stop(node->loop, &node->tick_timer);
+    for (struct conn *conn = node->conns; conn != NULL; conn = conn->next)
+        node__conn_close(conn, AGNER_OK, "this node stops");
+    node__epmd_host_close(node->epmd_host);
+    node->epmd_host = NULL;
+}
+
+enum agner_err node_start(const struct node_options *options, struct node **out,
+                          struct agner_error *error)
+{
+    struct node *node = calloc(1, sizeof *node);
+    struct beginning beginning = { .node = node, .error = error };
+    struct rt_carrier carrier;
+    enum agner_err err;
+
+    if (node == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "no memory for a node");
+    err = node__options_take(node, options, error);
+    if (err != AGNER_OK)
+        goto free_node;
+    node->world =
+        options->rt.world != NULL ? options->rt.world : rt_world_real();
+    node->net = node->world->net;
+    err = node__peers_init(&node->peers);
+    if (err != AGNER_OK) {
+        (void)agner_fail(error, err, "no memory for a node");
+        goto free_node;
+    }
+    err = rt_new(&options->rt, &node->rt, error);
+    if (err != AGNER_OK)
+        goto fini_peers;
+    carrier = node__carrier(node);
+    rt__carrier_set(node->rt, &carrier);
+    err =
+        node->net->loop_new(node->world, node->alive_name, &node->loop, error);
+    if (err != AGNER_OK)
+        goto free_rt;
+    node__on_loop(node, begin, &beginning);
+    err = beginning.err;
+    if (err == AGNER_OK)
+        err = node__register_wait(node, &node->self.creation, error);
+    if (err != AGNER_OK)
+        goto free_loop;
+    rt__node_set(node->rt, node->self.name, node->self.creation);
+    node__on_loop(node, open_up, node);
+    *out = node;
+    return AGNER_OK;
+
+free_loop:
+    node__on_loop(node, stop_accepting, node);
+    node__on_loop(node, close_all, node);
+    node->net->loop_free(node->loop);
+free_rt:
+    rt_free(node->rt, 0);
+fini_peers:
+    node__peers_fini(&node->peers);
+free_node:
+    free(node);
+    return err;
+}
+
+/* ---- Death
+ * -------------------------------------------------------------------------- */
+
+void node__drained(struct node *node)
+{
+    for (const struct conn *conn = node->conns; conn != NULL; conn = conn->next)
+        if (conn->phase == CONN_UP && conn->wire->out.queued > 0)
+            return;
+    store_release(&node->drained, 1); /* pairs with drain() */
+    node->world->wake(node->world->ctx, &node->drained, 1);
+}
+
+static void begin_draining(void *ctx)
+{
+    struct node *node = ctx;
+
+    node->draining = true;
+    node__drained(node);
+}
+
+/* What is queued for peers goes out, unless they don't take it (G45). */
+static void drain(struct node *node)
+{
+    uint64_t end_ns = node->world->now_ns(node->world->ctx) +
+                      (uint64_t)NODE_FLUSH_MS * 1000000;
+
+    node__on_loop(node, begin_draining, node);
+    while (load_acquire(&node->drained) == 0 &&
+           node->world->now_ns(node->world->ctx) < end_ns)
+        node->world->wait(node->world->ctx, &node->drained, 0, end_ns);
+}
+
+void node_stop(struct node *node, uint64_t grace_ms)
+{
+    store_relaxed(&node->stopping, 1);
+    node__on_loop(node, stop_accepting, node);
+    rt__halt(node->rt, grace_ms);
+    drain(node);
+    node__on_loop(node, close_all, node);
+    node->net->loop_free(node->loop);
+    rt_free(node->rt, 0);
+    node__peers_fini(&node->peers);
+    free(node);
+}
+
+/* ---- Asking
+ * ------------------------------------------------------------------------- */
+
+struct rt *node_rt(const struct node *node)
+{
+    return node->rt;
+}
+
+const char *node_name(const struct node *node)
+{
+    return node->name;
+}
+
+uint32_t node_creation(const struct node *node)
+{
+    return node->self.creation;
+}
+
+uint16_t node_port(const struct node *node)
+{
+    return node->no_listen ? 0 : node->listen_address.port;
+}

@@ -1,0 +1,117 @@
+/*
+ * node_room.h -- a node as its own room sees it.
+ *
+ * Private to node/. A node is a runtime, one I/O loop with its thread, a
+ * listener and a table of peers. What belongs to the loop's thread is touched
+ * by nobody else while the loop runs.
+ */
+#ifndef NODE_ROOM_H
+#define NODE_ROOM_H
+
+#include <rt_carrier.h>
+#include <rt_world.h>
+
+#include <agner/node.h>
+
+#include "admission.h"
+#include "epmd_client.h"
+#include "epmd_server.h"
+#include "handshake.h"
+#include "peers.h"
+
+/* Ticks go out every quarter of the tick time; four silent rounds end a
+ * connection (G37). */
+#define NODE_TICK_INTENSITY 4
+/* A tick is answered only when nothing was written for that long, so that two
+ * nodes that do so don't keep each other ticking. */
+#define NODE_TICK_ANSWER_MS 500
+#define NODE_FLUSH_MS       5000 /* for what is queued when a node stops (G45) */
+/* Bytes of signals that wait for one connection to be made; further messages
+ * are dropped with AGNER_ENOCONN. System signals are always kept. */
+#define NODE_HELD_MAX (16u << 20)
+/* Bytes that an unauthenticated peer may send; there are three messages. */
+#define NODE_BYTES_BEFORE_UP 8192
+
+struct conn;
+
+struct node {
+    /* Constant while the node runs. */
+    const struct rt_world *world; /* borrowed */
+    const struct rt_net *net;     /* borrowed from it */
+    struct rt_loop *loop;
+    struct rt *rt;
+    char name[NODE__NAME_MAX + 1];
+    char alive_name[NODE__NAME_MAX + 1]; /* before the @ */
+    char cookie[256];
+    size_t cookie_size;
+    struct etf_self self;
+    uint64_t flags; /* what we offer */
+    bool hidden;
+    bool no_listen;
+    enum node_epmd epmd_mode;
+    struct rt_address listen_address; /* then with its real port */
+    uint16_t epmd_port;
+    uint64_t tick_time_ms, setup_time_ms;
+    size_t packet_max, high_mark, fragment_size;
+    uint32_t atoms_per_peer;
+
+    struct peers peers;
+    _Atomic uint64_t dropped; /* messages for peers that were lost (G9) */
+    _Atomic uint32_t stopping;
+
+    /* How the first registration with epmd ended: the loop writes, the starting
+     * thread waits for `registered` to be set. */
+    _Atomic uint32_t registered;
+    uint32_t epmd_creation;
+    struct agner_error epmd_error;
+    _Atomic uint32_t drained; /* the stopping thread waits for it */
+
+    /* Loop thread only. */
+    void (*trace)(void *ctx, const char *text);
+    void *trace_ctx;
+    bool open;              /* we know who we are: handshakes may begin */
+    bool draining;          /* outputs that are empty are to be told */
+    unsigned epmd_attempts; /* to start one, before the first registration */
+    struct rt_listener *listener;
+    struct node_admission admission;
+    struct node__epmd_keeper *keeper;
+    struct node__epmd_host *epmd_host;
+    struct conn *conns; /* all connections, newest first */
+    struct rt_loop_timer tick_timer;
+};
+
+/* Milliseconds on the world's monotonic clock. */
+uint64_t node__now_ms(const struct node *node);
+
+/* Loop thread. One line of what a dial does, to whoever asked with
+ * node_trace(). */
+void node__trace(struct node *node, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Runs work(ctx) on the loop's thread and waits until it has. Not from there.
+ */
+void node__on_loop(struct node *node, void (*work)(void *ctx), void *ctx);
+
+/* Checks and copies the options, with defaults in place of zeros: options.c.
+ * AGNER_EINVAL says what is wrong. */
+enum agner_err node__options_take(struct node *node,
+                                  const struct node_options *options,
+                                  struct agner_error *error);
+
+/* Loop thread. Listening, and stopping that: listener.c. */
+enum agner_err node__listen(struct node *node, struct agner_error *error);
+void node__unlisten(struct node *node);
+
+/* Being known to epmd: register.c. On the loop's thread begin, then wait on the
+ * starting one; the result is the creation. */
+enum agner_err node__register(struct node *node, struct agner_error *error);
+enum agner_err node__register_wait(struct node *node, uint32_t *creation,
+                                   struct agner_error *error);
+
+/* Loop thread. An output is empty now. */
+void node__drained(struct node *node);
+
+/* The carrier that this node gives its runtime: carrier.c. */
+struct rt_carrier node__carrier(struct node *node);
+
+#endif

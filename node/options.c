@@ -1,0 +1,140 @@
+/*
+ * options.c -- the options of a node: checked, copied, with their defaults.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flags.h"
+#include "node_room.h"
+#include "packet.h"
+
+#define TICK_TIME_MS   60000
+#define SETUP_TIME_MS  7000
+#define PACKET_MAX     (64u << 20)
+#define HIGH_MARK      (1u << 20)
+#define ATOMS_PER_PEER 16384
+#define FRAGMENT_MIN   64u /* less would be all heads */
+
+static enum agner_err take_name(struct node *node, const char *name,
+                                struct agner_error *error)
+{
+    struct agner_error cause;
+    enum agner_err err;
+
+    if (name == NULL)
+        return agner_fail(error, AGNER_EINVAL, "a node needs a name");
+    err = node__name_check(name, strlen(name), &cause);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "node name: %s", cause.text);
+    memcpy(node->name, name, strlen(name) + 1);
+    memcpy(node->alive_name, name, strlen(name) + 1);
+    *strchr(node->alive_name, '@') = '\0';
+    node->self.name = etf_atom(name);
+    if (etf_is_none(node->self.name))
+        return agner_fail(error, AGNER_ENOMEM, "no room for an atom");
+    return AGNER_OK;
+}
+
+static enum agner_err take_cookie(struct node *node, const char *cookie,
+                                  struct agner_error *error)
+{
+    size_t size = cookie == NULL ? 0 : strlen(cookie);
+
+    if (size == 0 || size >= sizeof node->cookie)
+        return agner_fail(error, AGNER_EINVAL,
+                          "a cookie has 1 to %zu bytes, this one %zu",
+                          sizeof node->cookie - 1, size);
+    memcpy(node->cookie, cookie, size + 1);
+    node->cookie_size = size;
+    return AGNER_OK;
+}
+
+/* Where to listen; all addresses unless one is given. */
+static enum agner_err take_address(struct node *node,
+                                   const struct node_options *options,
+                                   struct agner_error *error)
+{
+    const char *host = options->listen_host;
+
+    node->no_listen = options->no_listen;
+    node->listen_address.kind = RT_ADDRESS_TCP;
+    node->listen_address.port = options->listen_port;
+    if (host != NULL && strlen(host) >= sizeof node->listen_address.host)
+        return agner_fail(error, AGNER_EINVAL, "listen_host is too long");
+    if (host != NULL)
+        memcpy(node->listen_address.host, host, strlen(host) + 1);
+    return AGNER_OK;
+}
+
+static enum agner_err take_epmd_port(struct node *node, uint16_t port,
+                                     struct agner_error *error)
+{
+    const char *text =
+        getenv("ERL_EPMD_PORT"); /* NOLINT(concurrency-mt-unsafe):
+                                    nobody changes it */
+    char *end;
+    unsigned long number;
+
+    node->epmd_port = port != 0 ? port : NODE__EPMD_PORT;
+    if (port != 0 || text == NULL)
+        return AGNER_OK;
+    errno = 0;
+    number = strtoul(text, &end, 10);
+    if (errno != 0 || *end != '\0' || number == 0 || number > UINT16_MAX)
+        return agner_fail(error, AGNER_EINVAL,
+                          "ERL_EPMD_PORT is no port: %.40s", text);
+    node->epmd_port = (uint16_t)number;
+    return AGNER_OK;
+}
+
+static uint64_t flags_of(const struct node_options *options)
+{
+    uint64_t flags = NODE__FLAGS_OFFERED & ~options->flags_off;
+
+    if (options->hidden)
+        flags &= ~NODE__FLAG_PUBLISHED;
+    if (options->no_atom_cache)
+        flags &= ~NODE__FLAG_DIST_HDR_ATOM_CACHE;
+    if (options->no_fragments)
+        flags &= ~NODE__FLAG_FRAGMENTS;
+    return flags;
+}
+
+static uint64_t or_default(uint64_t value, uint64_t instead)
+{
+    return value != 0 ? value : instead;
+}
+
+enum agner_err node__options_take(struct node *node,
+                                  const struct node_options *options,
+                                  struct agner_error *error)
+{
+    enum agner_err err = take_name(node, options->name, error);
+
+    if (err == AGNER_OK)
+        err = take_cookie(node, options->cookie, error);
+    if (err == AGNER_OK)
+        err = take_address(node, options, error);
+    if (err == AGNER_OK)
+        err = take_epmd_port(node, options->epmd_port, error);
+    if (err != AGNER_OK)
+        return err;
+    if (options->fragment_size != 0 && options->fragment_size < FRAGMENT_MIN)
+        return agner_fail(error, AGNER_EINVAL,
+                          "fragment_size is %zu, at least %u is needed",
+                          options->fragment_size, FRAGMENT_MIN);
+    node->hidden = options->hidden;
+    node->flags = flags_of(options);
+    node->epmd_mode = options->no_listen ? NODE_EPMD_NONE : options->epmd;
+    node->tick_time_ms = or_default(options->tick_time_ms, TICK_TIME_MS);
+    node->setup_time_ms = or_default(options->setup_time_ms, SETUP_TIME_MS);
+    node->packet_max = or_default(options->packet_max, PACKET_MAX);
+    node->high_mark = or_default(options->high_mark, HIGH_MARK);
+    node->fragment_size =
+        or_default(options->fragment_size, NODE__FRAGMENT_SIZE);
+    node->atoms_per_peer =
+        (uint32_t)or_default(options->atoms_per_peer, ATOMS_PER_PEER);
+    return AGNER_OK;
+}

@@ -1,0 +1,95 @@
+/*
+ * send.c -- encoding a signal: first into the draft's own bytes, and when that
+ * is too little, into the heap.
+ */
+#include "send.h"
+
+#include "control.h"
+#include "flags.h"
+#include "node_room.h"
+
+bool node__is_message(const struct rt_signal *signal)
+{
+    switch (signal->kind) {
+    case RT_SIGNAL_SEND:
+    case RT_SIGNAL_SEND_NAME:
+    case RT_SIGNAL_SEND_ALIAS:
+        return true;
+    case RT_SIGNAL_LINK:
+    case RT_SIGNAL_UNLINK:
+    case RT_SIGNAL_UNLINK_ACK:
+    case RT_SIGNAL_EXIT:
+    case RT_SIGNAL_EXIT2:
+    case RT_SIGNAL_MONITOR:
+    case RT_SIGNAL_DEMONITOR:
+    case RT_SIGNAL_DOWN:
+    case RT_SIGNAL_GROUP_LEADER:
+        break;
+    }
+    return false;
+}
+
+/* What is encoded, so that there is one place which tries twice. */
+typedef enum agner_err (*encode_fn)(struct etf_buffer *terms,
+                                    const struct rt_signal *signal,
+                                    uint64_t flags,
+                                    const struct etf_encode_options *options,
+                                    size_t *control_size);
+
+static enum agner_err encode(struct draft *draft, struct node *node,
+                             uint64_t flags, const struct rt_signal *signal,
+                             encode_fn fn)
+{
+    struct parcel *parcel = &draft->parcel;
+    bool cached = (flags & NODE__FLAG_DIST_HDR_ATOM_CACHE) != 0;
+    struct etf_atom_cache cache = { node__atoms_index, &draft->atoms };
+    struct etf_encode_options options = { .self = &node->self,
+                                          .cache = cached ? &cache : NULL };
+    enum agner_err err;
+
+    *parcel = (struct parcel){
+        .terms = { .data = draft->bytes,
+                   .capacity = sizeof draft->bytes,
+                   .size_max = sizeof draft->bytes },
+        .borrowed = true,
+        .atoms = cached ? &draft->atoms : NULL,
+        .sender = signal->from,
+    };
+    node__atoms_init(&draft->atoms);
+    err = fn(&parcel->terms, signal, flags, &options, &parcel->control_size);
+    if (err != AGNER_ELIMIT)
+        return err;
+    parcel->terms = (struct etf_buffer){ .size_max = UINT32_MAX / 2 };
+    parcel->borrowed = false;
+    node__atoms_init(&draft->atoms);
+    return fn(&parcel->terms, signal, flags, &options, &parcel->control_size);
+}
+
+enum agner_err node__draft_init(struct draft *draft, struct node *node,
+                                uint64_t flags, const struct rt_signal *signal)
+{
+    return encode(draft, node, flags, signal, node__control_encode);
+}
+
+static enum agner_err refusal(struct etf_buffer *terms,
+                              const struct rt_signal *request, uint64_t flags,
+                              const struct etf_encode_options *options,
+                              size_t *control_size)
+{
+    (void)flags;
+    return node__control_spawn_refused(terms, &request->ref, &request->from,
+                                       request->payload, options, control_size);
+}
+
+enum agner_err node__draft_refusal(struct draft *draft, struct node *node,
+                                   uint64_t flags,
+                                   const struct rt_signal *request)
+{
+    return encode(draft, node, flags, request, refusal);
+}
+
+void node__draft_fini(struct draft *draft)
+{
+    if (!draft->parcel.borrowed)
+        etf_buffer_fini(&draft->parcel.terms);
+}

@@ -1,0 +1,262 @@
+/*
+ * wire.c -- a connection that is up: framing, delivery, ticks.
+ *
+ * A packet that is whole in the bytes that came is read where it lies; only the
+ * one that they end in is kept, and its buffer grows with what comes, not with
+ * what it promises.
+ */
+#include "wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <atomic.h>
+
+#include "control.h"
+#include "node_room.h"
+#include "send.h"
+
+#define LENGTH_SIZE  4
+#define PARTIAL_KEEP (1u << 20) /* a larger buffer is given back */
+
+struct wire *node__wire_new(struct conn *conn, struct peer *peer)
+{
+    struct wire *wire = calloc(1, sizeof *wire);
+    struct node *node = conn->node;
+
+    if (wire == NULL)
+        return NULL;
+    wire->conn = conn;
+    wire->node = node;
+    wire->peer = peer;
+    wire->budget.left = node->atoms_per_peer;
+    wire->in.flags = conn->handshake.flags;
+    wire->in.budget = &wire->budget;
+    wire->in.sequences.bytes_max = node->packet_max;
+    wire->up_ms = node__now_ms(node);
+    etf__region_init(&wire->scratch, wire->first_words, WIRE_SCRATCH_WORDS, 0);
+    node__output_init(&wire->out, node, peer, conn->net, conn->handshake.flags);
+    return wire;
+}
+
+void node__wire_free(struct wire *wire)
+{
+    node__output_fini(&wire->out);
+    node__in_fini(&wire->in);
+    etf_buffer_fini(&wire->partial);
+    etf__region_fini(&wire->scratch);
+    free(wire);
+}
+
+/* ---- Ticks ------------------------------------------------------------------
+ */
+
+static void send_tick(struct wire *wire)
+{
+    bool wake = false;
+
+    rt__lock(&wire->peer->lock);
+    /* Without memory for four bytes there is none to be sent. */
+    (void)node__output_tick(&wire->out, &wake);
+    rt__unlock(&wire->peer->lock);
+    if (wake)
+        node__output_flush(&wire->out);
+}
+
+/* Does a tick have to be answered? A node with a longer tick time than the
+ * peer's would seem dead to it otherwise. */
+static void answer_tick(struct wire *wire)
+{
+    if (node__now_ms(wire->node) - wire->out.written_ms >= NODE_TICK_ANSWER_MS)
+        send_tick(wire);
+}
+
+void node__wire_tick(struct wire *wire)
+{
+    uint64_t bytes_in = load_relaxed(&wire->bytes_in);
+
+    if (bytes_in != wire->heard) {
+        wire->heard = bytes_in;
+        wire->silent = 0;
+    } else if (++wire->silent >= NODE_TICK_INTENSITY) {
+        node__conn_close(wire->conn, AGNER_ETIMEOUT,
+                         "nothing was received for the tick time");
+        return;
+    }
+    if (node__sequences_age(&wire->in.sequences, NODE_TICK_INTENSITY)) {
+        node__conn_close(wire->conn, AGNER_EPROTO,
+                         "a fragmented message was not finished");
+        return;
+    }
+    if (wire->out.bytes == wire->told)
+        send_tick(wire);
+    wire->told = wire->out.bytes;
+}
+
+/* ---- Signals
+ * ------------------------------------------------------------------ */
+
+/* Nobody spawns here on request: there is no code to name. */
+static enum agner_err refuse_spawn(struct wire *wire, struct rt_signal *signal)
+{
+    struct draft draft;
+    enum agner_err err;
+    bool wake = false;
+
+    signal->payload = etf_atom("notsup");
+    err = node__draft_refusal(&draft, wire->node, wire->in.flags, signal);
+    if (err == AGNER_OK) {
+        rt__lock(&wire->peer->lock);
+        err = node__output_add(&wire->out, &draft.parcel, &wake);
+        rt__unlock(&wire->peer->lock);
+    }
+    node__draft_fini(&draft);
+    if (wake)
+        node__output_flush(&wire->out);
+    return err;
+}
+
+static enum agner_err deliver(struct wire *wire,
+                              const struct node__arrived *arrived,
+                              struct agner_error *error)
+{
+    struct node *node = wire->node;
+    struct node__control_peer from = { .name = wire->peer->name,
+                                       .flags = wire->in.flags,
+                                       .self = &node->self,
+                                       .budget = &wire->budget };
+    struct rt_signal signal;
+    enum node__verdict verdict;
+    enum agner_err err = node__control_decode(arrived, &from, &wire->scratch,
+                                              &signal, &verdict, error);
+
+    if (err != AGNER_OK)
+        return err;
+    switch (verdict) {
+    case NODE__DELIVER:
+        (void)rt__arrive(node->rt,
+                         &signal); /* what is dropped is counted there */
+        break;
+    case NODE__IGNORE:
+        break;
+    case NODE__REFUSE_SPAWN:
+        err = refuse_spawn(wire, &signal);
+        if (err != AGNER_OK)
+            (void)agner_fail(error, err, "no memory to answer");
+        break;
+    }
+    if (!etf__region_is_clean(&wire->scratch))
+        etf_region_reset(&wire->scratch);
+    return err;
+}
+
+/* One packet, without its length. */
+static void take_packet(struct wire *wire, const uint8_t *packet, size_t size)
+{
+    struct node__arrived arrived;
+    struct agner_error error;
+    enum agner_err err;
+
+    if (size == 0) {
+        answer_tick(wire);
+        return;
+    }
+    store_relaxed(&wire->packets_in, load_relaxed(&wire->packets_in) + 1);
+    err = node__packet_read(&wire->in, packet, size, &arrived, &error);
+    if (err == AGNER_OK && arrived.terms != NULL) {
+        err = deliver(wire, &arrived, &error);
+        node__arrived_fini(&arrived);
+    }
+    if (err != AGNER_OK)
+        node__conn_close(wire->conn, err, "bad packet of %zu bytes: %s", size,
+                         error.text);
+}
+
+/* ---- Framing
+ * ----------------------------------------------------------------- */
+
+static size_t packet_size(const uint8_t *length)
+{
+    return (size_t)length[0] << 24 | (size_t)length[1] << 16 |
+           (size_t)length[2] << 8 | length[3];
+}
+
+/* False: closed, since the packet would be too large. */
+static bool check_size(struct wire *wire, size_t size)
+{
+    if (size <= wire->node->packet_max)
+        return true;
+    node__conn_close(wire->conn, AGNER_ELIMIT,
+                     "too large: a packet of %zu bytes", size);
+    return false;
+}
+
+/* The packets that are whole in `bytes`; returns what they took. */
+static size_t take_whole(struct wire *wire, const uint8_t *bytes, size_t size)
+{
+    size_t at = 0;
+
+    while (size - at >= LENGTH_SIZE && wire->conn->phase == CONN_UP) {
+        size_t packet = packet_size(bytes + at);
+
+        if (!check_size(wire, packet) || size - at - LENGTH_SIZE < packet)
+            break;
+        take_packet(wire, bytes + at + LENGTH_SIZE, packet);
+        at += LENGTH_SIZE + packet;
+    }
+    return at;
+}
+
+/* Bytes that the packet in `partial` lacks: first those of its length. */
+static size_t lacks(const struct wire *wire)
+{
+    const struct etf_buffer *partial = &wire->partial;
+
+    if (partial->size < LENGTH_SIZE)
+        return LENGTH_SIZE - partial->size;
+    return LENGTH_SIZE + packet_size(partial->data) - partial->size;
+}
+
+static void take_partial(struct wire *wire)
+{
+    take_packet(wire, wire->partial.data + LENGTH_SIZE,
+                wire->partial.size - LENGTH_SIZE);
+    wire->partial.size = 0;
+    if (wire->partial.capacity > PARTIAL_KEEP)
+        etf_buffer_fini(&wire->partial);
+}
+
+/* Goes on with the packet in `partial`; returns what it took. */
+static size_t continue_partial(struct wire *wire, const uint8_t *bytes,
+                               size_t size)
+{
+    size_t part = lacks(wire);
+    bool was_length = wire->partial.size < LENGTH_SIZE;
+
+    if (part > size)
+        part = size;
+    if (etf_buffer_add(&wire->partial, bytes, part) != AGNER_OK) {
+        node__conn_close(wire->conn, AGNER_ENOMEM, "no memory for a packet");
+        return part;
+    }
+    if (wire->partial.size < LENGTH_SIZE)
+        return part;
+    if (was_length && !check_size(wire, packet_size(wire->partial.data)))
+        return part;
+    if (lacks(wire) == 0)
+        take_partial(wire);
+    return part;
+}
+
+void node__wire_received(struct wire *wire, const uint8_t *bytes, size_t size)
+{
+    size_t at = 0;
+
+    store_relaxed(&wire->bytes_in, load_relaxed(&wire->bytes_in) + size);
+    while (at < size && wire->conn->phase == CONN_UP) {
+        if (wire->partial.size == 0)
+            at += take_whole(wire, bytes + at, size - at);
+        if (at < size && wire->conn->phase == CONN_UP)
+            at += continue_partial(wire, bytes + at, size - at);
+    }
+}
