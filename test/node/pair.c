@@ -1,0 +1,36 @@
+/*
+ * pair.c -- nodes for tests: pair.h.
+ */
+#include "pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+struct node_options pair_options(const char *name)
+{
+    return (struct node_options){ .name = name,
+                                  .cookie = PAIR_COOKIE,
+                                  .listen_host = "127.0.0.1",
+                                  .epmd = NODE_EPMD_NONE,
+                                  .rt = { .workers = 2, .log_all = true } };
+}
+
+struct node *pair_start(const struct node_options *options)
+{
+    struct node *node = NULL;
+    struct agner_error error = { .code = AGNER_OK };
+
+    if (node_start(options, &node, &error) != AGNER_OK)
+        fail_msg("node_start: %s", error.text);
+    return node;
+}
+
+void pair_route(struct node *from, struct node *to)
+{
+    assert_int_equal(
+        node_route(from, node_name(to), "127.0.0.1", node_port(to)), AGNER_OK);
+}
