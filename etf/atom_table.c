@@ -1,9 +1,10 @@
 /*
  * atom_table.c -- texts to numbers and back, for the whole OS process.
  *
- * Numbers are given in order and never taken back. Entries stand in segments
- * that never move; a hash table of slots leads from a text to its number. A
- * slot holds the hash and the number + 1, or 0 when free.
+ * Numbers are given in order and never taken back. Entries stand by number in
+ * one static array, which is untouched memory beyond the atoms there are; a
+ * hash table of slots leads from a text to its number. A slot holds the hash
+ * and the number + 1, or 0 when free.
  *
  * Writers hold `lock`. Readers hold nothing: they take the table that `current`
  * points to, and a table that has been replaced stays where it is, since
@@ -24,23 +25,24 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 
-#define SEGMENT_SIZE  1024u
-#define SEGMENT_COUNT (ETF__ATOM_COUNT_MAX / SEGMENT_SIZE)
-#define SLOTS_FIRST   2048u
-#define ARENA_FIRST   4096u /* bytes: all of the fixed atoms */
-#define ARENA_SIZE    65536u
-#define HEAD_SIZE     2u /* SMALL_ATOM_UTF8_EXT and a length */
-#define SMALL_ATOM    119
+#include "tags.h"
+
+#define SLOTS_FIRST 2048u
+#define ARENA_FIRST 4096u /* bytes: all of the fixed atoms */
+#define ARENA_SIZE  65536u
+#define HEAD_SIZE   2u /* SMALL_ATOM_UTF8_EXT and a length */
 
 struct table {
     size_t mask; /* slots - 1 */
     _Atomic uint64_t *slots;
 };
 
+/* Written under lock; a reader has a number, which was published later. */
+static struct etf__atom entries[ETF__ATOM_COUNT_MAX];
+
 /* The first of everything is static: starting up cannot fail. */
 static _Atomic uint64_t first_slots[SLOTS_FIRST];
 static struct table first_table = { SLOTS_FIRST - 1, first_slots };
-static struct etf__atom first_segment[SEGMENT_SIZE];
 static uint8_t first_arena[ARENA_FIRST];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -49,9 +51,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct table *) current; /* NULL before the first use */
 static uint64_t key;                    /* of the hash; set once */
 static _Atomic uint32_t atom_count;     /* written under lock */
-
-/* Written under lock; a reader has a number, which was published later. */
-static struct etf__atom *segments[SEGMENT_COUNT] = { first_segment };
 
 static uint8_t *arena = first_arena; /* under lock */
 static size_t arena_left = ARENA_FIRST;
@@ -80,51 +79,43 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* The last 1 to 8 bytes of a text as one word; overlapping loads, so that there
- * is no loop. */
-static inline uint64_t tail64(const uint8_t *text, size_t size)
+/* The last 1 to 8 bytes of a text as one word, by overlapping loads. Texts of
+ * one size up to 8 have the same digest only if they are the same. */
+static inline uint64_t digest_of(const uint8_t *text, size_t size)
 {
     if (size >= 8)
         return load64(text + size - 8);
     if (size >= 4)
         return load32(text) << 32 | load32(text + size - 4);
+    if (size == 0)
+        return 0;
     return (uint64_t)text[0] << 16 | (uint64_t)text[size / 2] << 8 |
            text[size - 1];
 }
 
-static inline uint32_t hash_text(const uint8_t *text, size_t size)
+static inline uint32_t hash_text(const uint8_t *text, size_t size,
+                                 uint64_t digest)
 {
     uint64_t h = key ^ size;
-    size_t at = 0;
 
-    if (size == 0)
-        return (uint32_t)h;
-    for (; size - at > 8; at += 8)
+    for (size_t at = 0; size - at > 8; at += 8)
         h = mix(h ^ load64(text + at), 0x9e3779b97f4a7c15u);
-    h = mix(h ^ tail64(text, size), 0xe7037ed1a0b428dbu);
+    h = mix(h ^ digest, 0xe7037ed1a0b428dbu);
     return (uint32_t)(h ^ h >> 32);
 }
 
-static inline bool same_text(const uint8_t *a, const uint8_t *b, size_t size)
+/* All but the last 8 bytes. */
+static inline bool same_start(const uint8_t *a, const uint8_t *b, size_t size)
 {
-    size_t at = 0;
-
-    if (size == 0)
-        return true;
-    for (; size - at > 8; at += 8)
+    for (size_t at = 0; size - at > 8; at += 8)
         if (load64(a + at) != load64(b + at))
             return false;
-    return tail64(a, size) == tail64(b, size);
-}
-
-static const struct etf__atom *entry_at(uint32_t number)
-{
-    return &segments[number / SEGMENT_SIZE][number % SEGMENT_SIZE];
+    return true;
 }
 
 /* The atom in this table, or ETF_NONE. */
-static etf_term find(const struct table *table, uint32_t hash,
-                     const uint8_t *text, size_t size)
+static inline etf_term find(const struct table *table, uint32_t hash,
+                            const uint8_t *text, size_t size, uint64_t digest)
 {
     for (size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
         uint64_t slot =
@@ -136,8 +127,9 @@ static etf_term find(const struct table *table, uint32_t hash,
             return ETF_NONE;
         if ((uint32_t)(slot >> 32) != hash)
             continue;
-        entry = entry_at(number);
-        if (entry->size == size && same_text(entry->text, text, size))
+        entry = &entries[number];
+        if (entry->size == size && entry->digest == digest &&
+            same_start(entry->text, text, size))
             return etf__word((uint64_t)number << 3 | ETF__ATOM);
     }
 }
@@ -153,6 +145,13 @@ static void put_slot(struct table *table, uint32_t hash, uint32_t number)
                           memory_order_release);
 }
 
+static uint32_t entry_hash(uint32_t number)
+{
+    const struct etf__atom *entry = &entries[number];
+
+    return hash_text(entry->text, entry->size, entry->digest);
+}
+
 static struct table *grow(const struct table *old, uint32_t count)
 {
     struct table *table = malloc(sizeof *table);
@@ -166,7 +165,7 @@ static struct table *grow(const struct table *old, uint32_t count)
         return NULL;
     }
     for (uint32_t number = 0; number < count; number++)
-        put_slot(table, entry_at(number)->hash, number);
+        put_slot(table, entry_hash(number), number);
     return table;
 }
 
@@ -200,30 +199,24 @@ static uint64_t prefix_of(const uint8_t *text, size_t size)
 }
 
 /* Everything about a new atom, and last its slot. Under lock. */
-static bool add(struct table *table, uint32_t number, uint32_t hash,
-                const uint8_t *text, size_t size)
+static bool add(struct table *table, uint32_t number, const uint8_t *text,
+                size_t size)
 {
-    struct etf__atom **segment = &segments[number / SEGMENT_SIZE];
-    uint8_t *copy;
+    uint8_t *copy = arena_take(size);
 
-    if (*segment == NULL)
-        *segment = calloc(SEGMENT_SIZE, sizeof **segment);
-    if (*segment == NULL)
-        return false;
-    copy = arena_take(size);
     if (copy == NULL)
         return false;
-    copy[-2] = SMALL_ATOM;
+    copy[-2] = SMALL_ATOM_UTF8_EXT;
     copy[-1] = (uint8_t)size; /* read only when it fits */
     memcpy(copy, text, size);
-    (*segment)[number % SEGMENT_SIZE] = (struct etf__atom){
+    entries[number] = (struct etf__atom){
         .text = copy,
         .prefix = prefix_of(text, size),
-        .hash = hash,
+        .digest = digest_of(text, size),
         .name_hash = etf__name_hash(text, size),
         .size = (uint16_t)size,
     };
-    put_slot(table, hash, number);
+    put_slot(table, entry_hash(number), number);
     atomic_store_explicit(&atom_count, number + 1, memory_order_relaxed);
     return true;
 }
@@ -242,9 +235,8 @@ static void start(void)
     key = seed == NULL ? 0 : load64(seed);
     for (uint32_t i = 0; i < ETF_ATOM_FIXED_COUNT; i++) {
         const uint8_t *text = (const uint8_t *)texts[i];
-        size_t size = strlen(texts[i]);
 
-        (void)add(&first_table, i, hash_text(text, size), text, size);
+        (void)add(&first_table, i, text, strlen(texts[i])); /* there is room */
     }
     atomic_store_explicit(&current, &first_table, memory_order_release);
 }
@@ -263,19 +255,20 @@ static struct table *table_now(void)
 const struct etf__atom *etf__atom_entry(etf_term atom)
 {
     (void)table_now(); /* a fixed atom may be the first thing ever asked for */
-    return entry_at(etf__atom_number(atom));
+    return &entries[etf__atom_number(atom)];
 }
 
 etf_term etf__atom_lookup(const uint8_t *text, size_t size)
 {
     const struct table *table = table_now();
+    uint64_t digest = digest_of(text, size);
 
-    return find(table, hash_text(text, size), text, size);
+    return find(table, hash_text(text, size, digest), text, size, digest);
 }
 
 /* Under lock: the text is not in the table yet. */
-static etf_term add_locked(struct table *table, uint32_t hash,
-                           const uint8_t *text, size_t size)
+static etf_term add_locked(struct table *table, const uint8_t *text,
+                           size_t size)
 {
     uint32_t number = atomic_load_explicit(&atom_count, memory_order_relaxed);
 
@@ -289,26 +282,22 @@ static etf_term add_locked(struct table *table, uint32_t hash,
         atomic_store_explicit(&current, larger, memory_order_release);
         table = larger;
     }
-    if (!add(table, number, hash, text, size))
+    if (!add(table, number, text, size))
         return ETF_NONE;
     return etf__word((uint64_t)number << 3 | ETF__ATOM);
 }
 
 etf_term etf__atom_intern(const uint8_t *text, size_t size, bool *added)
 {
-    etf_term atom = etf__atom_lookup(text, size);
-    struct table *table;
-    uint32_t hash;
+    etf_term atom;
 
     *added = false;
-    if (!etf_is_none(atom))
-        return atom;
-    hash = hash_text(text, size);
+    (void)table_now();               /* started, at least */
     (void)pthread_mutex_lock(&lock); /* a plain mutex: cannot fail */
-    table = atomic_load_explicit(&current, memory_order_relaxed);
-    atom = find(table, hash, text, size);
+    atom = etf__atom_lookup(text, size);
     if (etf_is_none(atom)) {
-        atom = add_locked(table, hash, text, size);
+        atom = add_locked(atomic_load_explicit(&current, memory_order_relaxed),
+                          text, size);
         *added = !etf_is_none(atom);
     }
     (void)pthread_mutex_unlock(&lock);

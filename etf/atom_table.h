@@ -22,7 +22,7 @@ struct etf__atom {
     const uint8_t *text; /* the two bytes before it are the head of its
                             SMALL_ATOM_UTF8_EXT, if size is at most 255 */
     uint64_t prefix;     /* first 8 bytes, big endian, padded with 0 */
-    uint32_t hash;       /* of the table */
+    uint64_t digest;     /* of a text of up to 8 bytes, the text */
     uint32_t name_hash;  /* of phash2 */
     uint16_t size;       /* bytes */
 };

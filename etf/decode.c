@@ -36,7 +36,7 @@ struct decoder {
     size_t depth;
 };
 
-static enum agner_err push(struct decoder *d, const struct container *c)
+static inline enum agner_err push(struct decoder *d, const struct container *c)
 {
     uint64_t *frame;
 
@@ -66,8 +66,8 @@ static void pop(struct decoder *d, struct container *c)
 /* Room for a container of `count` elements of `each` words and `more`. An
  * element takes a byte at least, so a count above the bytes left is refused
  * before anything is taken. */
-static uint64_t *room(struct decoder *d, uint64_t count, size_t each,
-                      size_t more, enum agner_err *err)
+static inline uint64_t *room(struct decoder *d, uint64_t count, size_t each,
+                             size_t more, enum agner_err *err)
 {
     if (count > etf__bytes_left(&d->rd)) {
         *err = etf__read_fail(&d->rd, AGNER_ETRUNCATED,
@@ -77,8 +77,8 @@ static uint64_t *room(struct decoder *d, uint64_t count, size_t each,
     return etf__read_words(&d->rd, (size_t)count * each + more, err);
 }
 
-static enum agner_err open_tuple(struct decoder *d, struct container *c,
-                                 uint64_t *slot, uint32_t count)
+static inline enum agner_err open_tuple(struct decoder *d, struct container *c,
+                                        uint64_t *slot, uint32_t count)
 {
     enum agner_err err = AGNER_OK;
     uint64_t *words;
@@ -244,10 +244,6 @@ static enum agner_err read_other(struct decoder *d, struct container *c,
         return read_string(d, slot);
     if (tag == NEW_FUN_EXT)
         return open_fun(d, c, slot);
-    if (tag == SMALL_TUPLE_EXT && etf__bytes_left(rd) > 0) {
-        rd->next++;
-        return open_tuple(d, c, slot, *p);
-    }
     if (tag == LARGE_TUPLE_EXT || tag == LIST_EXT || tag == MAP_EXT) {
         if (etf__bytes_left(rd) < 4)
             return etf__read_fail(rd, AGNER_ETRUNCATED,
@@ -369,6 +365,10 @@ static enum agner_err read_terms(struct decoder *d, etf_term *out)
         } else if (*p == INTEGER_EXT && left > 4) {
             *slot = etf__small((int32_t)etf__get32(p + 1)).word;
             p += 5;
+        } else if (*p == SMALL_TUPLE_EXT && left > 1) {
+            d->rd.next = p + 2;
+            err = open_tuple(d, &c, slot, p[1]);
+            p += 2;
         } else if (*p == NIL_EXT) {
             *slot = ETF__NIL;
             p++;

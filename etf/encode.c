@@ -209,11 +209,41 @@ static bool write_one(struct encoder *e, struct container *c, etf_term t)
     }
 }
 
+/* Heads that are small integers, as many as there are in a row, but not the
+ * last one. What has no room is left too. */
+static void write_heads(struct encoder *e, struct container *c)
+{
+    uint8_t *p = e->w.next;
+    const uint8_t *last = e->w.end - 5;
+    const uint64_t *cell = c->words;
+    size_t count = c->left;
+
+    while (p <= last && (cell[0] & ETF__TAG_MASK) == ETF__INT &&
+           (cell[1] & ETF__TAG_MASK) == ETF__CONS) {
+        int64_t v = etf__small_value(etf__word(cell[0]));
+
+        if (v >= 0 && v <= 255)
+            p = etf__put8(etf__put8(p, SMALL_INTEGER_EXT), (unsigned)v);
+        else if (v >= INT32_MIN && v <= INT32_MAX)
+            p = etf__put32(etf__put8(p, INTEGER_EXT), (uint32_t)v);
+        else
+            break;
+        cell = etf__words(etf__word(cell[1]));
+        count++;
+    }
+    e->w.next = p;
+    c->words = cell;
+    c->left = count;
+}
+
 /* The next head of a list. After the last one the container is the tail. */
 static bool next_head(struct encoder *e, struct container *c, etf_term *t)
 {
-    etf_term tail = etf__word(c->words[1]);
+    etf_term tail;
 
+    if (e->w.end - e->w.next >= 5)
+        write_heads(e, c);
+    tail = etf__word(c->words[1]);
     *t = etf__word(c->words[0]);
     c->left++;
     if (etf__tag(tail) == ETF__CONS) {
