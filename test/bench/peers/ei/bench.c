@@ -1,10 +1,10 @@
 /*
  * bench.c -- the codec row for ei (erl_interface), the C library of Erlang/OTP.
  *
- * Encoding goes into one reused buffer. Decoding visits every element and copies
- * atoms and binaries out, as a program that wants the values has to; it builds no
- * terms. Run by run.sh: ./run.sh codec MS   prints `codec ei metric value unit`,
- * each figure from a run of MS milliseconds.
+ * Encoding goes into one reused buffer. Decoding visits every element and
+ * copies atoms and binaries out, as a program that wants the values has to; it
+ * builds no terms. Run by run.sh: ./run.sh codec MS   prints `codec ei metric
+ * value unit`, each figure from a run of MS milliseconds.
  */
 #include <ei.h>
 #include <stdio.h>
@@ -25,7 +25,8 @@ static double now(void)
 static erlang_pid pid;
 static erlang_ref ref;
 
-static int enc_small(void)            /* {'$gen_call', {Pid, [alias|Ref]}, {get, <<"key">>, 42}} */
+static int
+enc_small(void) /* {'$gen_call', {Pid, [alias|Ref]}, {get, <<"key">>, 42}} */
 {
     int i = 0;
     ei_encode_version(buf, &i);
@@ -66,7 +67,7 @@ static int dec_small(void)
     return i;
 }
 
-static int enc_ints(void)             /* 1000 integers 1000, 2000, ... */
+static int enc_ints(void) /* 1000 integers 1000, 2000, ... */
 {
     int i = 0, k;
     ei_encode_version(buf, &i);
@@ -92,7 +93,8 @@ static int dec_ints(void)
     return i;
 }
 
-static int enc_map(void)              /* 50 pairs: integer, atom, binary, string and tuple keys */
+static int
+enc_map(void) /* 50 pairs: integer, atom, binary, string and tuple keys */
 {
     int i = 0, k;
     char t[32];
@@ -100,17 +102,40 @@ static int enc_map(void)              /* 50 pairs: integer, atom, binary, string
     ei_encode_map_header(buf, &i, 50);
     for (k = 0; k < 50; k++) {
         switch (k % 5) {
-        case 0: ei_encode_long(buf, &i, k * 100000L); break;
-        case 1: sprintf(t, "key_%d", k); ei_encode_atom(buf, &i, t); break;
-        case 2: sprintf(t, "binary_key_%d", k); ei_encode_binary(buf, &i, t, strlen(t)); break;
-        case 3: sprintf(t, "string_%d", k); ei_encode_string(buf, &i, t); break;
-        case 4: ei_encode_tuple_header(buf, &i, 2); ei_encode_atom(buf, &i, "pair"); ei_encode_long(buf, &i, k); break;
+        case 0:
+            ei_encode_long(buf, &i, k * 100000L);
+            break;
+        case 1:
+            sprintf(t, "key_%d", k);
+            ei_encode_atom(buf, &i, t);
+            break;
+        case 2:
+            sprintf(t, "binary_key_%d", k);
+            ei_encode_binary(buf, &i, t, strlen(t));
+            break;
+        case 3:
+            sprintf(t, "string_%d", k);
+            ei_encode_string(buf, &i, t);
+            break;
+        case 4:
+            ei_encode_tuple_header(buf, &i, 2);
+            ei_encode_atom(buf, &i, "pair");
+            ei_encode_long(buf, &i, k);
+            break;
         }
         switch (k % 4) {
-        case 0: ei_encode_double(buf, &i, k * 1.5); break;
-        case 1: ei_encode_long(buf, &i, k); break;
-        case 2: ei_encode_binary(buf, &i, "a value of some length", 22); break;
-        case 3: ei_encode_atom(buf, &i, "undefined"); break;
+        case 0:
+            ei_encode_double(buf, &i, k * 1.5);
+            break;
+        case 1:
+            ei_encode_long(buf, &i, k);
+            break;
+        case 2:
+            ei_encode_binary(buf, &i, "a value of some length", 22);
+            break;
+        case 3:
+            ei_encode_atom(buf, &i, "undefined");
+            break;
         }
     }
     return i;
@@ -124,13 +149,39 @@ static int dec_any(int *i)
     char a[MAXATOMLEN_UTF8];
     ei_get_type(buf, i, &type, &size);
     switch (type) {
-    case ERL_SMALL_INTEGER_EXT: case ERL_INTEGER_EXT: ei_decode_long(buf, i, &l); sink += l; break;
-    case ERL_ATOM_EXT: case ERL_SMALL_ATOM_EXT: case ERL_SMALL_ATOM_UTF8_EXT: case ERL_ATOM_UTF8_EXT: ei_decode_atom(buf, i, a); sink += a[0]; break;
-    case ERL_BINARY_EXT: ei_decode_binary(buf, i, out, &l); sink += l; break;
-    case ERL_STRING_EXT: ei_decode_string(buf, i, out); sink += out[0]; break;
-    case ERL_FLOAT_EXT: case NEW_FLOAT_EXT: ei_decode_double(buf, i, &d); sink += (long)d; break;
-    case ERL_SMALL_TUPLE_EXT: ei_decode_tuple_header(buf, i, &n); while (n--) dec_any(i); break;
-    default: fprintf(stderr, "type %d\n", type); exit(1);
+    case ERL_SMALL_INTEGER_EXT:
+    case ERL_INTEGER_EXT:
+        ei_decode_long(buf, i, &l);
+        sink += l;
+        break;
+    case ERL_ATOM_EXT:
+    case ERL_SMALL_ATOM_EXT:
+    case ERL_SMALL_ATOM_UTF8_EXT:
+    case ERL_ATOM_UTF8_EXT:
+        ei_decode_atom(buf, i, a);
+        sink += a[0];
+        break;
+    case ERL_BINARY_EXT:
+        ei_decode_binary(buf, i, out, &l);
+        sink += l;
+        break;
+    case ERL_STRING_EXT:
+        ei_decode_string(buf, i, out);
+        sink += out[0];
+        break;
+    case ERL_FLOAT_EXT:
+    case NEW_FLOAT_EXT:
+        ei_decode_double(buf, i, &d);
+        sink += (long)d;
+        break;
+    case ERL_SMALL_TUPLE_EXT:
+        ei_decode_tuple_header(buf, i, &n);
+        while (n--)
+            dec_any(i);
+        break;
+    default:
+        fprintf(stderr, "type %d\n", type);
+        exit(1);
     }
     return 0;
 }
@@ -164,7 +215,8 @@ static int dec_bin(void)
     return i;
 }
 
-/* Doubles the count until a run takes a tenth of `ms`, then makes a whole one. */
+/* Doubles the count until a run takes a tenth of `ms`, then makes a whole one.
+ */
 static void run(const char *what, const char *name, int (*f)(void), double ms)
 {
     double a, d = 0;
@@ -173,22 +225,29 @@ static void run(const char *what, const char *name, int (*f)(void), double ms)
     while (d < ms * 1e-4) {
         n *= 2;
         a = now();
-        for (j = 0; j < n; j++) sink += f();
+        for (j = 0; j < n; j++)
+            sink += f();
         d = now() - a;
     }
     n = (long)((double)n * ms * 1e-3 / d) + 1;
     a = now();
-    for (j = 0; j < n; j++) sink += f();
+    for (j = 0; j < n; j++)
+        sink += f();
     d = now() - a;
-    printf("codec %s %s_%s %.4f terms/s\n", getenv("BENCH_PEER") ? getenv("BENCH_PEER") : "ei",
-           what, name, (double)n / d);
+    printf("codec %s %s_%s %.4f terms/s\n",
+           getenv("BENCH_PEER") ? getenv("BENCH_PEER") : "ei", what, name,
+           (double)n / d);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct { const char *name; int (*encode)(void), (*decode)(void); } rows[] = {
-        {"small", enc_small, dec_small}, {"ints", enc_ints, dec_ints},
-        {"map", enc_map, dec_map}, {"1MB", enc_bin, dec_bin}};
+    static const struct {
+        const char *name;
+        int (*encode)(void), (*decode)(void);
+    } rows[] = { { "small", enc_small, dec_small },
+                 { "ints", enc_ints, dec_ints },
+                 { "map", enc_map, dec_map },
+                 { "1MB", enc_bin, dec_bin } };
     double ms;
     int k;
 
@@ -214,7 +273,9 @@ int main(int argc, char **argv)
         int size = rows[k].encode();
 
         if (rows[k].decode() != size) {
-            fprintf(stderr, "%s: decoding read another length than encoding wrote\n", rows[k].name);
+            fprintf(stderr,
+                    "%s: decoding read another length than encoding wrote\n",
+                    rows[k].name);
             return 1;
         }
         run("encode", rows[k].name, rows[k].encode, ms);

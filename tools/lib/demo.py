@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""demo.py -- the steps of tools/demo: each does one thing, checks it, and is one line of output.
+
+    demo.py TOP_FOLDER BUILD_FOLDER
+
+Three agner nodes a, b and c, each with the applications counter and echo, are started with the
+command `agner`; beside them an Erlang node, if there is `erl`, which is fed expressions. Whatever
+is waited for has a deadline. The nodes are children of this program and end with it.
+"""
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+DEADLINE_S = 30  # for any one step; they take milliseconds
+HOST = "127.0.0.1"
+
+
+class Failed(Exception):
+    pass
+
+
+class Demo:
+    """The folder, the environment, the processes, and the numbers of the steps."""
+
+    def __init__(self, top, build):
+        self.top = top
+        self.agner = os.path.join(build, "tools", "agner", "agner")
+        self.folder = tempfile.mkdtemp(prefix="agner-demo-")
+        self.children = {}
+        self.erlang = None
+        self.step = 0
+        home = os.path.join(self.folder, "home")
+        run = os.path.join(self.folder, "run")
+        os.mkdir(home, 0o700)
+        os.mkdir(run, 0o700)
+        cookie = os.path.join(home, ".erlang.cookie")
+        with open(cookie, "w") as f:
+            f.write(secrets.token_hex(16))
+        os.chmod(cookie, 0o400)
+        self.env = dict(os.environ, HOME=home, XDG_RUNTIME_DIR=run, XDG_CONFIG_HOME=home,
+                        ERL_EPMD_PORT=str(free_port()), ERL_EPMD_ADDRESS=HOST, LC_ALL="C.UTF-8")
+        for name in ("NOTIFY_SOCKET", "ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS"):
+            self.env.pop(name, None)
+
+    # ---- output and checks
+
+    def say(self, text):
+        self.step += 1
+        print(f"{self.step:2}. {text}", flush=True)
+
+    def check(self, who, what, result, expected):
+        """One step: what was done and what came of it. `expected` is a text or a pattern."""
+        good = expected.fullmatch(result) if hasattr(expected, "fullmatch") else result == expected
+        self.say(f"{who}: {what} = {result}")
+        if not good:
+            wanted = expected.pattern if hasattr(expected, "pattern") else expected
+            raise Failed(f"step {self.step}: expected {wanted}")
+
+    def until(self, what, condition):
+        """Waits for a condition; asks again a little later each time."""
+        end, pause = time.monotonic() + DEADLINE_S, 0.01
+        while not condition():
+            if time.monotonic() > end:
+                raise Failed(f"after {DEADLINE_S} s still not: {what}")
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
+
+    # ---- agner nodes
+
+    def command(self, *arguments):
+        """Runs `agner ARGUMENTS`; returns (exit code, what it printed)."""
+        done = subprocess.run([self.agner, *arguments], env=self.env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=DEADLINE_S)
+        return done.returncode, done.stdout.strip()
+
+    def start(self, letter):
+        node = f"{letter}@{HOST}"
+        reader, writer = os.pipe()
+        log = open(os.path.join(self.folder, f"{letter}.log"), "ab")
+        self.children[letter] = subprocess.Popen(
+            [self.agner, "start", "--name", node, "--app", "counter", "--app", "echo",
+             "--foreground", "--ready-fd", str(writer)],
+            env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer],
+            start_new_session=True)
+        log.close()
+        os.close(writer)
+        ready = read_with_deadline(reader)
+        if not ready:
+            raise Failed(f"node {node} did not start: {self.log_of(letter)}")
+        return node
+
+    def log_of(self, letter):
+        with open(os.path.join(self.folder, f"{letter}.log")) as f:
+            return f.read().strip()[-2000:]
+
+    def call(self, node, target, request):
+        code, printed = self.command("call", "--node", node, target, request)
+        return printed if code == 0 else f"exit {code}: {printed}"
+
+    def agner_call(self, node, target, request, expected):
+        self.check("agner", f"agner call --node {node} {shell_word(target)} {shell_word(request)}",
+                   self.call(node, target, request), expected)
+
+    # ---- the Erlang node
+
+    def start_erlang(self):
+        if shutil.which("erl", path=self.env.get("PATH")) is None:
+            return False
+        self.erlang = Erlang(self.env)
+        return True
+
+    def erl(self, expression, expected, who="erlang -> agner"):
+        self.check(who, expression, self.erlang.ask(expression), expected)
+
+    # ---- the end
+
+    def close(self):
+        if self.erlang is not None:
+            self.erlang.close()
+        for child in self.children.values():
+            stop(child)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Erlang:
+    """A node that evaluates what it is told, an expression a line, and keeps its variables."""
+
+    LOOP = ("F = fun F(B) -> case io:get_line('') of eof -> halt(0); L -> "
+            "{ok, T, _} = erl_scan:string(L), {ok, E} = erl_parse:parse_exprs(T), "
+            "{R, N} = try {value, V, B1} = erl_eval:exprs(E, B), {V, B1} "
+            "catch C:W -> {{C, W}, B} end, "
+            "io:format(\"~0tp~n\", [R]), F(N) end end, F([]).")
+
+    def __init__(self, env):
+        self.process = subprocess.Popen(
+            ["erl", "-noshell", "-name", f"erlang@{HOST}", "-start_epmd", "false",
+             "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
+             "-kernel", "logger_level", "critical", "-eval", self.LOOP],
+            env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, start_new_session=True)
+
+    def ask(self, expression):
+        timer = threading.Timer(DEADLINE_S, self.process.kill)
+        timer.start()
+        try:
+            self.process.stdin.write(expression + ".\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline().strip()
+        except BrokenPipeError:
+            answer = ""
+        finally:
+            timer.cancel()
+        return answer or "the Erlang node gave no answer"
+
+    def close(self):
+        stop(self.process)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind((HOST, 0))
+        return s.getsockname()[1]
+
+
+def read_with_deadline(descriptor):
+    """What the other end writes before it closes, or b"" when that takes too long."""
+    got = []
+
+    def read():
+        with os.fdopen(descriptor, "rb") as f:
+            got.append(f.read(1))
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(DEADLINE_S)
+    return got[0] if got else b""
+
+
+def stop(child):
+    """Ends a child of ours, politely first."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def shell_word(text):
+    return '"' + text + '"' if re.search(r"[^\w@.]", text) else text
+
+
+def words_through_the_cluster(demo, a, b):
+    """A real text: its lines go to counters on two nodes, which know the words in the end."""
+    with open(os.path.join(demo.top, "README.md"), encoding="utf-8") as f:
+        lines = [len(line.split()) for line in f]
+    total = sum(lines)
+    for node in (a, b):
+        demo.call(node, "counter", "{add, 0}")
+    before = sum(int(demo.call(node, "counter", "{add, 0}")) for node in (a, b))
+    if demo.erlang is not None:
+        path = os.path.join(demo.top, "README.md")
+        demo.erl(f'{{ok, Text}} = file:read_file("{path}"), '
+                 f"Count = fun(Line) -> length(string:lexemes(Line, \" \\t\\r\")) end, "
+                 f"Lines = string:split(Text, \"\\n\", all), length(Lines)", re.compile(r"\d+"),
+                 "erlang reads README.md")
+        demo.erl(f"lists:foldl(fun(Line, {{To, Next}}) -> "
+                 f"Same = gen_server:call({{echo, To}}, {{echo, Line}}), "
+                 f"gen_server:call({{counter, To}}, {{add, Count(Same)}}), {{Next, To}} end, "
+                 f"{{'{a}', '{b}'}}, Lines), done", "done", "each line to a or b in turn, and its words counted")
+    else:
+        for i, count in enumerate(lines):
+            demo.call(b if i % 2 else a, "counter", f"{{add, {count}}}")
+    sums = [int(demo.call(node, "counter", "{add, 0}")) for node in (a, b)]
+    demo.check("agner", f"the words of README.md, counted on a and b ({sums[0]} + {sums[1]} - {before} before)",
+               str(sum(sums) - before), str(total))
+
+
+def run(demo):
+    nodes = {letter: f"{letter}@{HOST}" for letter in "abc"}
+    a, b, c = nodes.values()
+    for letter, node in nodes.items():
+        demo.start(letter)
+        demo.say(f"started: agner start --name {node} --app counter --app echo")
+    with_erlang = demo.start_erlang()
+    if not with_erlang:
+        demo.say("there is no erl here: the steps with an Erlang node are left out")
+
+    # calls
+    demo.agner_call(a, "counter", "{add, 2}", "2")
+    demo.agner_call(a, f"{{counter, '{b}'}}", "{add, 40}", "40")
+    demo.agner_call(b, f"{{echo, '{c}'}}", "{echo, {hello, [1, 2.5, <<\"three\">>]}}",
+                    '{hello,[1,2.5,<<"three">>]}')
+    if with_erlang:
+        with_erlang_node(demo, a, b, c)
+    words_through_the_cluster(demo, a, b)
+    a_node_dies(demo, a, b, c, with_erlang)
+
+
+def with_erlang_node(demo, a, b, c):
+    demo.erl(f"net_adm:ping('{a}')", "pong")
+    demo.erl(f"gen_server:call({{counter,'{a}'}}, {{add, 5}})", "7")
+    demo.erl(f"[gen_server:call({{echo,N}}, {{echo, N}}) || N <- ['{a}','{b}','{c}']]", f"['{a}','{b}','{c}']")
+    demo.erl(f"gen_server:cast({{echo,'{b}'}}, {{notify, self(), {{cast, <<\"arrived\">>}}}}), "
+             f"receive {{cast, What}} -> What after 10000 -> nothing end", '<<"arrived">>')
+    # the other way: a server of the Erlang node, called by an agner node
+    demo.erl("Loop = fun Loop() -> receive {'$gen_call', {P, T}, {double, N}} -> P ! {T, 2 * N}, Loop() end end, "
+             "register(doubler, spawn(Loop))", "true", "erlang starts a server")
+    demo.agner_call(a, f"{{doubler, 'erlang@{HOST}'}}", "{double, 21}", "42")
+    # monitors and links, both ways
+    demo.erl(f"Ref = erlang:monitor(process, {{nobody, '{a}'}}), "
+             f"receive {{'DOWN', Ref, process, Who, Why}} -> {{Who, Why}} after 10000 -> nothing end",
+             f"{{{{nobody,'{a}'}},noproc}}")
+    demo.erl(f"Friend = gen_server:call({{echo,'{b}'}}, {{spawn, friend}}), node(Friend)", f"'{b}'",
+             "erlang starts a process on b")
+    demo.erl("process_flag(trap_exit, true), link(Friend), gen_server:call(Friend, {stop, finished}), "
+             "receive {'EXIT', Friend, R1} -> R1 after 10000 -> nothing end", "finished",
+             "erlang is linked to it, and hears its end")
+    demo.erl(f"Worker = spawn(fun() -> receive crash -> exit(crashed) end end), "
+             f"gen_server:call({{echo,'{a}'}}, {{tell, self()}}), gen_server:call({{echo,'{a}'}}, {{trap, true}}), "
+             f"gen_server:call({{echo,'{a}'}}, {{link, Worker}})", "true",
+             "agner links itself to an erlang process")
+    demo.erl("Worker ! crash, receive {heard, _, {'EXIT', Worker, R2}} -> R2 after 10000 -> nothing end", "crashed",
+             "which crashes, and agner hears")
+
+
+def a_node_dies(demo, a, b, c, with_erlang):
+    demo.agner_call(b, "echo", f"{{monitor, {{counter, '{c}'}}}}", re.compile("#Ref<.*>"))
+    if with_erlang:
+        demo.erl(f"gen_server:call({{echo,'{b}'}}, {{tell, self()}}), monitor_node('{c}', true), "
+                 f"Far = gen_server:call({{echo,'{c}'}}, {{self}}), "
+                 f"gen_server:call({{echo,'{b}'}}, {{trap, true}}), gen_server:call({{echo,'{b}'}}, {{link, Far}})", "true",
+                 "b is linked to a process on c")
+    child = demo.children["c"]
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    demo.say(f"killed: {c}, with SIGKILL")
+    if with_erlang:
+        demo.erl(f"receive {{nodedown, '{c}'}} -> nodedown after 10000 -> nothing end", "nodedown", "erlang hears")
+        demo.erl(f"receive {{heard, _, {{'DOWN', _, process, {{counter, '{c}'}}, R3}}}} -> R3 after 10000 -> nothing end",
+                 "noconnection", "b hears of its monitor on c")
+        demo.erl("receive {heard, _, {'EXIT', Far, R4}} -> R4 after 10000 -> nothing end", "noconnection",
+                 "b hears of its link to c")
+    demo.until(f"{a} and {b} have lost {c}",
+               lambda: all(c not in demo.command("nodes", "--node", n)[1] for n in (a, b)))
+    demo.say(f"agner: agner nodes --node {a} no longer shows {c}")
+    code, printed = demo.command("call", "--node", a, f"{{counter, '{c}'}}", "{add, 1}")
+    demo.check("agner", f"a call to {c} now ends with", f"exit code {code} ({printed.splitlines()[0] if printed else ''})",
+               re.compile(r"exit code [1-9].*"))
+    demo.start("c")
+    demo.say(f"started again: {c}")
+    demo.agner_call(a, f"{{counter, '{c}'}}", "{add, 1}", "1")
+    if with_erlang:
+        demo.erl(f"gen_server:call({{counter,'{c}'}}, {{add, 1}})", "2")
+        demo.erl(f"gen_server:call({{echo,'{b}'}}, {{echo, still_here}})", "still_here")
+    for letter in "abc":
+        node = f"{letter}@{HOST}"
+        code, printed = demo.command("stop", "--node", node)
+        demo.children[letter].wait(DEADLINE_S)
+        demo.check("agner", f"agner stop --node {node}: exit codes of the command and of the node",
+                   f"{code} {demo.children[letter].returncode}", "0 0")
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    demo = Demo(os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        run(demo)
+    except (Failed, subprocess.TimeoutExpired, OSError, ValueError) as error:
+        print(f"demo: FAILED: {error}", flush=True)
+        for letter in demo.children:
+            log = demo.log_of(letter)
+            if log:
+                print(f"--- log of {letter}:\n{log}", flush=True)
+        return 1
+    finally:
+        demo.close()
+    print("demo: ok", flush=True)
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""meson_tests.py -- what tools/check asks of a build directory.
+
+    meson_tests.py rooms DIR ROOM...   the tests of these rooms: "target<TAB>test name" lines
+    meson_tests.py count DIR           of the last `meson test`: "passed failed skipped"
+
+A test that prints TAP (cmocka does with CMOCKA_MESSAGE_OUTPUT=TAP) counts as the cases in it, any
+other as one. A program that fails without a failed case (a crash, a leak, a time-out) is one failure
+more. What failed is shown on stderr, with the end of its output.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+SHOWN_LINES = 60  # of a failed test's output
+
+
+def rooms(dir_, wanted):
+    tests = json.loads(subprocess.run(["meson", "introspect", dir_, "--tests"], check=True,
+                                      stdout=subprocess.PIPE, text=True).stdout)
+    for test in tests:
+        if any(test["name"].startswith(room + "_") for room in wanted):
+            print(os.path.relpath(test["cmd"][0], dir_), test["name"], sep="\t")
+
+
+def show(test):
+    print(f"--- {test['name']}: {test['result']}, exit {test.get('returncode')}", file=sys.stderr)
+    text = (test.get("stdout") or "") + (test.get("stderr") or "")
+    lines = [line for line in text.splitlines() if not re.match(r"ok \d+", line)]
+    print("\n".join(lines[-SHOWN_LINES:]), file=sys.stderr)
+
+
+def count(dir_):
+    passed = failed = skipped = 0
+    path = os.path.join(dir_, "meson-logs", "testlog.json")
+    with open(path) as f:
+        tests = [json.loads(line) for line in f if line.strip()]
+    for test in tests:
+        cases = re.findall(r"^(not ok|ok) \d+(.*)$", test.get("stdout") or "", re.M)
+        good = sum(1 for word, rest in cases if word == "ok" and "# SKIP" not in rest)
+        bad = sum(1 for word, _ in cases if word == "not ok")
+        if test["result"] == "SKIP":
+            skipped += 1
+            continue
+        if test["result"] in ("OK", "EXPECTEDFAIL"):
+            passed += good if cases else 1
+            skipped += len(cases) - good - bad
+            continue
+        passed += good
+        failed += max(bad, 1)
+        show(test)
+    print(passed, failed, skipped)
+
+
+def main():
+    if len(sys.argv) > 3 and sys.argv[1] == "rooms":
+        rooms(sys.argv[2], sys.argv[3:])
+    elif len(sys.argv) == 3 and sys.argv[1] == "count":
+        count(sys.argv[2])
+    else:
+        sys.exit(__doc__)
+
+
+main()
