@@ -1,0 +1,238 @@
+/*
+ * cli.h -- the command `agner`: what its files share.
+ *
+ * main.c reads the arguments by the command's table and calls its `run`, which
+ * returns the exit code. One command runs in one process, so what it gets lives
+ * until the end. Every failure is printed with a next step; no cookie ever is.
+ */
+#ifndef AGNER_CLI_H
+#define AGNER_CLI_H
+
+#include <stdio.h>
+
+#include "agner_apps.h"
+
+/* Part of the interface (docs/command.md): scripts rely on them. */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_REMOTE = 1, /* the other side failed; what it said is printed */
+    EXIT_USAGE = 2,
+    EXIT_UNREACHABLE = 3,
+    EXIT_AUTH = 4, /* cookie or key */
+    EXIT_TIMEOUT = 5,
+    EXIT_NOT_FOUND = 6,
+    EXIT_PROTOCOL = 7,
+    EXIT_REFUSED = 8, /* by policy */
+    EXIT_INTERRUPTED = 130,
+};
+
+#define CLI_ARGS_MAX 16   /* arguments that are no options */
+#define CLI_APPS_MAX 64   /* --app, how often */
+#define CLI_ABSENT   (-1) /* a number or time that was not given */
+
+/* What the options say. A text is NULL, and a flag false, when not given. */
+struct cli_options {
+    bool help, json, no_headers, verbose, hidden, visible, connect, registered;
+    bool foreground;
+    const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
+    const char *log_level;
+    const char *apps[CLI_APPS_MAX];
+    size_t app_count;
+    struct apps_listen listen;
+    int64_t tick_time_ms, timeout_ms, stop_time_ms;
+    int64_t workers, epmd_port, ready_fd, limit, port;
+};
+
+struct cli {
+    const struct command *command;
+    struct cli_options o;
+    const char *args[CLI_ARGS_MAX];
+    size_t arg_count;
+    const struct rt_world *world;
+    struct etf_region *region; /* for all that is read and built */
+};
+
+enum option_type {
+    OPTION_FLAG,   /* bool */
+    OPTION_TEXT,   /* const char *, not empty */
+    OPTION_APP,    /* may be given several times */
+    OPTION_NUMBER, /* int64_t from min to max */
+    OPTION_TIME,   /* int64_t: milliseconds, written 250ms, 5s, 2m, 1h */
+    OPTION_LISTEN, /* HOST:PORT */
+    OPTION_SECRET, /* OPTION_TEXT, blanked in the argument vector */
+};
+
+struct option {
+    const char *name;  /* without -- */
+    char letter;       /* or 0 */
+    const char *value; /* what stands for it in the help; NULL for a flag */
+    const char *help;
+    enum option_type type;
+    size_t offset; /* in struct cli_options */
+    int64_t min, max;
+    const char *excludes; /* an option that cannot be given too, or NULL */
+};
+
+struct command {
+    const char *name;
+    const char *arguments; /* as in "NAME TERM"; "" for none */
+    const char *summary;   /* one line, for the list of commands */
+    const char *example;   /* one or more lines */
+    const char *text;      /* more to know; may be NULL */
+    unsigned args_min, args_max;
+    const struct option *options; /* ends with a row without a name */
+    int (*run)(struct cli *cli);
+};
+
+/* Rows that many commands have. */
+#define CLI_OPTION(field) offsetof(struct cli_options, field)
+/* clang-format off */
+#define CLI_HELP_ROW \
+    { "help", 'h', NULL, "show this", OPTION_FLAG, CLI_OPTION(help), 0, 0, NULL }
+#define CLI_JSON_ROW \
+    { "json", 0, NULL, "print JSON", OPTION_FLAG, CLI_OPTION(json), 0, 0, NULL }
+#define CLI_NODE_ROW                                                          \
+    { "node", 'n', "NODE", "the node to talk to (default: the one that runs)", \
+      OPTION_TEXT, CLI_OPTION(node), 0, 0, NULL }
+#define CLI_TIMEOUT_ROW                                                       \
+    { "timeout", 't', "TIME", "how long to wait (default 5s; infinity)",      \
+      OPTION_TIME, CLI_OPTION(timeout_ms), 0, INT64_MAX, NULL }
+#define CLI_HEADERS_ROW                                                       \
+    { "no-headers", 0, NULL, "no row of titles", OPTION_FLAG,                 \
+      CLI_OPTION(no_headers), 0, 0, NULL }
+/* How to reach a node that has no control socket here. */
+#define CLI_DIST_ROWS                                                         \
+    { "connect", 0, NULL, "by Erlang distribution, not the control socket",   \
+      OPTION_FLAG, CLI_OPTION(connect), 0, 0, NULL },                         \
+    { "cookie-file", 0, "FILE", "where the cookie is", OPTION_TEXT,           \
+      CLI_OPTION(cookie_file), 0, 0, "cookie" },                              \
+    { "cookie", 0, "COOKIE", "the cookie itself (others may see it)",         \
+      OPTION_SECRET, CLI_OPTION(cookie), 0, 0, "cookie-file" },               \
+    { "epmd-port", 0, "PORT", "where epmd listens (default 4369)",            \
+      OPTION_NUMBER, CLI_OPTION(epmd_port), 1, 65535, NULL }
+#define CLI_END_ROW { NULL, 0, NULL, NULL, OPTION_FLAG, 0, 0, 0, NULL }
+/* clang-format on */
+
+extern const struct command cmd_call, cmd_cast, cmd_epmd, cmd_info, cmd_names,
+    cmd_nodes, cmd_ping, cmd_ps, cmd_send, cmd_start, cmd_status, cmd_stop,
+    cmd_version;
+
+/* ---- options.c --------------------------------------------------------------
+ */
+
+/* Reads what stands behind the command's name into `cli`. EXIT_DONE, or
+ * EXIT_USAGE with the reason printed. Blanks secrets in `argv`. */
+int cli_read(struct cli *cli, int argc, char **argv);
+
+/* Milliseconds from "250ms", "5s", "2m", "1h" or "infinity" (RT_INFINITY, here
+ * INT64_MAX): false when it is none of these. */
+bool cli_time(const char *text, int64_t *ms);
+
+/* ---- output.c
+ * ---------------------------------------------------------------- */
+
+/* Prints "agner COMMAND: TEXT" and "  try: NEXT" to stderr; returns `code`. */
+int cli_fail(const struct cli *cli, int code, const char *next,
+             const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The exit code for an error. */
+int cli_code(enum agner_err err);
+
+/* Prints a result: in Erlang syntax, or with --json as JSON. */
+int cli_print(const struct cli *cli, etf_term t);
+
+/* A column of a table: a key of the rows' maps. */
+struct column {
+    const char *key;
+    const char *title;
+    bool number; /* right aligned */
+};
+
+/* A list of maps as a table: aligned on a terminal, tab separated otherwise;
+ * with --json the list itself. Nil is shown as "-". */
+int cli_table(const struct cli *cli, etf_term rows,
+              const struct column *columns, size_t count);
+
+/* A map as lines "key  value", maps inside it indented; with --json as it is.
+ */
+int cli_sections(const struct cli *cli, etf_term map);
+
+/* The text of a value as tables show it; `buffer` is returned. */
+const char *cli_cell(etf_term t, char *buffer, size_t size);
+
+/* A value of a map by its key's name; ETF_NONE when it is not there. */
+etf_term cli_get(etf_term map, const char *key);
+
+/* ---- json.c
+ * -------------------------------------------------------------------- */
+
+/*
+ * Appends `t` as JSON: atoms and UTF-8 binaries are strings, true, false and
+ * nil what they are, integers and floats numbers, lists and tuples arrays, maps
+ * objects; anything else is a string as Erlang prints it. Keys are texts,
+ * others as printed. AGNER_ELIMIT: nested over 1,000 deep.
+ */
+enum agner_err cli_json(struct etf_buffer *b, etf_term t);
+
+/* ---- term.c
+ * -------------------------------------------------------------------- */
+
+/* Reads a term argument: Erlang syntax, `-` for stdin, `@FILE`. EXIT_DONE, or
+ * EXIT_USAGE with the reason printed. */
+int cli_term(struct cli *cli, const char *text, etf_term *t);
+
+/* ---- cookie.c
+ * ------------------------------------------------------------------ */
+
+/*
+ * Finds the cookie: --cookie, --cookie-file, then
+ * $XDG_CONFIG_HOME/agner/cookie, then ~/.erlang.cookie; with `make` a new one
+ * in the first of these two places when there is none. `path` is set to where
+ * it came from. EXIT_DONE, or a code with the reason printed. The caller wipes
+ * `cookie`.
+ */
+int cli_cookie(struct cli *cli, const char *file, bool make, char cookie[256],
+               char path[APPS_PATH_MAX]);
+
+/* ---- target.c: the node to talk to
+ * ----------------------------------------------- */
+
+struct client; /* of its control socket */
+
+struct target {
+    const char *name;      /* NULL for a socket given by its path */
+    struct client *client; /* or NULL: by distribution */
+    struct node *node;     /* our own, hidden, for that */
+    struct gen *self;
+    struct etf_self there; /* control socket: whose identifiers are local */
+};
+
+/* Opens the node `name` (NULL: -n, or the only one that runs). `dist`: may it
+ * be done by distribution? EXIT_DONE, or a code with the reason printed. */
+int cli_open(struct cli *cli, const char *name, bool dist, struct target *t);
+void cli_close(struct target *t);
+
+/* Calls a method there: the result, or a code with the reason printed. */
+int cli_method(struct cli *cli, struct target *t, const char *method,
+               etf_term param, uint64_t timeout_ms, etf_term *result);
+
+/* --timeout, or else 5 seconds. */
+uint64_t cli_timeout(const struct cli *cli);
+
+/* Makes our hidden node `t` and connects it to `name`. With `trace` each step
+ * is printed. */
+int cli_connect(struct cli *cli, const char *name, bool trace,
+                struct target *t);
+
+/* call, cast and send, which differ in one word: by either way. */
+enum talk { TALK_CALL, TALK_CAST, TALK_SEND };
+int cli_talk(struct cli *cli, enum talk how);
+
+/* ---- notify.c
+ * --------------------------------------------------------------------- */
+
+/* Tells who started us, by $NOTIFY_SOCKET: "READY=1" and so on. Nobody asked:
+ * does nothing. */
+void cli_notify(const char *state);
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * client.c -- a client of a control socket on a loop of its own.
+ *
+ * The loop's thread collects bytes until they are one message, and then leaves
+ * them alone until the next request; `progress` counts what has happened, and
+ * is what the caller waits on. All fields under "loop" are the loop's while a
+ * request is under way, and the caller's when it has seen `whole` or `closed`.
+ */
+#include "client.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt_world.h"
+
+#include "msgpack_term.h"
+#include "msgpack_walk.h"
+
+#define ANSWER_MAX (64u << 20) /* bytes */
+#define DIAL_MS    5000
+
+enum state { STATE_WAIT, STATE_OPEN, STATE_WHOLE, STATE_BAD, STATE_CLOSED };
+
+struct client {
+    const struct rt_world *world; /* borrowed */
+    struct rt_loop *loop;
+    struct etf_self self;
+    uint32_t id;
+    struct rt_address address;
+    struct rt_task task;
+    _Atomic uint32_t state; /* enum state */
+
+    /* loop */
+    struct rt_conn *conn; /* NULL: not there, or not any more */
+    struct etf_buffer in, out;
+    struct msgpack_walk walk;
+    struct rt_write write;
+    struct agner_error error;
+};
+
+/* Order: release pairs with the acquire in wait_change(), which makes the
+ * loop's fields the caller's. */
+static void set_state(struct client *c, enum state state)
+{
+    atomic_store_explicit(&c->state, state, memory_order_release);
+    c->world->wake(c->world->ctx, &c->state, 1);
+}
+
+static enum state get_state(struct client *c)
+{
+    return (enum state)atomic_load_explicit(&c->state, memory_order_acquire);
+}
+
+/* ---- On the loop's thread
+ * ----------------------------------------------------- */
+
+static void opened(void *ctx, struct rt_conn *conn)
+{
+    (void)conn;
+    set_state(ctx, STATE_OPEN);
+}
+
+static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
+                     size_t size)
+{
+    struct client *c = ctx;
+
+    (void)conn;
+    if (get_state(c) != STATE_WAIT)
+        return; /* nothing was asked: late, or nonsense */
+    if (etf_buffer_add(&c->in, bytes, size) != AGNER_OK) {
+        agner_fail(&c->error, AGNER_ENOMEM, "no memory for the answer");
+        set_state(c, STATE_BAD);
+        return;
+    }
+    switch (apps__msgpack_walk(&c->walk, c->in.data, c->in.size)) {
+    case MSGPACK_WALK_MORE:
+        break;
+    case MSGPACK_WALK_WHOLE:
+        set_state(c, STATE_WHOLE);
+        break;
+    case MSGPACK_WALK_BAD:
+    case MSGPACK_WALK_DEEP:
+    case MSGPACK_WALK_TOO_BIG:
+        agner_fail(&c->error, AGNER_EPROTO, "the answer: %s",
+                   apps__msgpack_walk_text(c->walk.state));
+        set_state(c, STATE_BAD);
+        break;
+    }
+}
+
+static void closed(void *ctx, struct rt_conn *conn, enum agner_err why,
+                   const char *text)
+{
+    struct client *c = ctx;
+
+    (void)conn;
+    c->conn = NULL;
+    agner_fail(&c->error, why == AGNER_OK ? AGNER_ENOCONN : why, "%s: %s",
+               c->address.host, text);
+    set_state(c, STATE_CLOSED);
+}
+
+static void run_dial(struct rt_task *task)
+{
+    struct client *c =
+        (struct client *)((char *)task - offsetof(struct client, task));
+    const struct rt_conn_owner owner = { c, opened, received, closed };
+
+    if (c->world->net->dial(c->loop, &c->address, DIAL_MS, &owner, &c->conn,
+                            &c->error) != AGNER_OK)
+        set_state(c, STATE_CLOSED);
+}
+
+static void written(struct rt_write *write, enum agner_err err)
+{
+    (void)write; /* what became of it `closed` tells, or the answer */
+    (void)err;
+}
+
+static void run_send(struct rt_task *task)
+{
+    struct client *c =
+        (struct client *)((char *)task - offsetof(struct client, task));
+
+    if (c->conn == NULL) {
+        set_state(c, STATE_CLOSED);
+        return;
+    }
+    c->write.bytes = c->out.data;
+    c->write.size = c->out.size;
+    c->write.done = written;
+    c->world->net->write(c->conn, &c->write);
+}
+
+/* ---- On the caller's
+ * ------------------------------------------------------------- */
+
+/* Waits while the state is `seen`: false when the time is over. */
+static bool wait_change(struct client *c, enum state seen, uint64_t timeout_ms)
+{
+    const struct rt_world *w = c->world;
+    uint64_t deadline = RT_NEVER;
+
+    if (timeout_ms < RT_INFINITY / 2000000)
+        deadline = w->now_ns(w->ctx) + timeout_ms * 1000000;
+    while (get_state(c) == seen) {
+        if (w->now_ns(w->ctx) >= deadline)
+            return false;
+        w->wait(w->ctx, &c->state, (uint32_t)seen, deadline);
+    }
+    return true;
+}
+
+enum agner_err client_open(const struct rt_world *world, const char *path,
+                           struct client **out, struct agner_error *error)
+{
+    struct client *c = calloc(1, sizeof *c);
+    enum agner_err err;
+
+    if (c == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "%s", path);
+    c->world = world;
+    c->address.kind = RT_ADDRESS_UNIX;
+    c->in.size_max = ANSWER_MAX;
+    if (strlen(path) >= sizeof c->address.host) {
+        free(c);
+        return agner_fail(error, AGNER_EINVAL, "%.100s...: path is too long",
+                          path);
+    }
+    memcpy(c->address.host, path, strlen(path) + 1);
+    err = world->net->loop_new(world, "client", &c->loop, error);
+    if (err != AGNER_OK) {
+        free(c);
+        return err;
+    }
+    c->task.run = run_dial;
+    world->net->post(c->loop, &c->task);
+    (void)wait_change(c, STATE_WAIT,
+                      RT_INFINITY); /* dialling has its own time */
+    if (get_state(c) == STATE_OPEN) {
+        *out = c;
+        return AGNER_OK;
+    }
+    err = c->error.code;
+    if (error != NULL)
+        *error = c->error;
+    client_close(c);
+    return err;
+}
+
+void client_close(struct client *c)
+{
+    if (c == NULL)
+        return;
+    c->world->net->loop_free(c->loop); /* closes the connection */
+    etf_buffer_fini(&c->in);
+    etf_buffer_fini(&c->out);
+    free(c);
+}
+
+void client_set_self(struct client *c, struct etf_self self)
+{
+    c->self = self;
+}
+
+/* The answer that came in, if it is one to our request. */
+static enum agner_err read_answer(struct client *c, struct etf_region *r,
+                                  etf_term *answer, bool *failed,
+                                  struct agner_error *error)
+{
+    struct rpc_frame frame;
+    enum agner_err err =
+        apps__rpc_read(r, c->in.data, c->walk.next, &c->self, &frame, error);
+
+    if (err != AGNER_OK)
+        return err;
+    if (frame.kind != RPC_RESPONSE || frame.id != c->id)
+        return agner_fail(error, AGNER_EPROTO,
+                          "what came is no answer to the request");
+    *failed = !etf_same(frame.error, ETF_A(nil));
+    *answer = *failed ? frame.error : frame.result;
+    return AGNER_OK;
+}
+
+enum agner_err client_call(struct client *c, const char *method, etf_term param,
+                           uint64_t timeout_ms, struct etf_region *r,
+                           etf_term *answer, bool *failed,
+                           struct agner_error *error)
+{
+    enum agner_err err;
+
+    if (get_state(c) == STATE_CLOSED)
+        return agner_fail(error, AGNER_ENOCONN, "the connection is closed");
+    c->id++;
+    c->in.size = c->out.size = 0;
+    apps__msgpack_walk_init(&c->walk, ANSWER_MAX, MSGPACK_DEPTH_MAX);
+    err = apps__rpc_write_request(&c->out, &c->id, method,
+                                  etf_cons(r, param, etf_nil()), &c->self);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "the request: %s", agner_strerror(err));
+    /* A connection that closes at this moment says so to the send. */
+    atomic_store_explicit(&c->state, STATE_WAIT, memory_order_release);
+    c->task.run = run_send;
+    c->world->net->post(c->loop, &c->task);
+    if (!wait_change(c, STATE_WAIT, timeout_ms))
+        return agner_fail(error, AGNER_ETIMEOUT, "no answer in time");
+    if (get_state(c) == STATE_WHOLE)
+        return read_answer(c, r, answer, failed, error);
+    if (error != NULL)
+        *error = c->error;
+    return c->error.code;
+}
+
+enum agner_err client_wait_closed(struct client *c, uint64_t timeout_ms)
+{
+    enum state seen;
+
+    while ((seen = get_state(c)) != STATE_CLOSED) {
+        if (!wait_change(c, seen, timeout_ms))
+            return AGNER_ETIMEOUT;
+    }
+    return AGNER_OK;
+}

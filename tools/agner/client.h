@@ -1,0 +1,34 @@
+/*
+ * client.h -- a client of a control socket, one request at a time.
+ */
+#ifndef AGNER_CLIENT_H
+#define AGNER_CLIENT_H
+
+#include "agner_apps.h"
+
+struct client;
+
+/* Connects to the socket at `path`. Returns new. AGNER_ENOCONN, AGNER_ESYSTEM,
+ * AGNER_ENOMEM, AGNER_ETIMEOUT. */
+enum agner_err client_open(const struct rt_world *world, const char *path,
+                           struct client **out, struct agner_error *error);
+void client_close(struct client *c);
+
+/* Whose identifiers are local from now on. */
+void client_set_self(struct client *c, struct etf_self self);
+
+/*
+ * Calls `method` with one parameter, and waits for the answer. AGNER_OK:
+ * *failed tells whether *answer, in `r`, is the result or the error.
+ * AGNER_ENOCONN (the node closed the connection), AGNER_ETIMEOUT, AGNER_EPROTO,
+ * AGNER_ELIMIT.
+ */
+enum agner_err client_call(struct client *c, const char *method, etf_term param,
+                           uint64_t timeout_ms, struct etf_region *r,
+                           etf_term *answer, bool *failed,
+                           struct agner_error *error);
+
+/* Waits until the node closes the connection. AGNER_ETIMEOUT. */
+enum agner_err client_wait_closed(struct client *c, uint64_t timeout_ms);
+
+#endif

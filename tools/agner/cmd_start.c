@@ -1,0 +1,365 @@
+/*
+ * cmd_start.c -- agner start: a node in the foreground, until it is told to
+ * end.
+ *
+ * The main thread is a process of the node: what it waits for are messages, and
+ * whatever happens becomes one.
+ *
+ *   message                 from                         what follows
+ *   ----------------------  ---------------------------  ---------------------
+ *   started                 the starter, when every      the line "NAME ready"
+ *                           application runs
+ *   {failed, Code, Text}    the starter                  stop, exit code 1
+ *   {'DOWN', ...}           the starter, crashed         the same
+ *   {signal, N}             the signal thread            stop, exit code 0
+ *   stop                    agner.stop                   the same
+ *
+ * While the node stops, a second signal ends the program at once.
+ */
+#include "cli.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rt_world.h"
+
+#include "start.h"
+
+#define STOP_MS       30000
+#define NODE_GRACE_MS 1000
+
+static const struct option options[] = {
+    { "name", 0, "NAME@HOST", "the node's name", OPTION_TEXT, CLI_OPTION(name),
+      0, 0, NULL },
+    { "app", 0, "NAME|FILE.so", "start an application; may be repeated",
+      OPTION_APP, CLI_OPTION(apps), 0, 0, NULL },
+    { "config", 0, "FILE", "read the configuration; options go before it",
+      OPTION_TEXT, CLI_OPTION(config), 0, 0, NULL },
+    { "cookie-file", 0, "FILE", "where the cookie is", OPTION_TEXT,
+      CLI_OPTION(cookie_file), 0, 0, "cookie" },
+    { "cookie", 0, "COOKIE", "the cookie itself (others may see it)",
+      OPTION_SECRET, CLI_OPTION(cookie), 0, 0, "cookie-file" },
+    { "listen", 0, "HOST:PORT", "address for other nodes; port 0: any",
+      OPTION_LISTEN, CLI_OPTION(listen), 0, 0, NULL },
+    { "epmd", 0, "auto|need|none", "use of epmd (default auto)", OPTION_TEXT,
+      CLI_OPTION(epmd), 0, 0, NULL },
+    { "epmd-port", 0, "PORT", "where epmd listens (default 4369)",
+      OPTION_NUMBER, CLI_OPTION(epmd_port), 1, 65535, NULL },
+    { "hidden", 0, NULL, "not seen by nodes() of others (the default)",
+      OPTION_FLAG, CLI_OPTION(hidden), 0, 0, "visible" },
+    { "visible", 0, NULL, "seen by nodes(); global is not spoken yet",
+      OPTION_FLAG, CLI_OPTION(visible), 0, 0, "hidden" },
+    { "tick-time", 0, "TIME", "net_ticktime (default 60s)", OPTION_TIME,
+      CLI_OPTION(tick_time_ms), 1000, 86400000, NULL },
+    { "workers", 0, "N", "threads that run processes (default: cores)",
+      OPTION_NUMBER, CLI_OPTION(workers), 1, 1024, NULL },
+    { "control", 0, "PATH|none", "where the control socket is", OPTION_TEXT,
+      CLI_OPTION(control), 0, 0, NULL },
+    { "stop-time", 0, "TIME", "how long applications may stop (default 30s)",
+      OPTION_TIME, CLI_OPTION(stop_time_ms), 0, 86400000, NULL },
+    { "log-level", 0, "LEVEL", "error, warning, notice (default), info, debug",
+      OPTION_TEXT, CLI_OPTION(log_level), 0, 0, NULL },
+    { "ready-fd", 0, "FD", "write the ready line there too, then close it",
+      OPTION_NUMBER, CLI_OPTION(ready_fd), 3, 1048576, NULL },
+    { "foreground", 0, NULL, "stay in the foreground (the only way)",
+      OPTION_FLAG, CLI_OPTION(foreground), 0, 0, NULL },
+    CLI_HELP_ROW,
+    CLI_END_ROW,
+};
+
+struct start {
+    struct cli *cli;
+    struct start_settings s;
+    struct apps_loader_options loader;
+    struct node *node;
+    struct gen *self;
+    struct apps_control *control; /* or NULL */
+    etf_pid main;
+    etf_ref starter;
+    bool ready;
+    struct rt_thread *signals;
+    sigset_t signal_set;
+};
+
+/* ---- Signals
+ * ------------------------------------------------------------------ */
+
+/* A thread of its own waits for signals, so that nothing runs in a handler.
+ * SIGURG is ours: it ends the thread. */
+static void wait_for_signals(void *arg)
+{
+    struct start *st = arg;
+    bool stopping = false;
+    int got = 0;
+
+    while (sigwait(&st->signal_set, &got) == 0 && got != SIGURG) {
+        struct etf_region *r;
+
+        if (stopping) {
+            (void)unlink(st->s.control_path);
+            _exit(128 + got);
+        }
+        stopping = true;
+        r = etf_region_new(0);
+        if (r == NULL ||
+            rt_post(node_rt(st->node), etf_from_pid(NULL, st->main),
+                    etf_make(r, "{signal, _}", got)) != AGNER_OK)
+            _exit(128 + got); /* no memory to be orderly with */
+        etf_region_free(r);
+    }
+}
+
+/* Before any other thread is there, which all inherit this. */
+static void block_signals(struct start *st)
+{
+    (void)sigemptyset(&st->signal_set); /* with these they cannot fail */
+    (void)sigaddset(&st->signal_set, SIGTERM);
+    (void)sigaddset(&st->signal_set, SIGINT);
+    (void)sigaddset(&st->signal_set, SIGURG);
+    (void)pthread_sigmask(SIG_BLOCK, &st->signal_set, NULL);
+}
+
+/* agner.stop, on a worker. When it cannot be posted the node goes on, and the
+ * client's wait for its end runs out. */
+static void stop_asked(void *ctx)
+{
+    struct start *st = ctx;
+
+    (void)rt_post(node_rt(st->node), etf_from_pid(NULL, st->main), ETF_A(stop));
+}
+
+/* ---- Applications
+ * ---------------------------------------------------------------- */
+
+/* The starter: a process, so that a signal is heard while an application takes
+ * long to start. */
+static void start_applications(struct gen *self, void *arg)
+{
+    const struct start *st = arg;
+    struct agner_error error = { AGNER_OK, "" };
+    etf_term message = etf_make(self, "started");
+
+    for (size_t i = 0; i < st->s.application_count; i++) {
+        enum agner_err err =
+            apps_application_start(self, st->s.applications[i], &error);
+
+        if (err == AGNER_OK)
+            continue;
+        message = etf_make(self, "{failed, _, _}", (int32_t)err,
+                           (const char *)error.text);
+        break;
+    }
+    (void)rt_send_pid(self, st->main, message); /* it waits for this */
+}
+
+static enum agner_err start_starter(struct start *st)
+{
+    struct rt_spawn_options o = { .monitor = true,
+                                  .monitor_ref = &st->starter,
+                                  .label = "agner start" };
+    etf_pid pid;
+
+    return rt_spawn(st->self, start_applications, st, &o, &pid);
+}
+
+/* ---- Up and down
+ * ------------------------------------------------------------------ */
+
+static int start_node(struct start *st)
+{
+    struct agner_error error = { AGNER_OK, "" };
+    enum agner_err err = node_start(&st->s.node, &st->node, &error);
+
+    explicit_bzero(st->s.cookie, sizeof st->s.cookie);
+    if (err == AGNER_OK)
+        return EXIT_DONE;
+    return cli_fail(st->cli, err == AGNER_EINVAL ? EXIT_USAGE : EXIT_REMOTE,
+                    err == AGNER_ETAKEN
+                        ? "another --name or --listen, or agner names"
+                    : err == AGNER_ENOCONN ? "agner epmd, or --epmd auto"
+                                           : "agner help start",
+                    "%s", error.text);
+}
+
+static int start_control(struct start *st)
+{
+    struct apps_control_options o = { .node = st->node,
+                                      .world = st->cli->world,
+                                      .path = st->s.control_path,
+                                      .stop = stop_asked,
+                                      .stop_ctx = st };
+    struct agner_error error = { AGNER_OK, "" };
+    enum agner_err err;
+
+    if (st->s.control_path[0] == '\0')
+        return EXIT_DONE;
+    err = apps_control_dir(st->s.control_path, &error);
+    if (err == AGNER_OK)
+        err = apps_control_start(st->self, &o, &st->control, &error);
+    if (err == AGNER_OK)
+        return EXIT_DONE;
+    return cli_fail(st->cli, EXIT_REMOTE,
+                    err == AGNER_ETAKEN ? "agner status"
+                                        : "--control PATH, or --control none",
+                    "%s", error.text);
+}
+
+/* Everything after the node: its processes, its socket, and who listens to
+ * signals. */
+static int start_rest(struct start *st)
+{
+    struct agner_error error = { AGNER_OK, "" };
+    enum agner_err err;
+    int code;
+
+    st->self = rt_attach(node_rt(st->node));
+    if (st->self == NULL)
+        return cli_fail(st->cli, EXIT_REMOTE, "again later", "out of memory");
+    st->main = rt_self(st->self);
+    err = apps_loader_start(st->self, &st->loader, &error);
+    if (err != AGNER_OK)
+        return cli_fail(st->cli, EXIT_REMOTE, "the log above", "%s",
+                        error.text);
+    code = start_control(st);
+    if (code != EXIT_DONE)
+        return code;
+    err = st->cli->world->thread_start(st->cli->world->ctx, "signals",
+                                       wait_for_signals, st, &st->signals);
+    if (err == AGNER_OK)
+        err = start_starter(st);
+    if (err != AGNER_OK)
+        return cli_fail(st->cli, EXIT_REMOTE, "again later", "%s",
+                        agner_strerror(err));
+    return EXIT_DONE;
+}
+
+/* In reverse. Control last of ours, so that a client sees the end of it all. */
+static void stop(struct start *st)
+{
+    cli_notify("STOPPING=1");
+    if (st->self != NULL) {
+        if (apps_stop_all(st->self, st->s.stop_time_ms) == AGNER_ETIMEOUT)
+            (void)fprintf(stderr, "agner start: applications did not stop in "
+                                  "time\n");
+        if (st->control != NULL)
+            apps_control_stop(st->self, st->control);
+        rt_detach(st->self);
+    }
+    node_stop(st->node, NODE_GRACE_MS);
+    if (st->signals != NULL) {
+        (void)kill(getpid(), SIGURG);
+        st->cli->world->thread_join(st->cli->world->ctx, st->signals);
+    }
+}
+
+/* ---- The wait
+ * ---------------------------------------------------------------------- */
+
+static void say_ready(struct start *st)
+{
+    char line[400];
+    int size = snprintf(line, sizeof line, "%s ready on port %u\n",
+                        node_name(st->node), node_port(st->node));
+
+    st->ready = true;
+    (void)fputs(line, stdout);
+    (void)fflush(stdout); /* nobody reads it: no failure of the node */
+    cli_notify("READY=1");
+    if (st->cli->o.ready_fd == CLI_ABSENT)
+        return;
+    if (write((int)st->cli->o.ready_fd, line, (size_t)size) != size)
+        (void)fprintf(stderr, "agner start: --ready-fd cannot be written\n");
+    (void)close((int)st->cli->o.ready_fd);
+}
+
+static int app_failed(struct start *st, const char *text)
+{
+    return cli_fail(st->cli, EXIT_REMOTE, "agner start without that --app",
+                    "%s", text);
+}
+
+/* One message: true when it ends the wait, with the exit code. */
+static bool handle(struct start *st, etf_term message, int *code)
+{
+    etf_term text, reason;
+    char buffer[240];
+    int32_t number;
+    etf_ref ref;
+
+    *code = EXIT_DONE;
+    if (etf_match(message, "{signal, _}", &number) ||
+        etf_match(message, "stop"))
+        return true;
+    if (etf_match(message, "started")) {
+        say_ready(st);
+    } else if (etf_match(message, "{failed, _, _}", &number, &text)) {
+        (void)etf_get_text(text, buffer, sizeof buffer); /* we made it */
+        *code = app_failed(st, buffer);
+        return true;
+    } else if (etf_match(message, "{'DOWN', _, __, __, _}", &ref, &reason) &&
+               !etf_same(reason, ETF_A(normal)) && !st->ready) {
+        *code = app_failed(st, etf_format(buffer, sizeof buffer, reason));
+        return true;
+    }
+    return false; /* the starter's normal end, and what others may send us */
+}
+
+static int wait_for_end(struct start *st)
+{
+    etf_term message;
+    int code = EXIT_DONE;
+
+    while (rt_receive(st->self, RT_INFINITY, &message) == AGNER_OK) {
+        bool ends = handle(st, message, &code);
+
+        rt_reset(st->self);
+        if (ends)
+            return code;
+    }
+    return cli_fail(st->cli, EXIT_REMOTE, "agner start again",
+                    "the node was told to end");
+}
+
+static int run(struct cli *cli)
+{
+    static struct start st; /* large, and one */
+    int code = start_settings(cli, &st.s);
+
+    if (code != EXIT_DONE)
+        return code;
+    st.cli = cli;
+    st.loader.dirs = st.s.dirs.items;
+    st.loader.dir_count = st.s.dirs.count;
+    block_signals(&st);
+    code = start_node(&st);
+    if (code == EXIT_DONE) {
+        code = start_rest(&st);
+        if (code == EXIT_DONE)
+            code = wait_for_end(&st);
+        stop(&st);
+    }
+    start_settings_fini(&st.s);
+    return code;
+}
+
+const struct command cmd_start = {
+    .name = "start",
+    .arguments = "",
+    .summary = "start a node, in the foreground",
+    .example = "agner start --name shop@127.0.0.1 --app counter\n"
+               "agner start --config shop.config\n"
+               "agner start --name shop@10.0.0.7 --app /opt/shop/shop.so",
+    .text =
+        "Prints \"NAME ready on port PORT\" when it is up and every "
+        "application runs.\nSIGTERM, SIGINT and `agner stop` end it in "
+        "order; a second signal at once.\nA node whose host is 127.0.0.1 or "
+        "localhost listens there, any other on all\naddresses, unless "
+        "--listen says otherwise. It is hidden unless --visible is\ngiven: "
+        "global's protocol is not spoken yet, and global:sync() of Erlang "
+        "nodes\nwould wait for a visible one. Without a cookie file "
+        "($XDG_CONFIG_HOME/agner/cookie,\n~/.erlang.cookie) one is "
+        "written.",
+    .options = options,
+    .run = run,
+};

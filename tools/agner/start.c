@@ -1,0 +1,232 @@
+/*
+ * start.c -- what to start: an option goes before the file, the file before the
+ * default. Nothing is started here, so nothing is left behind when it is wrong.
+ */
+#include "start.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rt_world.h"
+
+#define STOP_MS 30000
+
+/* The number of `word` in the list, or -1 with the reason printed. */
+static int64_t choose(struct cli *cli, const char *option, const char *word,
+                      const char *const *words, size_t count,
+                      const char *expected)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(words[i], word) == 0)
+            return (int64_t)i;
+    }
+    (void)cli_fail(cli, EXIT_USAGE, "agner help start",
+                   "--%s: expected %s, not '%.40s'", option, expected, word);
+    return -1;
+}
+
+static int64_t first_given(int64_t option, int64_t file, int64_t otherwise)
+{
+    if (option != CLI_ABSENT)
+        return option;
+    return file != APPS_CONFIG_ABSENT ? file : otherwise;
+}
+
+static const char *first_text(const char *option, const char *file)
+{
+    return option != NULL ? option : file;
+}
+
+/* ---- Parts
+ * --------------------------------------------------------------------- */
+
+static int read_config(struct cli *cli, struct start_settings *s)
+{
+    struct agner_error error = { AGNER_OK, "" };
+
+    if (cli->o.config == NULL) /* an empty one */
+        return apps_config_parse("", "[].", 3, &s->config, &error) == AGNER_OK
+                   ? EXIT_DONE
+                   : cli_fail(cli, EXIT_REMOTE, "again later", "%s",
+                              error.text);
+    if (apps_config_read(cli->world, cli->o.config, &s->config, &error) ==
+        AGNER_OK)
+        return EXIT_DONE;
+    return cli_fail(cli, EXIT_REMOTE,
+                    "mend the file; docs/command.md lists its keys", "%s",
+                    error.text);
+}
+
+static int set_words(struct cli *cli, struct start_settings *s)
+{
+    static const char *const epmds[] = { "auto", "need", "none" };
+    static const char *const levels[] = { "error", "warning", "notice", "info",
+                                          "debug" };
+    int64_t epmd = CLI_ABSENT, level = CLI_ABSENT;
+
+    if (cli->o.epmd != NULL) {
+        epmd = choose(cli, "epmd", cli->o.epmd, epmds, 3, "auto, need or none");
+        if (epmd < 0)
+            return EXIT_USAGE;
+    }
+    if (cli->o.log_level != NULL) {
+        level = choose(cli, "log-level", cli->o.log_level, levels, 5,
+                       "error, warning, notice, info or debug");
+        if (level < 0)
+            return EXIT_USAGE;
+    }
+    s->node.epmd =
+        (enum node_epmd)first_given(epmd, s->config.epmd, NODE_EPMD_AUTO);
+    s->node.rt.log_level = (enum rt_log_level)first_given(
+        level, s->config.log_level, RT_LOG_NOTICE);
+    return EXIT_DONE;
+}
+
+static int set_name(struct cli *cli, struct start_settings *s)
+{
+    const char *at;
+
+    s->node.name = first_text(cli->o.name, s->config.name);
+    if (s->node.name == NULL)
+        return cli_fail(cli, EXIT_USAGE, "agner start --name demo@127.0.0.1",
+                        "the node has no name");
+    at = strchr(s->node.name, '@');
+    if (at == NULL || at == s->node.name || at[1] == '\0')
+        return cli_fail(cli, EXIT_USAGE, "agner start --name demo@127.0.0.1",
+                        "'%.100s' is no name of a node: NAME@HOST",
+                        s->node.name);
+    return EXIT_DONE;
+}
+
+/* A node that others can only mean from this machine listens on it alone. */
+static void set_listen(struct cli *cli, struct start_settings *s)
+{
+    const char *host = strchr(s->node.name, '@') + 1;
+
+    if (cli->o.listen.set)
+        s->config.listen = cli->o.listen;
+    if (s->config.listen.set) {
+        s->node.listen_host = s->config.listen.host;
+        s->node.listen_port = s->config.listen.port;
+    } else if (strcmp(host, "127.0.0.1") == 0 ||
+               strcmp(host, "localhost") == 0) {
+        s->node.listen_host = "127.0.0.1";
+    }
+}
+
+static void set_numbers(struct cli *cli, struct start_settings *s)
+{
+    const struct cli_options *o = &cli->o;
+    const struct apps_config *c = &s->config;
+
+    s->node.tick_time_ms =
+        (uint64_t)first_given(o->tick_time_ms, c->tick_time_ms, 0);
+    s->node.epmd_port = (uint16_t)first_given(o->epmd_port, c->epmd_port, 0);
+    s->node.rt.workers = (unsigned)first_given(o->workers, c->workers, 0);
+    s->stop_time_ms =
+        (uint64_t)first_given(o->stop_time_ms, c->stop_time_ms, STOP_MS);
+    s->node.hidden = c->hidden != 0; /* absent: hidden */
+    if (o->hidden || o->visible)
+        s->node.hidden = o->hidden;
+}
+
+static int set_control(struct cli *cli, struct start_settings *s)
+{
+    const char *path = first_text(cli->o.control, s->config.control);
+    struct agner_error error = { AGNER_OK, "" };
+
+    if (path != NULL && strcmp(path, "none") == 0)
+        return EXIT_DONE;
+    if (path == NULL) {
+        if (apps_control_path(s->node.name, s->control_path,
+                              sizeof s->control_path, &error) == AGNER_OK)
+            return EXIT_DONE;
+        return cli_fail(cli, EXIT_USAGE, "--control PATH", "%s", error.text);
+    }
+    if (strlen(path) >= sizeof s->control_path)
+        return cli_fail(cli, EXIT_USAGE, "a shorter path",
+                        "--control: over %zu characters, the most for a socket",
+                        sizeof s->control_path - 1);
+    memcpy(s->control_path, path, strlen(path) + 1);
+    return EXIT_DONE;
+}
+
+/* --app: a path becomes absolute, since that is what the loader takes. */
+static int add_app(struct cli *cli, struct start_settings *s, size_t i)
+{
+    const char *app = cli->o.apps[i];
+    char real[PATH_MAX];
+
+    s->applications[s->application_count] = app;
+    if (strchr(app, '/') != NULL ||
+        (strlen(app) > 3 && strcmp(app + strlen(app) - 3, ".so") == 0)) {
+        if (realpath(app, real) == NULL)
+            return cli_fail(cli, EXIT_REMOTE,
+                            "the path of a shared object, or the name of a "
+                            "built-in application",
+                            "--app %s: %s", app, strerror(errno));
+        (void)snprintf(s->paths[i], sizeof s->paths[i], "%s", real);
+        s->applications[s->application_count] = s->paths[i];
+    }
+    s->application_count++;
+    return EXIT_DONE;
+}
+
+static int set_applications(struct cli *cli, struct start_settings *s)
+{
+    int code = EXIT_DONE;
+
+    s->dirs = s->config.application_dirs;
+    for (size_t i = 0; i < s->config.applications.count; i++)
+        s->applications[s->application_count++] =
+            s->config.applications.items[i];
+    for (size_t i = 0; i < cli->o.app_count && code == EXIT_DONE; i++)
+        code = add_app(cli, s, i);
+    return code;
+}
+
+/* ---- All
+ * ----------------------------------------------------------------------------
+ */
+
+static int set_all(struct cli *cli, struct start_settings *s)
+{
+    char path[APPS_PATH_MAX];
+    int code = set_words(cli, s);
+
+    if (code == EXIT_DONE)
+        code = set_name(cli, s);
+    if (code == EXIT_DONE)
+        code = set_control(cli, s);
+    if (code == EXIT_DONE)
+        code = set_applications(cli, s);
+    if (code != EXIT_DONE)
+        return code;
+    set_listen(cli, s);
+    set_numbers(cli, s);
+    s->node.rt.world = cli->world;
+    s->node.cookie = s->cookie;
+    return cli_cookie(cli,
+                      first_text(cli->o.cookie_file, s->config.cookie_file),
+                      true, s->cookie, path);
+}
+
+int start_settings(struct cli *cli, struct start_settings *s)
+{
+    int code = read_config(cli, s);
+
+    if (code != EXIT_DONE)
+        return code;
+    code = set_all(cli, s);
+    if (code != EXIT_DONE)
+        start_settings_fini(s);
+    return code;
+}
+
+void start_settings_fini(struct start_settings *s)
+{
+    explicit_bzero(s->cookie, sizeof s->cookie);
+    apps_config_fini(&s->config);
+}

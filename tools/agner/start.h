@@ -1,0 +1,26 @@
+/*
+ * start.h -- what `agner start` starts: options and configuration in one.
+ */
+#ifndef AGNER_START_H
+#define AGNER_START_H
+
+#include "cli.h"
+
+struct start_settings {
+    struct apps_config config; /* owned; the rest may borrow its texts */
+    struct node_options node;
+    char cookie[256];       /* wiped when the node has it */
+    char control_path[108]; /* empty: none */
+    const char *applications[1024 + CLI_APPS_MAX]; /* file's, then options' */
+    size_t application_count;
+    struct apps_texts dirs;
+    uint64_t stop_time_ms;
+    char paths[CLI_APPS_MAX][APPS_PATH_MAX]; /* of --app FILE.so, absolute */
+};
+
+/* Puts together what the options, the file and the defaults say, in this order,
+ * and finds the cookie. EXIT_DONE, or a code with the reason printed. */
+int start_settings(struct cli *cli, struct start_settings *s);
+void start_settings_fini(struct start_settings *s);
+
+#endif

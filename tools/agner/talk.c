@@ -1,0 +1,111 @@
+/*
+ * talk.c -- call, cast and send: the same arguments, by either way.
+ */
+#include "cli.h"
+
+#include <string.h>
+
+static const char *const methods[] = {
+    [TALK_CALL] = "agner.call",
+    [TALK_CAST] = "agner.cast",
+    [TALK_SEND] = "agner.send",
+};
+
+/* ---- By the control socket
+ * ------------------------------------------------------- */
+
+static int by_socket(struct cli *cli, enum talk how, struct target *t,
+                     etf_term message)
+{
+    uint64_t ms = cli_timeout(cli);
+    struct etf_region *r = cli->region;
+    etf_term result;
+    etf_term timeout = ms == RT_INFINITY ? ETF_A(infinity) : etf_uint(r, ms);
+    int code = cli_method(cli, t, methods[how],
+                          etf_make(r, "#{to => _, msg => _, timeout => _}",
+                                   cli->args[0], message, timeout),
+                          ms, &result);
+
+    if (code == EXIT_DONE && (how == TALK_CALL || cli->o.json))
+        code = cli_print(cli, result);
+    return code;
+}
+
+/* ---- By distribution
+ * -------------------------------------------------------------- */
+
+/* A pid of that node, as it prints its own, or a name there. */
+static bool read_target(struct cli *cli, struct target *t, etf_term *to)
+{
+    const char *text = cli->args[0];
+    etf_term name;
+
+    if (text[0] == '<') /* would be a process of our own node */
+        return false;
+    name = etf_atom(text);
+    *to = etf_make(t->self, "{_, _}", name, etf_atom(t->name));
+    return !etf_is_none(*to);
+}
+
+static int print_error(struct cli *cli, const struct target *t,
+                       enum agner_err err, etf_term reason)
+{
+    char text[200];
+    int code = cli_code(err);
+
+    if (err == AGNER_ENOPROC || err == AGNER_ENONAME)
+        return cli_fail(cli, code, "registered() on that node",
+                        "no process is registered as %s on %s", cli->args[0],
+                        t->name);
+    if (err == AGNER_EEXIT && !etf_is_none(reason))
+        return cli_fail(cli, code, "the log of that node", "%s: %s",
+                        agner_strerror(err),
+                        etf_format(text, sizeof text, reason));
+    return cli_fail(cli, code, "agner ping NODE, or a longer --timeout", "%s",
+                    agner_strerror(err));
+}
+
+static int by_distribution(struct cli *cli, enum talk how, struct target *t,
+                           etf_term message)
+{
+    etf_term to, reply = ETF_NONE;
+    enum agner_err err = AGNER_OK;
+
+    if (!read_target(cli, t, &to))
+        return cli_fail(cli, EXIT_USAGE, "a registered name",
+                        "%s: a process of another node is reached by its name",
+                        cli->args[0]);
+    switch (how) {
+    case TALK_CALL:
+        err = gen_call(t->self, to, message, cli_timeout(cli), &reply);
+        break;
+    case TALK_CAST:
+        err = gen_cast(t->self, to, message);
+        break;
+    case TALK_SEND:
+        err = rt_send(t->self, to, message);
+        break;
+    }
+    if (err != AGNER_OK)
+        return print_error(cli, t, err, reply);
+    if (how == TALK_CALL)
+        return cli_print(cli, reply);
+    return cli->o.json ? cli_print(cli, ETF_A(ok)) : EXIT_DONE;
+}
+
+int cli_talk(struct cli *cli, enum talk how)
+{
+    etf_term message;
+    struct target t;
+    int code = cli_term(cli, cli->args[1], &message);
+
+    if (code != EXIT_DONE)
+        return code;
+    code = cli_open(cli, NULL, true, &t);
+    if (code != EXIT_DONE)
+        return code;
+    code = t.client != NULL ? by_socket(cli, how, &t, message)
+                            : by_distribution(cli, how, &t, message);
+    cli_close(&t);
+    return code;
+}
