@@ -260,6 +260,16 @@ static void into_ring(struct output *out, struct out_bulk *bulk)
     out->bulk_last = bulk;
 }
 
+/* What goes into one packet of this message. A few bytes over the size are not
+ * worth a second one; otherwise a binary of just that size would need it. */
+static size_t fragment_size(const struct output *out,
+                            const struct parcel *parcel)
+{
+    size_t size = out->fragment_size;
+
+    return parcel->terms.size <= size + size / 16 ? size + size / 16 : size;
+}
+
 /* *started is the bulk if it has more fragments than the first, else NULL. */
 static enum agner_err add_large(struct output *out, struct parcel *parcel,
                                 struct out_bulk **started)
@@ -274,8 +284,9 @@ static enum agner_err add_large(struct output *out, struct parcel *parcel,
         goto no_memory;
     before = chunk->bytes.size;
     if (node__packet_first_head(&chunk->bytes, out->flags, &out->cache,
-                                &message, out->fragment_size, ++out->sequence,
-                                &bulk->rest, &size) != AGNER_OK)
+                                &message, fragment_size(out, parcel),
+                                ++out->sequence, &bulk->rest,
+                                &size) != AGNER_OK)
         goto no_memory;
     /* Not borrowed: what lies on a stack is small. */
     (void)take_terms(parcel, &bulk->terms);
@@ -369,6 +380,8 @@ static enum agner_err leave_lane(struct output *out, struct out_bulk *bulk)
                                  .sender = bulk->sender };
 
         bulk->waiting = w->next;
+        if (bulk->waiting == NULL)
+            bulk->waiting_last = NULL;
         out->queued -= w->terms.size;
         err = add_now(out, &parcel, &next);
         w->terms = parcel.terms;
