@@ -36,6 +36,9 @@ struct rt_entity {
     void (*step)(void *ctx, size_t index); /* index < runnable() */
     uint64_t (*deadline_ns)(void *ctx);    /* of its next timer, or RT_NEVER */
     void (*expire)(void *ctx);
+    /* May be NULL. A number for the index-th runnable that stays its own, for
+     * choices by priority; without it the index stands for it. */
+    uint64_t (*identity)(void *ctx, size_t index);
     struct rt_entity *next; /* the world's */
 };
 

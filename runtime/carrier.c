@@ -1,0 +1,667 @@
+/*
+ * carrier.c -- other nodes, as processes feel them.
+ *
+ * Going out, signals leave through the carrier (rt_carrier.h). Coming in, each
+ * becomes the envelope that a local sender would have pushed. For each node
+ * there is a list of the local processes that have a link or a monitor with it:
+ * when the connection goes, each gets one NODE_DOWN signal and fires its own
+ * relations, and only then those who asked for {nodedown, Node} hear of it (G6,
+ * G20). A list may name dead processes; they are weeded out when it grows.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "relation.h"
+#include "worker.h"
+
+/* A monitor by name that another node has here: its demonitor names the name,
+ * which may belong to somebody else by then. */
+struct named {
+    struct named *next;
+    etf_ref ref;
+    etf_term pid;
+};
+
+#define NAMED_BUCKETS 256u
+
+struct pid_set {
+    etf_term *pids;
+    uint32_t count, capacity;
+};
+
+struct far_node {
+    struct far_node *next;
+    etf_term name;
+    struct pid_set members;  /* have relations with it */
+    struct pid_set watchers; /* want one {nodedown, Node} each, per entry */
+    struct named *named[NAMED_BUCKETS];
+};
+
+struct remote {
+    rt_spin lock; /* guards all that follows */
+    struct far_node *nodes;
+    struct pid_set all; /* rt_monitor_nodes() */
+};
+
+enum agner_err rt__remote_init(struct rt *rt)
+{
+    rt->remote = calloc(1, sizeof *rt->remote);
+    return rt->remote == NULL ? AGNER_ENOMEM : AGNER_OK;
+}
+
+static void free_named(struct far_node *node)
+{
+    unsigned i;
+
+    for (i = 0; i < NAMED_BUCKETS; i++)
+        while (node->named[i] != NULL) {
+            struct named *n = node->named[i];
+
+            node->named[i] = n->next;
+            free(n);
+        }
+}
+
+void rt__remote_fini(struct rt *rt)
+{
+    struct remote *remote = rt->remote;
+
+    if (remote == NULL)
+        return;
+    while (remote->nodes != NULL) {
+        struct far_node *node = remote->nodes;
+
+        remote->nodes = node->next;
+        free_named(node);
+        free(node->members.pids);
+        free(node->watchers.pids);
+        free(node);
+    }
+    free(remote->all.pids);
+    free(remote);
+}
+
+/* ---- Sets of pids
+ * ---------------------------------------------------------------- */
+
+static bool add_pid(struct rt *rt, struct pid_set *set, etf_term pid)
+{
+    uint32_t i, kept = 0, capacity;
+    etf_term *pids;
+
+    if (set->count == set->capacity) {
+        for (i = 0; i < set->count; i++)
+            if (rt_is_alive(rt, rt__pid_of(set->pids[i])))
+                set->pids[kept++] = set->pids[i];
+        set->count = kept;
+    }
+    if (set->count * 2 >= set->capacity) {
+        capacity = set->capacity * 2 + 16;
+        pids = realloc(set->pids, capacity * sizeof *pids);
+        if (pids != NULL) {
+            set->pids = pids;
+            set->capacity = capacity;
+        } else if (set->count == set->capacity) {
+            return false;
+        }
+    }
+    set->pids[set->count++] = pid;
+    return true;
+}
+
+static bool has_pid(const struct pid_set *set, etf_term pid)
+{
+    uint32_t i;
+
+    /* The newest are the likeliest: a process that makes many links is there.
+     */
+    for (i = 0; i < set->count && i < 16; i++)
+        if (etf_same(set->pids[set->count - 1 - i], pid))
+            return true;
+    return false;
+}
+
+static bool remove_pid(struct pid_set *set, etf_term pid)
+{
+    uint32_t i;
+
+    for (i = 0; i < set->count; i++)
+        if (etf_same(set->pids[i], pid)) {
+            set->pids[i] = set->pids[--set->count];
+            return true;
+        }
+    return false;
+}
+
+/* ---- Nodes
+ * ---------------------------------------------------------------------------
+ */
+
+/* The lock is held. */
+static struct far_node *find_node(struct remote *remote, etf_term name,
+                                  bool make)
+{
+    struct far_node **link = &remote->nodes, *node;
+
+    for (; *link != NULL; link = &(*link)->next)
+        if (etf_same((*link)->name, name))
+            break;
+    node = *link;
+    if (node != NULL) {
+        /* To the front: the next look-up is likely the same. */
+        *link = node->next;
+    } else if (make) {
+        node = calloc(1, sizeof *node);
+        if (node != NULL)
+            node->name = name;
+    }
+    if (node != NULL) {
+        node->next = remote->nodes;
+        remote->nodes = node;
+    }
+    return node;
+}
+
+enum agner_err rt__remote_join(struct rt *rt, etf_term name, etf_term pid)
+{
+    struct far_node *node;
+    bool ok;
+
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, true);
+    ok = node != NULL &&
+         (has_pid(&node->members, pid) || add_pid(rt, &node->members, pid));
+    rt__unlock(&rt->remote->lock);
+    return ok ? AGNER_OK : AGNER_ENOMEM;
+}
+
+void rt__remote_leave(struct rt *rt, etf_term pid)
+{
+    struct far_node *node;
+
+    rt__lock(&rt->remote->lock);
+    while (remove_pid(&rt->remote->all, pid))
+        continue;
+    for (node = rt->remote->nodes; node != NULL; node = node->next)
+        while (remove_pid(&node->watchers, pid))
+            continue;
+    rt__unlock(&rt->remote->lock);
+}
+
+enum agner_err rt_monitor_node(struct gen *self, etf_term name, bool on)
+{
+    struct rt *rt = self->rt;
+    etf_term pid = rt__pid_word(self->process);
+    struct relations *t = rt__relations(self->process);
+    struct far_node *node;
+    bool ok;
+
+    if (etf__tag(name) != ETF__ATOM)
+        return AGNER_EINVAL;
+    if (t == NULL)
+        return AGNER_ENOMEM;
+    if (etf_same(name, rt->node.name))
+        return AGNER_OK; /* it cannot go without us */
+    t->node_events = true;
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, on);
+    if (on)
+        ok = node != NULL && add_pid(rt, &node->watchers, pid);
+    else
+        ok = node != NULL && remove_pid(&node->watchers, pid);
+    rt__unlock(&rt->remote->lock);
+    if (!on)
+        return AGNER_OK;
+    if (!ok)
+        return AGNER_ENOMEM;
+    if (rt->carrier.want != NULL)
+        rt->carrier.want(rt->carrier.ctx, name);
+    else
+        rt__node_down(rt, name);
+    return AGNER_OK;
+}
+
+enum agner_err rt_monitor_nodes(struct gen *self, bool on)
+{
+    struct rt *rt = self->rt;
+    struct relations *t = rt__relations(self->process);
+    bool ok = true;
+
+    if (t == NULL)
+        return AGNER_ENOMEM;
+    t->node_events = true;
+    rt__lock(&rt->remote->lock);
+    if (on)
+        ok = add_pid(rt, &rt->remote->all, rt__pid_word(self->process));
+    else
+        (void)remove_pid(&rt->remote->all, rt__pid_word(self->process));
+    rt__unlock(&rt->remote->lock);
+    return ok ? AGNER_OK : AGNER_ENOMEM;
+}
+
+/* ---- Up and down
+ * ------------------------------------------------------------------------ */
+
+static void tell_all(struct rt *rt, const struct pid_set *set, etf_term tag,
+                     etf_term node)
+{
+    uint64_t words[8];
+    struct etf_region r;
+    etf_term items[2], event;
+    uint32_t i;
+
+    etf__region_init(&r, words, 8, 0);
+    items[0] = tag;
+    items[1] = node;
+    event = etf_tuple(&r, items, 2);
+    for (i = 0; i < set->count; i++) {
+        struct envelope *m = rt__envelope_new(NULL, ENVELOPE_MESSAGE, event);
+
+        if (m != NULL)
+            rt__push_or_drop(rt, NULL, set->pids[i], m);
+    }
+    etf__region_fini(&r);
+}
+
+/* A copy of `set`, which is emptied if `take`. The lock is held. */
+static struct pid_set copy_set(struct pid_set *set, bool take)
+{
+    struct pid_set copy = { NULL, 0, 0 };
+
+    if (take) {
+        copy = *set;
+        memset(set, 0, sizeof *set);
+        return copy;
+    }
+    copy.pids = malloc((set->count + 1) * sizeof *copy.pids);
+    if (copy.pids != NULL) {
+        if (set->count > 0)
+            memcpy(copy.pids, set->pids, set->count * sizeof *copy.pids);
+        copy.count = set->count;
+    }
+    return copy;
+}
+
+void rt__node_up(struct rt *rt, etf_term node)
+{
+    struct pid_set all;
+
+    rt__lock(&rt->remote->lock);
+    all = copy_set(&rt->remote->all, false);
+    rt__unlock(&rt->remote->lock);
+    tell_all(rt, &all, ETF_A(nodeup), node);
+    free(all.pids);
+}
+
+void rt__node_down(struct rt *rt, etf_term name)
+{
+    struct pid_set members = { NULL, 0, 0 }, watchers = { NULL, 0, 0 }, all;
+    struct far_node *node;
+    uint32_t i;
+
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, false);
+    if (node != NULL) {
+        members = copy_set(&node->members, true);
+        watchers = copy_set(&node->watchers, true);
+        free_named(node);
+    }
+    all = copy_set(&rt->remote->all, false);
+    rt__unlock(&rt->remote->lock);
+    for (i = 0; i < members.count; i++) {
+        struct envelope *m = rt__envelope_new(NULL, ENVELOPE_NODE_DOWN, name);
+
+        if (m != NULL)
+            rt__push_or_drop(rt, NULL, members.pids[i], m);
+    }
+    tell_all(rt, &watchers, ETF_A(nodedown), name);
+    tell_all(rt, &all, ETF_A(nodedown), name);
+    free(members.pids);
+    free(watchers.pids);
+    free(all.pids);
+}
+
+void rt__carrier_set(struct rt *rt, const struct rt_carrier *carrier)
+{
+    rt->carrier = *carrier;
+}
+
+void rt__node_set(struct rt *rt, etf_term name, uint32_t creation)
+{
+    rt->node.name = name;
+    rt->node.creation = creation;
+}
+
+struct etf_self rt_node(const struct rt *rt)
+{
+    return rt->node;
+}
+
+/* ---- Monitors by name from far
+ * ---------------------------------------------------------------- */
+
+static uint64_t ref_key(const etf_ref *ref)
+{
+    return ref->words[0] | (uint64_t)ref->words[1] << 32;
+}
+
+static struct named **named_slot(struct far_node *node, const etf_ref *ref)
+{
+    uint64_t key = ref_key(ref) * 0x9e3779b97f4a7c15u;
+    struct named **link = &node->named[key >> 56];
+
+    while (*link != NULL && !etf_ref_equal((*link)->ref, *ref))
+        link = &(*link)->next;
+    return link;
+}
+
+static bool named_add(struct rt *rt, etf_term name, const etf_ref *ref,
+                      etf_term pid)
+{
+    struct named *n = malloc(sizeof *n);
+    struct far_node *node;
+    struct named **link;
+
+    if (n == NULL)
+        return false;
+    n->ref = *ref;
+    n->pid = pid;
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, true);
+    if (node != NULL) {
+        link = named_slot(node, ref);
+        n->next = *link;
+        *link = n;
+    }
+    rt__unlock(&rt->remote->lock);
+    if (node == NULL)
+        free(n);
+    return node != NULL;
+}
+
+void rt__named_end(struct rt *rt, etf_term name, const etf_ref *ref,
+                   etf_term *pid)
+{
+    struct far_node *node;
+    struct named **link, *n = NULL;
+
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, false);
+    if (node != NULL) {
+        link = named_slot(node, ref);
+        n = *link;
+        if (n != NULL)
+            *link = n->next;
+    }
+    rt__unlock(&rt->remote->lock);
+    if (pid != NULL)
+        *pid = n == NULL ? ETF_NONE : n->pid;
+    free(n);
+}
+
+/* ---- Arriving
+ * ------------------------------------------------------------------------------------
+ */
+
+/* A local target as the peer wrote it: its pid word, or NONE when it is of an
+ * earlier life of this node. */
+static etf_term local_word(const etf_pid *pid)
+{
+    if (!etf_pid_is_local(*pid) || pid->id > 0x0fffffffu)
+        return ETF_NONE;
+    return rt__word_of(*pid);
+}
+
+static struct envelope *message_of(const struct rt_signal *s)
+{
+    if (s->box != NULL)
+        return rt__envelope_box(NULL, ENVELOPE_MESSAGE, s->box);
+    return rt__envelope_new(NULL, ENVELOPE_MESSAGE, s->payload);
+}
+
+static enum agner_err arrive_message(struct rt *rt, const struct rt_signal *s)
+{
+    struct envelope *m;
+    etf_term to = local_word(&s->to);
+    struct process *p = NULL;
+    uint64_t id = 0, word;
+    uint32_t slot = 0;
+    enum rt_drop drop = RT_DROP_NOPROC;
+
+    if (s->kind == RT_SIGNAL_SEND_NAME) {
+        word = rt__name_find(rt, s->name);
+        to = etf__word(word);
+        drop = RT_DROP_NONAME;
+    } else if (s->kind == RT_SIGNAL_SEND_ALIAS) {
+        drop = RT_DROP_NOALIAS;
+        if (rt__ref_local(&s->ref, &id, &slot))
+            p = rt__slot(rt, slot);
+    }
+    if (p == NULL && etf_is_none(to)) {
+        rt__count_drop(rt, NULL, drop);
+        etf_box_free(s->box);
+        return AGNER_OK;
+    }
+    m = message_of(s);
+    if (m == NULL) {
+        rt__count_drop(rt, NULL, RT_DROP_MEMORY);
+        etf_box_free(s->box);
+        return AGNER_ENOMEM;
+    }
+    if (p == NULL) {
+        (void)rt__post_local(rt, NULL, NULL, to, m, RT_SEND_NOSUSPEND);
+        return AGNER_OK; /* what was dropped is counted */
+    }
+    m->kind = ENVELOPE_ALIAS;
+    m->id = id;
+    if (rt__push_to(rt, NULL, p, m) != AGNER_OK) {
+        rt__count_drop(rt, NULL, drop);
+        rt__envelope_free(rt, NULL, m);
+    }
+    return AGNER_OK;
+}
+
+/* Answers what reached nobody. */
+static void answer(struct rt *rt, const struct rt_signal *s,
+                   enum rt_signal_kind kind, etf_term reason)
+{
+    struct rt_signal a = { .kind = kind, .flags = RT_SEND_NOCONNECT };
+
+    a.node = s->node;
+    a.from = s->to;
+    a.to = s->from;
+    a.name = s->name;
+    a.ref = s->ref;
+    a.id = s->id;
+    a.payload = reason;
+    (void)rt__carry(rt, NULL, &a); /* lost with the connection */
+}
+
+static struct relation *far_relation(struct rt *rt, const struct rt_signal *s,
+                                     enum relation_kind kind, uint64_t id)
+{
+    uint64_t words[8];
+    struct etf_region r;
+    struct relation *relation;
+
+    etf__region_init(&r, words, 8, 0);
+    relation = rt__relation_new(rt, NULL, kind, etf_from_pid(&r, s->from), id);
+    etf__region_fini(&r);
+    if (relation == NULL)
+        return NULL;
+    relation->node = s->node;
+    relation->flags |= RELATION_NODE;
+    relation->envelope.sender = relation->who;
+    return relation;
+}
+
+static enum agner_err arrive_link(struct rt *rt, const struct rt_signal *s)
+{
+    etf_term to = local_word(&s->to);
+    struct relation *r = far_relation(rt, s, RELATION_LINK, 0);
+
+    if (r == NULL)
+        return AGNER_ENOMEM;
+    r->envelope.kind = ENVELOPE_LINK;
+    if (!etf_is_none(to) && rt__remote_join(rt, s->node, to) == AGNER_OK &&
+        rt__push(rt, NULL, to, &r->envelope) == AGNER_OK)
+        return AGNER_OK;
+    rt__relation_free(rt, NULL, r);
+    answer(rt, s, RT_SIGNAL_EXIT, ETF_A(noproc));
+    return AGNER_OK;
+}
+
+static enum agner_err arrive_monitor(struct rt *rt, const struct rt_signal *s)
+{
+    etf_term to = local_word(&s->to);
+    struct relation *r;
+    bool ok;
+
+    if (!etf_is_none(s->name))
+        to = etf__word(rt__name_find(rt, s->name));
+    if (etf_is_none(to)) {
+        answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
+        return AGNER_OK;
+    }
+    r = far_relation(rt, s, RELATION_WATCHER, ref_key(&s->ref));
+    if (r == NULL)
+        return AGNER_ENOMEM;
+    r->envelope.kind = ENVELOPE_MONITOR;
+    r->ref = s->ref;
+    r->name = s->name;
+    ok = rt__remote_join(rt, s->node, to) == AGNER_OK &&
+         (etf_is_none(s->name) || named_add(rt, s->node, &s->ref, to));
+    if (ok && rt__push(rt, NULL, to, &r->envelope) == AGNER_OK)
+        return AGNER_OK;
+    if (ok && !etf_is_none(s->name))
+        rt__named_end(rt, s->node, &s->ref, NULL);
+    rt__relation_free(rt, NULL, r);
+    answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
+    return AGNER_OK;
+}
+
+/* A signal that carries the far sender and perhaps a term. */
+static struct envelope *far_envelope(const struct rt_signal *s,
+                                     enum envelope_kind kind, etf_term term)
+{
+    uint64_t words[8];
+    struct etf_region r;
+    struct envelope *m;
+
+    etf__region_init(&r, words, 8, 0);
+    m = rt__envelope_from(NULL, kind, etf_from_pid(&r, s->from), term);
+    etf__region_fini(&r);
+    if (m != NULL)
+        m->id = s->id;
+    return m;
+}
+
+static enum agner_err arrive_demonitor(struct rt *rt, const struct rt_signal *s)
+{
+    uint64_t words[8];
+    struct etf_region r;
+    struct envelope *m;
+    etf_term to = local_word(&s->to);
+
+    if (!etf_is_none(s->name))
+        rt__named_end(rt, s->node, &s->ref, &to);
+    if (etf_is_none(to))
+        return AGNER_OK;
+    etf__region_init(&r, words, 8, 0);
+    m = far_envelope(s, ENVELOPE_DEMONITOR, etf_from_ref(&r, s->ref));
+    etf__region_fini(&r);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->id = ref_key(&s->ref);
+    rt__push_or_drop(rt, NULL, to, m);
+    return AGNER_OK;
+}
+
+static enum agner_err arrive_down(struct rt *rt, const struct rt_signal *s)
+{
+    struct envelope *m;
+    struct process *p;
+    uint64_t id;
+    uint32_t slot;
+
+    if (!rt__ref_local(&s->ref, &id, &slot))
+        return AGNER_OK; /* never ours: ignored, as OTP does */
+    p = rt__slot(rt, slot);
+    if (p == NULL)
+        return AGNER_OK;
+    m = rt__envelope_new(NULL, ENVELOPE_DOWN, s->payload);
+    if (m == NULL)
+        m = rt__envelope_new(NULL, ENVELOPE_DOWN, ETF_A(killed));
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->id = id;
+    if (rt__push_to(rt, NULL, p, m) != AGNER_OK)
+        rt__envelope_free(rt, NULL, m);
+    return AGNER_OK;
+}
+
+static enum agner_err arrive_other(struct rt *rt, const struct rt_signal *s,
+                                   enum envelope_kind kind)
+{
+    etf_term to = local_word(&s->to);
+    bool exits = kind == ENVELOPE_EXIT || kind == ENVELOPE_EXIT2;
+    struct envelope *m;
+
+    if (etf_is_none(to)) {
+        if (kind == ENVELOPE_UNLINK)
+            answer(rt, s, RT_SIGNAL_UNLINK_ACK, ETF_NONE);
+        return AGNER_OK;
+    }
+    m = far_envelope(s, kind, exits ? s->payload : ETF_NONE);
+    if (m == NULL && exits)
+        m = far_envelope(s, kind, ETF_A(killed));
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    if (rt__push(rt, NULL, to, m) == AGNER_OK)
+        return AGNER_OK;
+    rt__envelope_free(rt, NULL, m);
+    if (kind == ENVELOPE_UNLINK)
+        answer(rt, s, RT_SIGNAL_UNLINK_ACK, ETF_NONE);
+    return AGNER_OK;
+}
+
+static enum agner_err arrive(struct rt *rt, const struct rt_signal *s)
+{
+    switch (s->kind) {
+    case RT_SIGNAL_SEND:
+    case RT_SIGNAL_SEND_NAME:
+    case RT_SIGNAL_SEND_ALIAS:
+        break;
+    case RT_SIGNAL_LINK:
+        return arrive_link(rt, s);
+    case RT_SIGNAL_UNLINK:
+        return arrive_other(rt, s, ENVELOPE_UNLINK);
+    case RT_SIGNAL_UNLINK_ACK:
+        return arrive_other(rt, s, ENVELOPE_UNLINK_ACK);
+    case RT_SIGNAL_EXIT:
+        return arrive_other(rt, s, ENVELOPE_EXIT);
+    case RT_SIGNAL_EXIT2:
+        return arrive_other(rt, s, ENVELOPE_EXIT2);
+    case RT_SIGNAL_MONITOR:
+        return arrive_monitor(rt, s);
+    case RT_SIGNAL_DEMONITOR:
+        return arrive_demonitor(rt, s);
+    case RT_SIGNAL_DOWN:
+        return arrive_down(rt, s);
+    case RT_SIGNAL_GROUP_LEADER:
+        return arrive_other(rt, s, ENVELOPE_GROUP_LEADER);
+    }
+    return AGNER_EINVAL;
+}
+
+enum agner_err rt__arrive(struct rt *rt, const struct rt_signal *s)
+{
+    enum agner_err err;
+
+    if (s->kind == RT_SIGNAL_SEND || s->kind == RT_SIGNAL_SEND_NAME ||
+        s->kind == RT_SIGNAL_SEND_ALIAS)
+        return arrive_message(rt, s);
+    err = arrive(rt, s);
+    etf_box_free(s->box);
+    return err;
+}

@@ -1,0 +1,338 @@
+/*
+ * info.c -- looking at processes, and counting.
+ *
+ * The fields of a glance are atomics that the owner writes; the lists are the
+ * owner's alone, so it is asked for them with a signal, which acts even while
+ * its code waits.
+ */
+#include <string.h>
+
+#include "relation.h"
+#include "worker.h"
+
+#define INFO_TIMEOUT_MS 5000u
+
+bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid)
+{
+    uint32_t slot = etf_pid_is_none(after) ? 1 : after.id + 1;
+
+    for (;; slot++) {
+        struct process *p = rt__slot(rt, slot);
+
+        if (p == NULL)
+            return false;
+        if (load_acquire(&p->inbox) == MAILBOX_DEAD)
+            continue;
+        *pid = rt__pid_of(rt__pid_word(p));
+        return true;
+    }
+}
+
+enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
+                                 struct rt_process_info *info)
+{
+    struct process *p = etf_pid_is_local(pid) ? rt__slot(rt, pid.id) : NULL;
+    etf_term name;
+
+    if (p == NULL || !rt_is_alive(rt, pid))
+        return AGNER_ENOPROC;
+    memset(info, 0, sizeof *info);
+    info->pid = pid;
+    info->behavior = "";
+    info->status = (enum rt_status)load_relaxed(&p->status);
+    info->mailbox_count = load_relaxed(&p->queued);
+    info->reductions = load_relaxed(&p->reductions);
+    info->messages_in = info->reductions;
+    if (rt__names_of(rt, p, &name, 1) > 0)
+        info->name = name;
+    return AGNER_OK;
+}
+
+/* ---- The owner's answer
+ * ------------------------------------------------------------ */
+
+static etf_term far_object(struct etf_region *r, const struct relation *x)
+{
+    etf_term pair[2];
+
+    if ((x->flags & RELATION_NAMED) == 0)
+        return x->who;
+    pair[0] = x->name;
+    pair[1] = x->node;
+    return etf_tuple(r, pair, 2);
+}
+
+struct lists {
+    etf_term links, monitors, monitored_by, aliases;
+};
+
+/* The table, newest first, so that the lists come out in its order. */
+static void collect(struct etf_region *r, const struct process *p,
+                    struct lists *l)
+{
+    const struct relation *x = p->relations == NULL ? NULL : p->relations->last;
+
+    l->links = l->monitors = l->monitored_by = l->aliases = etf_nil();
+    for (; x != NULL; x = x->before) {
+        switch ((enum relation_kind)x->kind) {
+        case RELATION_LINK:
+            if ((x->flags & RELATION_ACTIVE) != 0)
+                l->links = etf_cons(r, x->who, l->links);
+            break;
+        case RELATION_MONITOR:
+            l->monitors = etf_cons(r, far_object(r, x), l->monitors);
+            if ((x->flags & RELATION_IS_ALIAS) != 0)
+                l->aliases = etf_cons(
+                    r, etf_from_ref(r, rt__ref(x->envelope.id, p->slot)),
+                    l->aliases);
+            break;
+        case RELATION_WATCHER:
+            if ((x->flags & RELATION_CALL) == 0)
+                l->monitored_by = etf_cons(r, x->who, l->monitored_by);
+            break;
+        case RELATION_ALIAS:
+            l->aliases =
+                etf_cons(r, etf_from_ref(r, rt__ref(x->envelope.id, p->slot)),
+                         l->aliases);
+            break;
+        case RELATION_REQUEST:
+            break;
+        }
+    }
+}
+
+static uint64_t memory_of(const struct process *p)
+{
+    uint64_t bytes = sizeof *p;
+    const struct envelope *m;
+
+    for (m = p->queue; m != NULL; m = m->next)
+        bytes += rt__envelope_bytes(m);
+    if (p->gen != NULL)
+        bytes += p->gen->stack_size + etf_region_used(&p->gen->scratch);
+    if (p->extras != NULL)
+        bytes += sizeof *p->extras;
+    if (p->relations != NULL)
+        bytes += sizeof *p->relations +
+                 p->relations->count * sizeof(struct relation);
+    return bytes;
+}
+
+static etf_term native(struct etf_region *r, const void *pointer)
+{
+    return etf_uint(r, (uint64_t)(uintptr_t)pointer);
+}
+
+/* What travels back: a tuple, read by rt_process_info() below. Pointers to
+ * static text travel as numbers: both ends are this file. */
+static etf_term info_term(struct etf_region *r, struct process *p)
+{
+    struct lists l;
+    const struct extras *x = p->extras;
+    etf_term items[14];
+
+    collect(r, p, &l);
+    items[0] = l.links;
+    items[1] = l.monitors;
+    items[2] = l.monitored_by;
+    items[3] = l.aliases;
+    items[4] = etf_uint(r, memory_of(p));
+    items[5] = etf_bool((p->flags & PROCESS_TRAP_EXIT) != 0);
+    items[6] = etf_int(r, p->priority);
+    items[7] = native(r, p->behavior == NULL ? "" : p->behavior->name);
+    items[8] = native(r, x == NULL ? NULL : x->label);
+    items[9] = etf_is_none(p->parent) ? etf_nil() : p->parent;
+    items[10] = x == NULL || etf_pid_is_none(x->group_leader)
+                    ? rt__pid_word(p)
+                    : etf_from_pid(r, x->group_leader);
+    items[11] = etf_bool((p->flags & PROCESS_SUSPENDED) != 0);
+    items[12] = etf_uint(r, load_relaxed(&p->queued));
+    items[13] = etf_int(r, load_relaxed(&p->status));
+    return etf_tuple(r, items, 14);
+}
+
+void rt__info_answer(struct rt *rt, struct worker *worker, struct process *p,
+                     struct envelope *m)
+{
+    struct etf_region *r = etf_region_new(0);
+    struct envelope *answer = NULL;
+    etf_term term = r == NULL ? ETF_NONE : info_term(r, p);
+
+    if (!etf_is_none(term))
+        answer = rt__envelope_new(worker, ENVELOPE_REPLY, term);
+    if (answer != NULL) {
+        answer->sender = rt__pid_word(p);
+        answer->id = m->id;
+        rt__push_or_drop(rt, worker, m->sender, answer);
+    }
+    if (r != NULL)
+        etf_region_free(r);
+    rt__envelope_free(rt, worker, m);
+}
+
+/* ---- Asking
+ * ------------------------------------------------------------------------------
+ */
+
+static const char *text_at(etf_term t)
+{
+    uint64_t word = 0;
+
+    (void)etf_get_uint(t, &word);
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): see info_term() */
+    return (const char *)(uintptr_t)word;
+}
+
+static void read_info(const etf_term *items, struct rt_process_info *info)
+{
+    int64_t number = 0;
+
+    info->links = items[0];
+    info->monitors = items[1];
+    info->monitored_by = items[2];
+    info->aliases = items[3];
+    (void)etf_get_uint(items[4], &info->memory_bytes);
+    (void)etf_get_bool(items[5], &info->trap_exit);
+    if (etf_get_int(items[6], &number))
+        info->priority = (enum rt_priority)number;
+    info->behavior = text_at(items[7]);
+    info->label = text_at(items[8]);
+    (void)etf_get_pid(items[9], &info->parent);
+    (void)etf_get_pid(items[10], &info->group_leader);
+    (void)etf_get_uint(items[12], &info->mailbox_count);
+    if (etf_get_int(items[13], &number))
+        info->status = (enum rt_status)number;
+    if (etf_same(items[11], ETF_A(true)))
+        info->status = RT_STATUS_SUSPENDED;
+}
+
+static etf_term name_list(struct gen *self, struct process *p)
+{
+    etf_term names[32];
+    uint32_t count = rt__names_of(self->rt, p, names, 32);
+
+    return etf_list(&self->scratch, names, count < 32 ? count : 32, etf_nil());
+}
+
+static enum agner_err ask(struct gen *self, struct process *p, etf_term to,
+                          etf_term *answer)
+{
+    struct envelope *m;
+    enum agner_err err;
+
+    m = rt__envelope_new(self->worker, ENVELOPE_INFO, ETF_NONE);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->sender = rt__pid_word(self->process);
+    m->id = rt__ref_next(self->rt, self->worker);
+    rt__wait_begin(self, WAIT_CALL, INFO_TIMEOUT_MS);
+    self->wait.id = m->id;
+    self->wait.callee = to;
+    if (p == self->process) {
+        *answer = info_term(&self->scratch, p);
+        rt__envelope_free(self->rt, self->worker, m);
+        self->wait.kind = WAIT_NOTHING;
+        return etf_is_none(*answer) ? AGNER_ENOMEM : AGNER_OK;
+    }
+    err = rt__push(self->rt, self->worker, to, m);
+    if (err != AGNER_OK) {
+        rt__envelope_free(self->rt, self->worker, m);
+        self->wait.kind = WAIT_NOTHING;
+        return err;
+    }
+    err = rt__block(self);
+    if (err != AGNER_OK)
+        return err;
+    m = self->wait.answer;
+    m->next = self->held;
+    self->held = m;
+    *answer = m->term;
+    return m->kind == ENVELOPE_REPLY ? AGNER_OK : AGNER_ENOPROC;
+}
+
+enum agner_err rt_process_info(struct gen *self, etf_pid pid,
+                               struct rt_process_info *info)
+{
+    enum agner_err err = rt__may_run(self);
+    etf_term answer = ETF_NONE;
+    struct process *p;
+
+    if (err == AGNER_OK)
+        err = rt_process_glance(self->rt, pid, info);
+    if (err != AGNER_OK)
+        return err;
+    p = rt__slot(self->rt, pid.id);
+    rt__take(self->rt, self->worker, self->process);
+    err = ask(self, p, rt__word_of(pid), &answer);
+    if (err != AGNER_OK)
+        return err;
+    read_info(etf_tuple_items(answer), info);
+    info->names = name_list(self, p);
+    return AGNER_OK;
+}
+
+struct awaited {
+    etf_ref ref;
+};
+
+static bool is_down(void *ctx, etf_term m)
+{
+    const struct awaited *a = ctx;
+    etf_ref ref;
+
+    return etf_is_tagged(m, ETF_A(DOWN), 5) &&
+           etf_get_ref(etf_tuple_items(m)[1], &ref) &&
+           etf_ref_equal(ref, a->ref);
+}
+
+enum agner_err rt_wait(struct gen *self, etf_pid pid, uint64_t timeout_ms)
+{
+    struct awaited a;
+    etf_term message;
+    enum agner_err err;
+
+    if (etf_pid_equal(pid, rt_self(self)))
+        return AGNER_EDEADLK;
+    err = rt_monitor(self, etf_from_pid(&self->scratch, pid), 0, &a.ref);
+    if (err != AGNER_OK)
+        return err;
+    err = rt_receive_match(self, is_down, &a, timeout_ms, &message);
+    if (err != AGNER_OK)
+        (void)rt_demonitor(self, a.ref, true); /* whichever way it went */
+    return err;
+}
+
+/* ---- Counters
+ * -------------------------------------------------------------------------------
+ */
+
+void rt_stats(struct rt *rt, struct rt_stats *s)
+{
+    unsigned i, j;
+
+    memset(s, 0, sizeof *s);
+    s->processes = load_relaxed(&rt->processes);
+    s->processes_peak = load_relaxed(&rt->processes_peak);
+    s->spawned = load_relaxed(&rt->spawned);
+    s->timers_set = load_relaxed(&rt->timers_set);
+    s->timers_fired = load_relaxed(&rt->timers_fired);
+    s->long_schedules = load_relaxed(&rt->long_schedules);
+    s->handovers = load_relaxed(&rt->handovers);
+    s->workers = rt->worker_count;
+    for (j = 0; j < 8; j++)
+        s->dropped[j] = load_relaxed(&rt->dropped[j]);
+    for (i = 0; i < rt->worker_total; i++) {
+        struct worker *w = rt->workers[i];
+
+        s->messages += load_relaxed(&w->messages);
+        s->slices += load_relaxed(&w->slices);
+        s->steals += load_relaxed(&w->steals);
+        s->parks += load_relaxed(&w->parks);
+        s->spawned += load_relaxed(&w->spawned);
+        s->memory_bytes += rt__pool_bytes(&w->pool);
+        for (j = 0; j < 8; j++)
+            s->dropped[j] += load_relaxed(&w->dropped[j]);
+    }
+    s->memory_bytes += (uint64_t)load_relaxed(&rt->chunk_count) * CHUNK_SLOTS *
+                       sizeof(struct process);
+}

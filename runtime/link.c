@@ -1,0 +1,512 @@
+/*
+ * link.c -- links, monitors, aliases and exit signals, as a process asks for
+ * them.
+ *
+ * The link protocol is that of OTP 23 and later, used here between local
+ * processes too, so that both sides always agree (G14 to G16). The table of
+ * what each event does is in spec/distribution.md 6; its other half is in
+ * receive.c.
+ */
+#include <string.h>
+
+#include "relation.h"
+#include "worker.h"
+
+/* ---- Links
+ * ------------------------------------------------------------------------ */
+
+/* An entry for the other side's table, as a signal. */
+static struct envelope *link_signal(struct gen *self)
+{
+    struct relation *r = rt__relation_new(self->rt, self->worker, RELATION_LINK,
+                                          rt__pid_word(self->process), 0);
+
+    if (r == NULL)
+        return NULL;
+    r->envelope.kind = ENVELOPE_LINK;
+    r->envelope.sender = r->who;
+    return &r->envelope;
+}
+
+/* A dead process: {'EXIT', Pid, Reason} if that can be trapped, or an error. */
+static enum agner_err link_failed(struct gen *self, etf_term to,
+                                  etf_term reason, enum agner_err err)
+{
+    struct process *p = self->process;
+    struct envelope *m;
+
+    if ((p->flags & PROCESS_TRAP_EXIT) == 0)
+        return err;
+    m = rt__envelope_from(self->worker, ENVELOPE_EXIT_MESSAGE, to, reason);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    rt__queue_add(p, m);
+    return AGNER_OK;
+}
+
+static enum agner_err link_local(struct gen *self, etf_term to)
+{
+    struct process *p = self->process;
+    struct relation *r = rt__find_link(p, to);
+    struct envelope *m;
+
+    if (r != NULL && (r->flags & RELATION_ACTIVE) != 0)
+        return AGNER_OK;
+    m = link_signal(self);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    if (r == NULL) {
+        r = rt__relation_new(self->rt, self->worker, RELATION_LINK, to, 0);
+        if (r == NULL || !rt__relation_add(p, r)) {
+            if (r != NULL)
+                rt__relation_free(self->rt, self->worker, r);
+            rt__relation_free(self->rt, self->worker,
+                              (struct relation *)(void *)m);
+            return AGNER_ENOMEM;
+        }
+    }
+    r->flags |= RELATION_ACTIVE;
+    r->unlink_id = 0;
+    if (rt__push(self->rt, self->worker, to, m) == AGNER_OK)
+        return AGNER_OK;
+    rt__relation_free(self->rt, self->worker, (struct relation *)(void *)m);
+    rt__relation_remove(p, r);
+    rt__relation_free(self->rt, self->worker, r);
+    return link_failed(self, to, ETF_A(noproc), AGNER_ENOPROC);
+}
+
+/* The end of a link that could not be made to another node comes as a signal.
+ */
+static void link_lost(struct gen *self, etf_term to)
+{
+    struct envelope *m =
+        rt__envelope_from(self->worker, ENVELOPE_EXIT, to, ETF_A(noconnection));
+
+    if (m != NULL)
+        rt__push_or_drop(self->rt, self->worker, rt__pid_word(self->process),
+                         m);
+}
+
+static enum agner_err link_far(struct gen *self, etf_pid pid)
+{
+    struct process *p = self->process;
+    etf_term to = etf_from_pid(&self->scratch, pid);
+    struct rt_signal s = { .kind = RT_SIGNAL_LINK, .node = pid.node };
+    struct relation *r;
+    enum agner_err err;
+
+    if (etf_is_none(to))
+        return AGNER_ENOMEM;
+    r = rt__find_link(p, to);
+    if (r != NULL && (r->flags & RELATION_ACTIVE) != 0)
+        return AGNER_OK;
+    if (r == NULL) {
+        r = rt__relation_new(self->rt, self->worker, RELATION_LINK, to, 0);
+        if (r == NULL)
+            return AGNER_ENOMEM;
+        if (!rt__relation_add(p, r)) {
+            rt__relation_free(self->rt, self->worker, r);
+            return AGNER_ENOMEM;
+        }
+    }
+    r->flags |= RELATION_ACTIVE;
+    r->unlink_id = 0;
+    s.from = rt_self(self);
+    s.to = pid;
+    err = rt__remote_join(self->rt, pid.node, rt__pid_word(p));
+    if (err == AGNER_OK)
+        err = rt__carry(self->rt, self, &s);
+    if (err == AGNER_ENOCONN) {
+        link_lost(self, to);
+        return AGNER_OK;
+    }
+    return err;
+}
+
+enum agner_err rt_link(struct gen *self, etf_pid to)
+{
+    enum agner_err err = rt__may_run(self);
+
+    rt__spend(self);
+    if (err != AGNER_OK)
+        return err;
+    rt__take(self->rt, self->worker, self->process);
+    if (etf_pid_is_local(to)) {
+        if (etf_same(rt__word_of(to), rt__pid_word(self->process)))
+            return AGNER_OK; /* to itself: nothing */
+        return link_local(self, rt__word_of(to));
+    }
+    if (etf_same(to.node, self->rt->node.name))
+        return link_failed(self, etf_from_pid(&self->scratch, to),
+                           ETF_A(noproc), AGNER_EINCARNATION);
+    return link_far(self, to);
+}
+
+enum agner_err rt_unlink(struct gen *self, etf_pid to)
+{
+    struct process *p = self->process;
+    struct rt_signal s = { .kind = RT_SIGNAL_UNLINK, .node = to.node };
+    etf_term who = etf_from_pid(&self->scratch, to);
+    struct relation *r;
+    struct envelope *m;
+    enum agner_err err = rt__may_run(self);
+
+    rt__spend(self);
+    if (err != AGNER_OK)
+        return err;
+    rt__take(self->rt, self->worker, p);
+    r = rt__find_link(p, who);
+    if (r == NULL || (r->flags & RELATION_ACTIVE) == 0)
+        return AGNER_OK;
+    if (!etf_pid_is_local(to)) {
+        r->flags &= (uint16_t)~RELATION_ACTIVE;
+        r->unlink_id = ++p->relations->unlink_seq;
+        s.flags = RT_SEND_NOCONNECT;
+        s.from = rt_self(self);
+        s.to = to;
+        s.id = r->unlink_id;
+        (void)rt__carry(self->rt, self, &s); /* without it the link is gone */
+        return AGNER_OK;
+    }
+    m = rt__envelope_new(self->worker, ENVELOPE_UNLINK, ETF_NONE);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    r->flags &= (uint16_t)~RELATION_ACTIVE;
+    r->unlink_id = ++p->relations->unlink_seq;
+    m->sender = rt__pid_word(p);
+    m->id = r->unlink_id;
+    if (rt__push(self->rt, self->worker, who, m) == AGNER_OK)
+        return AGNER_OK;
+    rt__envelope_free(self->rt, self->worker, m);
+    rt__relation_remove(p, r); /* it is dead: nobody will acknowledge */
+    rt__relation_free(self->rt, self->worker, r);
+    return AGNER_OK;
+}
+
+bool rt_trap_exit(struct gen *self, bool trap)
+{
+    struct process *p = self->process;
+    bool before = (p->flags & PROCESS_TRAP_EXIT) != 0;
+
+    /* What came before acts by the setting of before. */
+    rt__take(self->rt, self->worker, p);
+    if (trap)
+        p->flags |= PROCESS_TRAP_EXIT;
+    else
+        p->flags &= (uint16_t)~PROCESS_TRAP_EXIT;
+    return before;
+}
+
+/* ---- Monitors
+ * ----------------------------------------------------------------------- */
+
+/* A DOWN that is due at once, as a signal to oneself. */
+static enum agner_err down_now(struct gen *self, struct relation *r,
+                               etf_term reason)
+{
+    struct envelope *m = &r->envelope;
+
+    m->kind = ENVELOPE_DOWN_MESSAGE;
+    m->term = reason;
+    m->aux = r;
+    rt__queue_add(self->process, m);
+    return AGNER_OK;
+}
+
+static uint16_t alias_flags(unsigned flags)
+{
+    uint16_t kind = 0;
+
+    if (flags != 0)
+        kind |= RELATION_IS_ALIAS;
+    if ((flags & RT_MONITOR_ALIAS_DEMONITOR) != 0)
+        kind |= RELATION_ALIAS_DEMONITOR;
+    if ((flags & RT_MONITOR_ALIAS_REPLY) != 0)
+        kind |= RELATION_ALIAS_REPLY;
+    return kind;
+}
+
+/* The entry in our table. */
+static struct relation *new_monitor(struct gen *self, etf_term who, uint64_t id,
+                                    unsigned flags)
+{
+    struct relation *r =
+        rt__relation_new(self->rt, self->worker, RELATION_MONITOR, who, id);
+
+    if (r != NULL)
+        r->flags |= alias_flags(flags);
+    return r;
+}
+
+static enum agner_err monitor_local(struct gen *self, struct relation *r,
+                                    etf_term to)
+{
+    struct process *p = self->process;
+    struct relation *theirs;
+    uint64_t id = r->envelope.id;
+
+    theirs = rt__relation_new(self->rt, self->worker, RELATION_WATCHER,
+                              rt__pid_word(p), id);
+    if (theirs == NULL || !rt__relation_add(p, r)) {
+        if (theirs != NULL)
+            rt__relation_free(self->rt, self->worker, theirs);
+        rt__relation_free(self->rt, self->worker, r);
+        return AGNER_ENOMEM;
+    }
+    theirs->envelope.kind = ENVELOPE_MONITOR;
+    theirs->envelope.sender = theirs->who;
+    if (rt__push(self->rt, self->worker, to, &theirs->envelope) == AGNER_OK)
+        return AGNER_OK;
+    rt__relation_free(self->rt, self->worker, theirs);
+    rt__relation_remove(p, r);
+    return down_now(self, r, ETF_A(noproc));
+}
+
+static enum agner_err monitor_far(struct gen *self, struct relation *r,
+                                  const struct rt_target *t)
+{
+    struct process *p = self->process;
+    struct rt_signal s = { .kind = RT_SIGNAL_MONITOR, .node = t->node };
+    enum agner_err err;
+
+    r->flags |= RELATION_NODE;
+    r->node = t->node;
+    s.from = rt_self(self);
+    s.to = t->remote;
+    s.name = t->name;
+    s.ref = rt__ref(r->envelope.id, p->slot);
+    err = rt__remote_join(self->rt, t->node, rt__pid_word(p));
+    if (err == AGNER_OK && !rt__relation_add(p, r))
+        err = AGNER_ENOMEM;
+    if (err != AGNER_OK) {
+        rt__relation_free(self->rt, self->worker, r);
+        return err;
+    }
+    err = rt__carry(self->rt, self, &s);
+    if (err == AGNER_OK)
+        return AGNER_OK;
+    r = rt__find_id(p, RELATION_MONITOR, r->envelope.id);
+    if (r == NULL)
+        return AGNER_OK; /* the connection went meanwhile: it has fired */
+    rt__relation_remove(p, r);
+    return down_now(self, r, ETF_A(noconnection));
+}
+
+enum agner_err rt_monitor(struct gen *self, etf_term target, unsigned flags,
+                          etf_ref *ref)
+{
+    struct rt_target t;
+    struct relation *r;
+    uint64_t id;
+    enum agner_err err = rt__may_run(self);
+
+    rt__spend(self);
+    if (err != AGNER_OK)
+        return err;
+    rt__target(self->rt, target, &t);
+    if (t.where == RT_WHERE_ALIAS || t.ref.count != 0 ||
+        (t.where == RT_WHERE_NONE && t.err == AGNER_EINVAL))
+        return AGNER_EINVAL;
+    id = rt__ref_next(self->rt, self->worker);
+    r = new_monitor(self,
+                    t.where == RT_WHERE_LOCAL ? t.pid
+                    : etf_is_none(t.name) && t.where == RT_WHERE_REMOTE
+                        ? target
+                        : ETF_NONE,
+                    id, flags);
+    if (r == NULL)
+        return AGNER_ENOMEM;
+    *ref = rt__ref(id, self->process->slot);
+    /* By name: the DOWN message shows {Name, Node}. */
+    if (etf__tag(target) == ETF__ATOM)
+        r->name = target;
+    else if (etf__is_boxed(target, ETF__HEAD_TUPLE))
+        r->name = etf_tuple_items(target)[0];
+    if (!etf_is_none(r->name)) {
+        r->flags |= RELATION_NAMED;
+        r->node = etf__tag(target) == ETF__ATOM ? self->rt->node.name
+                                                : etf_tuple_items(target)[1];
+    }
+    switch (t.where) {
+    case RT_WHERE_LOCAL:
+        return monitor_local(self, r, t.pid);
+    case RT_WHERE_REMOTE:
+        return monitor_far(self, r, &t);
+    case RT_WHERE_NONE:
+    case RT_WHERE_ALIAS:
+        break;
+    }
+    if (etf_is_none(r->name) && r->box == NULL) {
+        /* A pid of an earlier life of this node: the DOWN shows it. */
+        r->box = etf_box_new(target);
+        r->who = r->box == NULL ? ETF_NONE : etf_box_term(r->box);
+    }
+    return down_now(self, r, ETF_A(noproc));
+}
+
+static void tell_demonitor(struct gen *self, struct relation *r)
+{
+    struct rt_signal s = { .kind = RT_SIGNAL_DEMONITOR,
+                           .flags = RT_SEND_NOCONNECT };
+    struct envelope *m;
+
+    if ((r->flags & RELATION_NODE) != 0) {
+        s.node = r->node;
+        s.from = rt_self(self);
+        s.name = r->name;
+        s.ref = rt__ref(r->envelope.id, self->process->slot);
+        if (etf_is_none(s.name))
+            (void)etf_get_pid(r->who, &s.to);
+        (void)rt__carry(self->rt, NULL, &s); /* gone with the connection */
+        rt__relation_free(self->rt, self->worker, r);
+        return;
+    }
+    /* The entry becomes the signal: demonitor needs no memory. */
+    m = &r->envelope;
+    m->kind = ENVELOPE_DEMONITOR;
+    m->sender = rt__pid_word(self->process);
+    rt__push_or_drop(self->rt, self->worker, r->who, m);
+}
+
+/* Takes the DOWN of that monitor out of the queue. */
+static void flush_down(struct gen *self, uint64_t id)
+{
+    struct process *p = self->process;
+    struct envelope *m, *before = NULL;
+
+    for (m = p->queue; m != NULL; before = m, m = m->next) {
+        if (m->kind != ENVELOPE_DOWN_MESSAGE || m->id != id)
+            continue;
+        rt__queue_remove(p, before, m);
+        if (m->aux != (void *)m && m->aux != NULL)
+            rt__relation_free(self->rt, self->worker, m->aux);
+        rt__envelope_free(self->rt, self->worker, m);
+        return;
+    }
+}
+
+enum agner_err rt_demonitor(struct gen *self, etf_ref ref, bool flush)
+{
+    struct relation *r;
+    uint64_t id;
+    uint32_t slot;
+
+    rt__spend(self);
+    if (!rt__ref_local(&ref, &id, &slot) || slot != self->process->slot)
+        return AGNER_ENOREF;
+    rt__take(self->rt, self->worker, self->process);
+    r = rt__find_id(self->process, RELATION_MONITOR, id);
+    if (r == NULL) {
+        if (flush)
+            flush_down(self, id);
+        return AGNER_ENOREF;
+    }
+    if ((r->flags & (RELATION_IS_ALIAS | RELATION_ALIAS_DEMONITOR |
+                     RELATION_ALIAS_REPLY)) == RELATION_IS_ALIAS) {
+        /* An explicit alias outlives the monitor. */
+        struct relation *alias = rt__relation_new(self->rt, self->worker,
+                                                  RELATION_ALIAS, ETF_NONE, id);
+
+        if (alias != NULL && !rt__relation_add(self->process, alias))
+            rt__relation_free(self->rt, self->worker, alias);
+    }
+    rt__relation_remove(self->process, r);
+    tell_demonitor(self, r);
+    return AGNER_OK;
+}
+
+/* ---- Aliases
+ * ----------------------------------------------------------------------------
+ */
+
+enum agner_err rt_alias(struct gen *self, enum rt_alias_mode mode,
+                        etf_ref *alias)
+{
+    uint64_t id = rt__ref_next(self->rt, self->worker);
+    struct relation *r =
+        rt__relation_new(self->rt, self->worker, RELATION_ALIAS, ETF_NONE, id);
+
+    if (r == NULL)
+        return AGNER_ENOMEM;
+    if (mode == RT_ALIAS_REPLY)
+        r->flags |= RELATION_ALIAS_REPLY;
+    if (!rt__relation_add(self->process, r)) {
+        rt__relation_free(self->rt, self->worker, r);
+        return AGNER_ENOMEM;
+    }
+    *alias = rt__ref(id, self->process->slot);
+    return AGNER_OK;
+}
+
+enum agner_err rt_unalias(struct gen *self, etf_ref alias)
+{
+    struct process *p = self->process;
+    struct relation *r;
+    uint64_t id;
+    uint32_t slot;
+
+    if (!rt__ref_local(&alias, &id, &slot) || slot != p->slot)
+        return AGNER_ENOALIAS;
+    rt__take(self->rt, self->worker, p);
+    r = rt__find_id(p, RELATION_ALIAS, id);
+    if (r != NULL) {
+        rt__relation_remove(p, r);
+        rt__relation_free(self->rt, self->worker, r);
+        return AGNER_OK;
+    }
+    r = rt__find_id(p, RELATION_MONITOR, id);
+    if (r == NULL || (r->flags & RELATION_IS_ALIAS) == 0)
+        return AGNER_ENOALIAS;
+    r->flags &= (uint16_t)~RELATION_IS_ALIAS;
+    return AGNER_OK;
+}
+
+/* ---- Exit signals
+ * ---------------------------------------------------------------------------
+ */
+
+enum agner_err rt_exit_signal(struct gen *self, etf_pid to, etf_term reason)
+{
+    struct rt_signal s = { .kind = RT_SIGNAL_EXIT2, .node = to.node };
+    struct envelope *m;
+    enum agner_err err = rt__may_run(self);
+
+    rt__spend(self);
+    if (err != AGNER_OK)
+        return err;
+    if (!etf_pid_is_local(to)) {
+        if (etf_same(to.node, self->rt->node.name))
+            return AGNER_EINCARNATION;
+        s.from = rt_self(self);
+        s.to = to;
+        s.payload = reason;
+        return rt__carry(self->rt, self, &s);
+    }
+    m = rt__envelope_new(self->worker, ENVELOPE_EXIT2, reason);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->sender = rt__pid_word(self->process);
+    err = rt__push(self->rt, self->worker, rt__word_of(to), m);
+    if (err != AGNER_OK)
+        rt__envelope_free(self->rt, self->worker, m);
+    else if (etf_same(rt__word_of(to), rt__pid_word(self->process)))
+        rt__take(self->rt, self->worker, self->process); /* acts at once */
+    return err;
+}
+
+enum agner_err rt_kill(struct rt *rt, etf_pid to, etf_term reason)
+{
+    struct envelope *m;
+    enum agner_err err;
+
+    if (!etf_pid_is_local(to))
+        return AGNER_EINVAL;
+    m = rt__envelope_new(NULL, ENVELOPE_EXIT2, reason);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->sender = rt__word_of(to);
+    err = rt__push(rt, NULL, rt__word_of(to), m);
+    if (err != AGNER_OK)
+        rt__envelope_free(rt, NULL, m);
+    return err;
+}

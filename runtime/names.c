@@ -1,0 +1,249 @@
+/*
+ * names.c -- registered names: an array by atom number.
+ *
+ * A name is an interned atom, so its number leads to one word: the pid that
+ * holds it, or 0. Looking up is a load, registering an exchange. Each process
+ * knows its names, so that they can be freed when it ends. A lock, shared by
+ * the slots of a stripe, guards that list and orders registering against
+ * ending: from rt__names_end() to the slot's next life the list is CLOSED.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker.h"
+
+static struct names closed;
+#define CLOSED (&closed) /* an address; never written */
+
+static rt_spin *stripe(struct rt *rt, const struct process *p)
+{
+    return &rt->name_locks[p->slot % NAME_STRIPES];
+}
+
+static _Atomic(uint64_t) *word_of(struct rt *rt, etf_term name, bool make)
+{
+    uint32_t number = etf__atom_number(name);
+    _Atomic(uint64_t) *chunk, *seen = NULL;
+
+    if (number / NAME_CHUNK >= NAME_CHUNKS)
+        return NULL;
+    /* Acquire pairs with the release below: the chunk is all zero before. */
+    chunk = load_acquire(&rt->names[number / NAME_CHUNK]);
+    if (chunk == NULL && make) {
+        chunk = calloc(NAME_CHUNK, sizeof *chunk);
+        if (chunk == NULL)
+            return NULL;
+        if (!cas_acq_rel(&rt->names[number / NAME_CHUNK], &seen, chunk)) {
+            free((void *)(uintptr_t)chunk);
+            chunk = seen;
+        }
+    }
+    return chunk == NULL ? NULL : &chunk[number % NAME_CHUNK];
+}
+
+uint64_t rt__name_find(struct rt *rt, etf_term name)
+{
+    _Atomic(uint64_t) *word;
+
+    if (etf__tag(name) != ETF__ATOM)
+        return 0;
+    word = word_of(rt, name, false);
+    /* Acquire pairs with the release in rt__name_add(): the process that has
+     * the name is ready to be sent to. */
+    return word == NULL ? 0 : load_acquire(word);
+}
+
+/* The stripe is held. */
+static enum agner_err remember(struct process *p, etf_term name)
+{
+    struct names *names = p->names;
+    uint32_t capacity;
+
+    if (names == CLOSED)
+        return AGNER_ENOPROC;
+    if (names == NULL || names->count == names->capacity) {
+        capacity = names == NULL ? 1 : names->capacity * 2;
+        names = realloc(names, sizeof *names + capacity * sizeof(etf_term));
+        if (names == NULL)
+            return AGNER_ENOMEM;
+        if (p->names == NULL)
+            names->count = 0;
+        names->capacity = capacity;
+        p->names = names;
+    }
+    names->items[names->count++] = name;
+    return AGNER_OK;
+}
+
+enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
+                            etf_term pid)
+{
+    _Atomic(uint64_t) *word = word_of(rt, name, true);
+    uint64_t none = 0;
+    enum agner_err err = AGNER_ENOPROC;
+
+    if (word == NULL)
+        return AGNER_ENOMEM;
+    rt__lock(stripe(rt, p));
+    if (load_acquire(&p->generation) == etf__pid_generation(pid)) {
+        err = remember(p, name);
+        if (err == AGNER_OK && !cas_acq_rel(word, &none, pid.word)) {
+            p->names->count--;
+            err = AGNER_ETAKEN;
+        }
+    }
+    rt__unlock(stripe(rt, p));
+    return err;
+}
+
+void rt__names_end(struct rt *rt, struct process *p)
+{
+    struct names *names;
+    uint32_t i;
+
+    rt__lock(stripe(rt, p));
+    names = p->names;
+    p->names = CLOSED;
+    for (i = 0; names != NULL && i < names->count; i++)
+        store_release(word_of(rt, names->items[i], false), 0u);
+    rt__unlock(stripe(rt, p));
+    free(names);
+}
+
+void rt__names_begin(struct rt *rt, struct process *p)
+{
+    if (p->names == NULL)
+        return;
+    rt__lock(stripe(rt, p));
+    p->names = NULL;
+    rt__unlock(stripe(rt, p));
+}
+
+uint32_t rt__names_of(struct rt *rt, struct process *p, etf_term *names,
+                      uint32_t room)
+{
+    uint32_t count = 0;
+
+    rt__lock(stripe(rt, p));
+    if (p->names != NULL && p->names != CLOSED) {
+        count = p->names->count;
+        memcpy(names, p->names->items,
+               (count < room ? count : room) * sizeof *names);
+    }
+    rt__unlock(stripe(rt, p));
+    return count;
+}
+
+void rt__names_fini(struct rt *rt)
+{
+    unsigned i;
+
+    for (i = 0; i < NAME_CHUNKS; i++)
+        free((void *)(uintptr_t)load_relaxed(&rt->names[i]));
+}
+
+enum agner_err rt_register(struct rt *rt, etf_term name, etf_pid pid)
+{
+    struct process *p;
+
+    if (etf__tag(name) != ETF__ATOM || etf_same(name, ETF_A(undefined)))
+        return AGNER_EINVAL;
+    if (!etf_pid_is_local(pid))
+        return AGNER_ENOPROC;
+    p = rt__slot(rt, pid.id);
+    if (p == NULL)
+        return AGNER_ENOPROC;
+    return rt__name_add(rt, name, p, rt__word_of(pid));
+}
+
+/* The stripe is held. Was it there? */
+static bool forget(struct process *p, etf_term name)
+{
+    struct names *names = p->names;
+    uint32_t i;
+
+    for (i = 0; names != NULL && names != CLOSED && i < names->count; i++) {
+        if (!etf_same(names->items[i], name))
+            continue;
+        memmove(&names->items[i], &names->items[i + 1],
+                (names->count - i - 1) * sizeof(etf_term));
+        names->count--;
+        return true;
+    }
+    return false;
+}
+
+enum agner_err rt_unregister(struct rt *rt, etf_term name)
+{
+    _Atomic(uint64_t) *word;
+    struct process *p;
+    uint64_t pid;
+    bool found = false;
+
+    if (etf__tag(name) != ETF__ATOM)
+        return AGNER_ENONAME;
+    word = word_of(rt, name, false);
+    pid = word == NULL ? 0 : load_acquire(word);
+    if (pid == 0)
+        return AGNER_ENONAME;
+    p = rt__slot(rt, etf__pid_slot(etf__word(pid)));
+    rt__lock(stripe(rt, p));
+    if (load_relaxed(word) == pid && forget(p, name)) {
+        store_release(word, 0u);
+        found = true;
+    }
+    rt__unlock(stripe(rt, p));
+    return found ? AGNER_OK : AGNER_ENONAME;
+}
+
+enum agner_err rt_whereis(struct rt *rt, etf_term name, etf_pid *pid)
+{
+    uint64_t word = rt__name_find(rt, name);
+
+    if (word == 0)
+        return AGNER_ENONAME;
+    *pid = rt__pid_of(etf__word(word));
+    return AGNER_OK;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const etf_term *left = a, *right = b;
+
+    return etf_compare(*left, *right);
+}
+
+etf_term rt_registered(struct rt *rt, struct etf_region *r)
+{
+    size_t count = 0, room = 64, i;
+    etf_term *names = malloc(room * sizeof *names);
+    etf_term list;
+    unsigned c;
+
+    for (c = 0; names != NULL && c < NAME_CHUNKS; c++) {
+        _Atomic(uint64_t) *chunk = load_acquire(&rt->names[c]);
+
+        for (i = 0; chunk != NULL && i < NAME_CHUNK; i++) {
+            if (load_relaxed(&chunk[i]) == 0)
+                continue;
+            if (count == room) {
+                etf_term *more = realloc(names, room * 2 * sizeof *names);
+
+                if (more == NULL) {
+                    free(names);
+                    return ETF_NONE;
+                }
+                names = more;
+                room *= 2;
+            }
+            names[count++] =
+                etf__word((uint64_t)(c * NAME_CHUNK + i) << 3 | ETF__ATOM);
+        }
+    }
+    if (names == NULL)
+        return ETF_NONE;
+    qsort(names, count, sizeof *names, by_text);
+    list = etf_list(r, names, count, etf_nil());
+    free(names);
+    return list;
+}

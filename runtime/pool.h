@@ -1,0 +1,71 @@
+/*
+ * pool.h -- blocks of a few sizes, made by one worker and freed by any.
+ *
+ * Each worker has a free list per size class. A block that another worker frees
+ * goes home in batches: the freeing worker collects a chain for each owner and
+ * hands it over with one atomic operation; the owner takes what came when its
+ * own list is empty. Blocks of threads that are no workers, and large ones,
+ * come from malloc (owner POOL_MALLOC).
+ *
+ * Memory of a class is never given back to the system while the runtime lives,
+ * so a block that was freed stays readable.
+ */
+#ifndef RT_POOL_H
+#define RT_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atomic.h"
+
+#define POOL_CLASSES 24
+#define POOL_MALLOC  UINT16_MAX
+
+/* What every block begins with. `next` is the user's while the block is used.
+ */
+struct block {
+    struct block *next;
+    uint16_t owner;
+    uint8_t class;
+};
+
+/* Blocks on their way home to one owner. */
+struct pool_out {
+    struct block *first, *last;
+    uint32_t count;
+};
+
+struct pool {
+    struct block *free[POOL_CLASSES];
+    uint8_t *bump, *bump_end; /* fresh memory */
+    void **slabs;             /* owned: every piece of fresh memory */
+    size_t slab_count, slab_capacity;
+    struct pool_out *out; /* by owner; pool_count of them */
+    uint16_t index;
+    uint16_t pool_count;
+    struct pool *const *all; /* borrowed: the runtime's */
+    /* Chain of blocks that others freed; whoever frees pushes, the owner takes
+     * all. On a line of its own: it is the one word that others write. */
+    _Atomic(struct block *) returned __attribute__((aligned(64)));
+};
+
+/* `all` are the pools of the runtime, `count` of them, `index` is this one. */
+int rt__pool_init(struct pool *pool, uint16_t index, struct pool *const *all,
+                  uint16_t count);
+void rt__pool_fini(struct pool *pool);
+
+/* A block of at least `size` bytes (with its header), or NULL. `pool` NULL:
+ * from malloc. Owner's thread only. */
+void *rt__pool_get(struct pool *pool, size_t size);
+
+/* Frees a block of any pool. `pool` is the calling worker's, or NULL with `all`
+ * known by the block's owner index. */
+void rt__pool_put(struct pool *pool, struct pool *const *all, void *block);
+
+/* Sends the collected chains home: before a worker parks. */
+void rt__pool_flush(struct pool *pool);
+
+/* Bytes taken from the system. */
+size_t rt__pool_bytes(const struct pool *pool);
+
+#endif

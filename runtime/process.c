@@ -1,0 +1,112 @@
+/*
+ * process.c -- the parts of a process: extras, queue, the mark that it must
+ * end.
+ *
+ * Everything here is the owner's.
+ */
+#include "process.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "worker.h"
+
+struct extras *rt__extras(struct process *p)
+{
+    struct extras *x = p->extras;
+
+    if (x != NULL)
+        return x;
+    x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return NULL;
+    if (!etf_is_none(p->parent))
+        x->parent = rt__pid_of(p->parent);
+    p->extras = x;
+    return x;
+}
+
+void rt__queue_add(struct process *p, struct envelope *m)
+{
+    m->next = NULL;
+    if (p->queue == NULL)
+        p->queue = m;
+    else
+        p->queue_tail->next = m;
+    p->queue_tail = m;
+    store_relaxed(&p->queued, load_relaxed(&p->queued) + 1);
+}
+
+static void uncount(struct process *p, struct envelope *m)
+{
+    struct limits *limits;
+
+    store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
+    if ((m->flags & ENVELOPE_COUNTED) == 0)
+        return;
+    m->flags &= (uint8_t)~ENVELOPE_COUNTED;
+    limits = p->extras->limits;
+    sub_relaxed(&limits->count, 1u);
+    if (limits->bytes_max != 0)
+        sub_relaxed(&limits->bytes, rt__envelope_bytes(m));
+}
+
+struct envelope *rt__queue_pop(struct process *p)
+{
+    struct envelope *m = p->queue;
+
+    if (m == NULL)
+        return NULL;
+    p->queue = m->next;
+    uncount(p, m);
+    return m;
+}
+
+void rt__queue_remove(struct process *p, struct envelope *before,
+                      struct envelope *m)
+{
+    if (before == NULL)
+        p->queue = m->next;
+    else
+        before->next = m->next;
+    if (p->queue_tail == m)
+        p->queue_tail = before;
+    uncount(p, m);
+}
+
+static bool is_word(etf_term t)
+{
+    unsigned tag = etf__tag(t);
+
+    return tag != ETF__BOX && tag != ETF__CONS;
+}
+
+etf_term rt__exit_reason(const struct process *p)
+{
+    if (p->u.exit_reason != NULL)
+        return etf_box_term(p->u.exit_reason);
+    return p->v.exit_word;
+}
+
+void rt__must_exit(struct process *p, etf_term reason, bool kill,
+                   bool by_signal)
+{
+    if ((p->flags & PROCESS_EXITING) != 0 && !kill)
+        return;
+    if ((p->flags & (PROCESS_EXITING | PROCESS_KILLED)) ==
+        (PROCESS_EXITING | PROCESS_KILLED))
+        return;
+    if ((p->flags & PROCESS_EXITING) != 0)
+        etf_box_free(p->u.exit_reason);
+    p->u.exit_reason = NULL;
+    p->v.exit_word = is_word(reason) ? reason : ETF_A(killed);
+    if (!is_word(reason)) {
+        /* No memory for the reason: it becomes `killed` (G19). */
+        p->u.exit_reason = etf_box_new(reason);
+    }
+    p->flags |= PROCESS_EXITING;
+    if (kill)
+        p->flags |= PROCESS_KILLED;
+    if (by_signal)
+        p->flags |= PROCESS_BY_SIGNAL;
+}

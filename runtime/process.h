@@ -1,0 +1,251 @@
+/*
+ * process.h -- a process, and the stack that it has while it needs one.
+ *
+ * Private to runtime/. struct process lives in a slot of the slab: it is
+ * readable memory for as long as the runtime exists, so a stale pid leads to a
+ * process of another generation, never to nothing. struct gen is a coroutine: a
+ * stack with the scratch region on top. A worker runs processes on one; a
+ * process that waits in the middle of its code keeps the one it runs on, and
+ * the worker goes on with another.
+ *
+ * Who writes what: `inbox` as mailbox.h says; `generation`, `door` and the
+ * glance fields (atomics) by the owner, read by all; everything else by the
+ * owner only, the owner being whoever runs the process.
+ */
+#ifndef RT_PROCESS_H
+#define RT_PROCESS_H
+
+#include <agner/rt.h>
+
+#include "etf_door.h"
+#include "mailbox.h"
+#include "rt_carrier.h"
+#include "sanitizer.h"
+#include "spin.h"
+
+struct worker;
+struct relations;
+struct timer;
+
+/* process.door: what a sender must know before it pushes. */
+enum process_door {
+    DOOR_EXTERNAL = 1, /* a thread of its own waits on `wake_word` */
+    DOOR_LIMITED = 2,  /* the mailbox has a limit: limits */
+};
+
+enum process_flags {
+    PROCESS_TRAP_EXIT = 1,
+    PROCESS_EXITING = 2,   /* must end with exit_reason */
+    PROCESS_KILLED = 4,    /* ... without terminate */
+    PROCESS_SUSPENDED = 8, /* sys: only system messages are handed out */
+    PROCESS_RAW = 16,      /* rt_spawn(): `code` */
+    PROCESS_STARTED = 32,  /* init is over */
+    PROCESS_CLOSING = 64,  /* its end is being carried out */
+    PROCESS_HIBERNATE = 128,
+    PROCESS_BY_SIGNAL = 256, /* the end was asked for by an exit signal */
+    PROCESS_WANTS_TIMEOUT = 512,
+    PROCESS_BECOMING = 1024, /* rt_become(): a raw process goes on as another */
+};
+
+/* A limit on the mailbox. Stays with the slot for ever, so that a late sender
+ * may read it. */
+struct limits {
+    _Atomic uint64_t count, bytes; /* of messages that wait */
+    uint64_t count_max, bytes_max; /* 0: none */
+    enum rt_overflow overflow;
+    struct rt_gate gate; /* RT_OVERFLOW_BLOCK: senders wait here */
+};
+
+/* The registered names of a process. */
+struct names {
+    uint32_t count, capacity;
+    etf_term items[];
+};
+
+/* What few processes have. */
+struct extras {
+    etf_pid parent, group_leader;
+    struct etf_box *parent_box; /* unused when local */
+    struct limits *limits;      /* the slot's; DOOR_LIMITED */
+    size_t memory_max;
+    size_t stack_size;
+    const char *label;
+    uint64_t timeout_ms, timeout_seq; /* rt_timeout() */
+    struct timer *timeout_timer;
+    uint64_t timeout_timer_id;
+    uint64_t started_ms;
+    size_t state_size;
+    struct rt_direct_wait *directs; /* native requests not answered yet */
+    struct etf_box **tags;          /* unusual call tags: kept until the end */
+    uint32_t tag_count, tag_capacity;
+};
+
+struct process {
+    /* One line: what a send and a dispatch touch. */
+    rt_inbox inbox;
+    _Atomic uint32_t generation;
+    _Atomic uint32_t door;               /* enum process_door */
+    struct envelope *queue, *queue_tail; /* received, for its code */
+    const struct rt_behavior *behavior;
+    void *state;     /* owned */
+    struct gen *gen; /* its stack, while it waits on one; or its thread's */
+    uint32_t slot;
+    uint16_t flags; /* enum process_flags */
+    uint8_t priority;
+    _Atomic uint8_t status; /* enum rt_status: glance */
+
+    /* The other. */
+    struct process *run_next;
+    struct relations *relations; /* owned; NULL: none */
+    struct extras *extras;       /* owned; NULL: all default */
+    union {
+        struct etf_box *exit_reason; /* owned; PROCESS_EXITING, not an atom */
+        void (*code)(struct gen *self, void *arg); /* PROCESS_RAW, not begun */
+    } u;
+    union {
+        etf_term exit_word; /* PROCESS_EXITING: the reason if it is a word */
+        void *arg;          /* PROCESS_RAW */
+    } v;
+    struct names *names;     /* owned; guarded by the slot's stripe: names.c */
+    etf_term parent;         /* local pid word, or NONE: see extras */
+    _Atomic uint32_t queued; /* glance: length of `queue` */
+    _Atomic uint32_t reductions; /* glance: low bits */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct process) == 128, "two cache lines");
+
+/* What a process waits for in the middle of its code. */
+enum wait_kind {
+    WAIT_NOTHING,
+    WAIT_MESSAGE, /* anything in the queue behind wait.mark */
+    WAIT_CALL,    /* the answer with wait.id */
+    WAIT_REQUEST, /* some request is done: relations->done */
+    WAIT_WAKE,    /* only its time, or a push with wait.id */
+    WAIT_GATE,    /* rt__gate_open() */
+    WAIT_WORK,    /* rt_blocking(): not to be interrupted */
+    WAIT_YIELD,   /* nothing: to be run again */
+};
+
+struct wait {
+    enum wait_kind kind;
+    bool done;
+    bool timed_out;
+    _Atomic uint64_t seq; /* counts waits of this stack; in WAKE envelopes */
+    uint64_t deadline_ns;
+    uint64_t id;             /* WAIT_CALL */
+    etf_term callee;         /* WAIT_CALL: its pid word */
+    struct envelope *mark;   /* WAIT_MESSAGE: the last one looked at, or NULL */
+    struct envelope *answer; /* WAIT_CALL: REPLY, FAIL; owned */
+    _Atomic uint64_t timer_id; /* if a wheel's timer stands for the deadline */
+    _Atomic(struct timer *) timer;
+};
+
+/* A coroutine, at the top of its stack. */
+struct gen {
+    struct etf_region scratch; /* first: etf_make(self, ...) */
+    struct process *process;   /* that runs on it, or NULL */
+    struct worker *worker;     /* that runs it now; NULL: an attached thread */
+    struct rt *rt;
+    void *context; /* while it is left */
+    struct wait wait;
+    struct rt_message message; /* being handed out */
+    struct envelope *held;     /* received and alive until the region's reset */
+    struct envelope *current;  /* ENVELOPE_CALL being answered, or NULL */
+    bool replied;              /* ... and it was */
+    bool external;
+    struct process *home;   /* external: its slot, kept for the next thread */
+    bool in_callback;       /* user code runs: rt_exit() may leave it */
+    bool leaving;           /* rt_exit() was called: unwind */
+    void *note;             /* rt_note(), during init */
+    etf_term init_self;     /* the pid of the process that starts */
+    etf_term init_starter;  /* waits for the outcome of init: its pid, */
+    uint64_t init_id;       /* ... and the number of its wait */
+    const char *fault_kind; /* contain.c */
+    uint64_t fault_address;
+    bool init_ignored;
+    uint16_t refused; /* waits refused since it must end */
+    uint32_t budget;  /* sends left before a look at the clock */
+    uint64_t slice_end_ns;
+    struct gen *next; /* in a pool */
+    struct rt_fiber fiber;
+    void *stack; /* lowest address */
+    size_t stack_size;
+    _Atomic uint32_t wake_word; /* external: a futex */
+    uint64_t first_words[64];   /* the region's first chunk */
+};
+
+static inline etf_term rt__pid_word(const struct process *p)
+{
+    return etf__local_pid(p->slot, load_relaxed(&p->generation));
+}
+
+static inline etf_pid rt__pid_of(etf_term word) /* ETF__PID */
+{
+    etf_pid pid = { .id = etf__pid_slot(word),
+                    .serial = etf__pid_generation(word) };
+
+    return pid;
+}
+
+static inline etf_term rt__word_of(etf_pid pid) /* local */
+{
+    return etf__local_pid(pid.id, pid.serial);
+}
+
+/* Local references: 50 bits that never repeat, and the slot of who made it, so
+ * that an alias finds its process. */
+static inline etf_ref rt__ref(uint64_t id, uint32_t slot)
+{
+    etf_ref ref = { .count = 3,
+                    .words = { (uint32_t)id & 0x3ffffu, (uint32_t)(id >> 18),
+                               slot } };
+
+    return ref;
+}
+
+static inline bool rt__ref_local(const etf_ref *ref, uint64_t *id,
+                                 uint32_t *slot)
+{
+    if (!etf_is_none(ref->node) || ref->creation != 0 || ref->count != 3 ||
+        ref->words[0] > 0x3ffffu || ref->words[2] > 0x0fffffffu)
+        return false;
+    *id = (uint64_t)ref->words[1] << 18 | ref->words[0];
+    *slot = ref->words[2];
+    return true;
+}
+
+/* ---- process.c: the parts of a process ------------------------------------
+ */
+
+/* The process's extras, made when there are none; NULL when memory is out. */
+struct extras *rt__extras(struct process *p);
+/* Appends to / takes from the queue of received signals. Owner. */
+void rt__queue_add(struct process *p, struct envelope *m);
+struct envelope *rt__queue_pop(struct process *p);
+/* Takes `m`, whose predecessor is `before` (NULL: it is the first), out. */
+void rt__queue_remove(struct process *p, struct envelope *before,
+                      struct envelope *m);
+/* Marks the process as having to end. The first reason holds, `kill` beats all.
+ * `reason` is copied. */
+void rt__must_exit(struct process *p, etf_term reason, bool kill,
+                   bool by_signal);
+etf_term rt__exit_reason(const struct process *p);
+
+/* ---- receive.c: from the inbox to the queue ---------------------------------
+ */
+
+/* Takes what has come: signals act, messages join the queue. Owner; `gen` is
+ * the stack that the caller runs on (for its worker) or the external one. */
+void rt__take(struct rt *rt, struct worker *worker, struct process *p);
+
+/* Has the wait of a blocked process ended? */
+bool rt__wait_over(struct process *p);
+
+/* Makes the term of `m` for the code of the process, and hands the envelope to
+ * self's care until the region's reset. */
+etf_term rt__materialise(struct gen *self, struct envelope *m);
+
+/* Lets go of everything received and built. */
+void rt__scratch_reset(struct gen *self);
+
+#endif

@@ -1,0 +1,761 @@
+/*
+ * run.c -- running processes on stacks, and waiting in the middle of their
+ * code.
+ *
+ * The worker's loop itself runs on a pooled stack, and so does the code of the
+ * process that it runs: a message costs no switch. When the code waits, the
+ * stack becomes the process's (process.gen), and the worker goes on with the
+ * loop of another stack. When the wait is over, some worker's loop switches to
+ * the process's stack and puts its own back into the pool; the process's stack
+ * then carries on as that worker's loop.
+ *
+ * A process that waits may be woken by another worker at once. So it is given
+ * up only after the switch, by the stack that comes next (AFTER_PARK).
+ *
+ * The worker is always read afresh from self->worker: it may be another one
+ * after every call that can wait.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "context.h"
+#include "direct.h"
+#include "from.h"
+#include "relation.h"
+#include "worker.h"
+
+#define BUDGET 256u /* operations between looks at the clock */
+#define REFUSED_MAX \
+    100u /* waits refused to code that must end, before it is \
+            left as by rt_exit() */
+
+/* ---- Changing stacks
+ * ----------------------------------------------------------- */
+
+static void loop(void *arg);
+
+/* Does for the stack that was left what could not be done on it. */
+static void after_switch(struct gen *self)
+{
+    struct worker *w = self->worker;
+    enum after after = w->after;
+
+    w->after = AFTER_NOTHING;
+    switch (after) {
+    case AFTER_NOTHING:
+        break;
+    case AFTER_PARK:
+        if (!rt__mailbox_park(&w->after_process->inbox))
+            rt__schedule(w->rt, w, w->after_process, false);
+        break;
+    case AFTER_REQUEUE:
+        rt__schedule(w->rt, w, w->after_process, true);
+        break;
+    case AFTER_POOL:
+        rt__gen_put(w->rt, w, w->after_gen);
+        break;
+    }
+}
+
+static void switch_to(struct gen *from, struct gen *to)
+{
+    struct worker *w = from->worker;
+
+    to->worker = w;
+    w->running = to;
+    if (to->context == NULL) {
+        rt__fiber_abandon((uint8_t *)to->stack + 4096,
+                          (size_t)((uint8_t *)to - (uint8_t *)to->stack) -
+                              4096);
+        to->context = rt__context_make(to, loop, to);
+    }
+    rt__fiber_leave(&from->fiber, false, &to->fiber);
+    rt__context_switch(&from->context, to->context);
+    rt__fiber_enter(&from->fiber, NULL);
+    after_switch(from);
+}
+
+/* ---- Slices
+ * ------------------------------------------------------------------------ */
+
+static void begin_slice(struct gen *self)
+{
+    self->budget = BUDGET;
+    self->slice_end_ns = 0;
+}
+
+/* After BUDGET operations: is it time for another process? */
+static bool slice_over(struct gen *self)
+{
+    const struct rt_world *world = self->rt->world;
+    uint64_t now_ns;
+
+    self->budget = BUDGET;
+    if (self->rt->simulated)
+        return true;
+    now_ns = world->now_ns(world->ctx);
+    if (self->slice_end_ns == 0)
+        self->slice_end_ns = now_ns + self->rt->options.slice_us * 1000u;
+    return now_ns >= self->slice_end_ns;
+}
+
+static void yield(struct gen *self)
+{
+    struct process *p = self->process;
+    struct gen *next = rt__gen_get(self->rt, self->worker);
+
+    if (next == NULL)
+        return; /* no stack for the others: go on */
+    self->wait.kind = WAIT_YIELD;
+    p->gen = self;
+    self->worker->after = AFTER_REQUEUE;
+    self->worker->after_process = p;
+    switch_to(self, next);
+    p->gen = NULL;
+    self->wait.kind = WAIT_NOTHING;
+    begin_slice(self);
+}
+
+void rt__spend_slow(struct gen *self)
+{
+    if (self->external) {
+        self->budget = BUDGET;
+        return;
+    }
+    if (slice_over(self))
+        yield(self);
+}
+
+void rt_yield(struct gen *self)
+{
+    if (!self->external)
+        yield(self);
+}
+
+static enum agner_err must_end(const struct process *p)
+{
+    if (__builtin_expect((p->flags & PROCESS_EXITING) == 0, 1) ||
+        (p->flags & PROCESS_CLOSING) != 0)
+        return AGNER_OK;
+    return (p->flags & PROCESS_KILLED) != 0 ? AGNER_EKILLED : AGNER_EEXITING;
+}
+
+enum agner_err rt__may_run(struct gen *self)
+{
+    enum agner_err err = must_end(self->process);
+
+    if (__builtin_expect(err != AGNER_OK, 0) && !self->external &&
+        ++self->refused > REFUSED_MAX)
+        rt_exit(self, ETF_A(killed)); /* the reason that it has holds */
+    return err;
+}
+
+enum agner_err rt_check(struct gen *self)
+{
+    rt__spend(self);
+    rt__take(self->rt, self->worker, self->process);
+    return rt__may_run(self);
+}
+
+/* ---- Waiting
+ * ---------------------------------------------------------------------------
+ */
+
+void rt__wait_begin(struct gen *self, enum wait_kind kind, uint64_t timeout_ms)
+{
+    struct wait *wait = &self->wait;
+    uint64_t now_ns;
+
+    wait->kind = kind;
+    wait->done = false;
+    wait->timed_out = false;
+    wait->answer = NULL;
+    wait->mark = NULL;
+    wait->deadline_ns = RT_NEVER;
+    if (timeout_ms == RT_INFINITY)
+        return;
+    now_ns = self->rt->world->now_ns(self->rt->world->ctx);
+    if (timeout_ms < (RT_NEVER - now_ns) / 1000000u)
+        wait->deadline_ns = now_ns + timeout_ms * 1000000u;
+}
+
+/* Ends the wait's claim on its time. A deadline that is just entering the wheel
+ * is dropped when it fires: the number has moved on. */
+static void forget_deadline(struct gen *self)
+{
+    struct timer *timer;
+
+    store_relaxed(&self->wait.seq, load_relaxed(&self->wait.seq) + 1);
+    timer = load_relaxed(&self->wait.timer);
+    if (timer == NULL)
+        return;
+    (void)rt__timer_cancel(self->rt, timer, load_relaxed(&self->wait.timer_id),
+                           NULL);
+    store_relaxed(&self->wait.timer, NULL);
+}
+
+static void wait_on_thread(struct gen *self)
+{
+    const struct rt_world *world = self->rt->world;
+    struct process *p = self->process;
+    struct wait *wait = &self->wait;
+    uint32_t seen;
+
+    for (;;) {
+        /* Acquire pairs with the waker's release: its push is seen below. */
+        seen = load_acquire(&self->wake_word);
+        rt__take(self->rt, NULL, p);
+        if (rt__wait_over(p))
+            return;
+        if (wait->deadline_ns != RT_NEVER &&
+            world->now_ns(world->ctx) >= wait->deadline_ns) {
+            wait->done = true;
+            wait->timed_out = true;
+            return;
+        }
+        if (!rt__mailbox_park(&p->inbox))
+            continue;
+        world->wait(world->ctx, &self->wake_word, seen, wait->deadline_ns);
+        (void)rt__mailbox_unpark(&p->inbox); /* ours either way */
+    }
+}
+
+static enum agner_err wait_on_stack(struct gen *self)
+{
+    struct process *p = self->process;
+    struct gen *next;
+
+    rt__take(self->rt, self->worker, p);
+    if (rt__wait_over(p))
+        return AGNER_OK;
+    next = rt__gen_get(self->rt, self->worker);
+    if (next == NULL)
+        return AGNER_ENOMEM;
+    if (self->wait.deadline_ns != RT_NEVER)
+        rt__lazy_add(self->worker, self);
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_CALLING);
+    self->worker->after = AFTER_PARK;
+    self->worker->after_process = p;
+    switch_to(self, next);
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);
+    begin_slice(self);
+    return AGNER_OK;
+}
+
+enum agner_err rt__block(struct gen *self)
+{
+    struct process *p = self->process;
+    struct wait *wait = &self->wait;
+    enum agner_err err = AGNER_OK;
+
+    if (wait->kind != WAIT_WORK)
+        err = must_end(p);
+    if (err != AGNER_OK) {
+        wait->kind = WAIT_NOTHING;
+        return err;
+    }
+    p->gen = self;
+    if (self->external)
+        wait_on_thread(self);
+    else
+        err = wait_on_stack(self);
+    if (!self->external) {
+        p->gen = NULL;
+        if (wait->deadline_ns != RT_NEVER)
+            forget_deadline(self);
+    }
+    if (err == AGNER_OK && wait->done && wait->timed_out)
+        err = AGNER_ETIMEOUT;
+    else if (err == AGNER_OK && !wait->done && wait->kind != WAIT_WORK)
+        err = must_end(p);
+    wait->kind = WAIT_NOTHING;
+    return err;
+}
+
+/* ---- Running a process
+ * ------------------------------------------------------------------- */
+
+void rt__scratch_reset(struct gen *self)
+{
+    struct envelope *m = self->held;
+
+    while (m != NULL) {
+        struct envelope *next = m->next;
+
+        if (m->aux != NULL && m->kind == ENVELOPE_DOWN_MESSAGE &&
+            m->aux != (void *)m)
+            rt__relation_free(self->rt, self->worker, m->aux);
+        rt__envelope_free(self->rt, self->worker, m);
+        m = next;
+    }
+    self->held = NULL;
+    if (!etf__region_is_clean(&self->scratch))
+        etf_region_reset(&self->scratch);
+}
+
+/* Carries out the end of the process on this stack. */
+static void finish(struct gen *self)
+{
+    struct process *p = self->process;
+    const struct rt_behavior *b = p->behavior;
+    bool quiet =
+        (p->flags & PROCESS_KILLED) != 0 ||
+        (p->flags & (PROCESS_STARTED | PROCESS_RAW)) != PROCESS_STARTED ||
+        (p->flags & PROCESS_CLOSING) != 0 ||
+        ((p->flags & PROCESS_BY_SIGNAL) != 0 && !b->terminate_on_signal);
+
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_EXITING);
+    if (!quiet && b->terminate != NULL) {
+        p->flags |= PROCESS_CLOSING;
+        self->in_callback = true;
+        b->terminate(self, rt__exit_reason(p));
+        self->in_callback = false;
+    }
+    p->flags |= PROCESS_CLOSING;
+    rt__exit_process(self, p);
+    self->process = NULL;
+    self->init_starter = ETF_NONE;
+    self->current = NULL;
+    self->refused = 0;
+    rt__scratch_reset(self);
+}
+
+/* The call that was just handed out has not been answered: whoever waits for it
+ * must hear of our end. */
+static void keep_call(struct gen *self)
+{
+    struct process *p = self->process;
+    struct envelope *m = self->current;
+    struct relation *r;
+
+    self->current = NULL;
+    if (self->replied)
+        return;
+    r = rt__relation_new(self->rt, self->worker, RELATION_WATCHER, m->sender,
+                         m->id);
+    if (r != NULL) {
+        r->flags |= RELATION_CALL;
+        if (rt__relation_add(p, r))
+            return;
+        rt__relation_free(self->rt, self->worker, r);
+    }
+    rt__must_exit(p, ETF_A(killed), false, false); /* no memory: end, loudly */
+}
+
+static void fill_from(struct gen_from *from, const struct envelope *m)
+{
+    from->form = FROM_LOCAL;
+    from->pid_node = 0;
+    from->pid_id = etf__pid_slot(m->sender);
+    from->pid_serial = etf__pid_generation(m->sender);
+    from->pid_creation = 0;
+    from->ref_words[0] = (uint32_t)m->id;
+    from->ref_words[1] = (uint32_t)(m->id >> 32);
+    from->extra = 0;
+}
+
+/* Sets up self->message for `m`. */
+static void describe(struct gen *self, struct envelope *m)
+{
+    struct rt_message *out = &self->message;
+
+    out->sender = etf__tag(m->sender) == ETF__PID ? rt__pid_of(m->sender)
+                                                  : (etf_pid){ 0 };
+    switch ((enum envelope_kind)m->kind) {
+    case ENVELOPE_CALL:
+        out->kind = RT_CALL;
+        fill_from(&out->from, m);
+        self->current = m;
+        self->replied = false;
+        break;
+    case ENVELOPE_CAST:
+        out->kind = RT_CAST;
+        break;
+    case ENVELOPE_EXIT_MESSAGE:
+        out->kind = m->id != 0 ? RT_PARENT_EXIT : RT_EXIT;
+        if (m->id == 0) {
+            out->term = rt__materialise(self, m);
+            return;
+        }
+        break;
+    case ENVELOPE_DOWN_MESSAGE:
+        out->kind = RT_DOWN;
+        out->term = rt__materialise(self, m);
+        return;
+    case ENVELOPE_TIMEOUT:
+        out->kind = RT_TIMEOUT;
+        break;
+    case ENVELOPE_DIRECT:
+        out->kind = RT_DIRECT;
+        out->direct = *rt__direct_open(self->process, m);
+        break;
+    case ENVELOPE_INIT:
+    case ENVELOPE_MESSAGE:
+    case ENVELOPE_ALIAS:
+    case ENVELOPE_REPLY:
+    case ENVELOPE_FAIL:
+    case ENVELOPE_WAKE:
+    case ENVELOPE_LINK:
+    case ENVELOPE_UNLINK:
+    case ENVELOPE_UNLINK_ACK:
+    case ENVELOPE_EXIT:
+    case ENVELOPE_EXIT2:
+    case ENVELOPE_MONITOR:
+    case ENVELOPE_DEMONITOR:
+    case ENVELOPE_DOWN:
+    case ENVELOPE_NODE_DOWN:
+    case ENVELOPE_GROUP_LEADER:
+    case ENVELOPE_INFO:
+        out->kind = RT_MESSAGE;
+        break;
+    }
+    out->term = m->term;
+}
+
+static void obey(struct gen *self, enum rt_next next)
+{
+    struct process *p = self->process;
+
+    if (next == RT_STOP || next == RT_IGNORE)
+        rt__must_exit(p, ETF_A(normal), false, false); /* rt_stop() was first */
+}
+
+/* A native request whose asker has given up, or that cannot be kept, is not
+ * handed out. */
+static bool may_hand_out(struct gen *self, struct envelope *m)
+{
+    if (rt__direct_wanted(m) && rt__extras(self->process) != NULL)
+        return true;
+    rt__direct_fail(m, AGNER_ENOMEM); /* which nobody reads if it gave up */
+    rt__scratch_reset(self);
+    return false;
+}
+
+static void deliver(struct gen *self, struct envelope *m)
+{
+    struct process *p = self->process;
+    struct worker *w = self->worker;
+    enum rt_next next;
+
+    store_relaxed(&w->messages, load_relaxed(&w->messages) + 1);
+    store_relaxed(&p->reductions, load_relaxed(&p->reductions) + 1);
+    if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
+        rt_timeout(self, RT_INFINITY);
+    m->next = self->held;
+    self->held = m;
+    if (m->kind == ENVELOPE_DIRECT && !may_hand_out(self, m))
+        return;
+    describe(self, m);
+    self->in_callback = true;
+    next = p->behavior->message(self, &self->message);
+    self->in_callback = false;
+    if (self->current != NULL)
+        keep_call(self);
+    if (next != RT_NEXT)
+        obey(self, next);
+    rt__scratch_reset(self);
+}
+
+static void first_raw(struct gen *self)
+{
+    struct process *p = self->process;
+    void (*code)(struct gen *, void *) = p->u.code;
+    void *arg = p->v.arg;
+
+    p->u.exit_reason = NULL;
+    p->v.exit_word = ETF_NONE;
+    p->flags |= PROCESS_STARTED;
+    self->in_callback = true;
+    code(self, arg);
+    self->in_callback = false;
+    if (self->current != NULL)
+        keep_call(self);
+    rt__must_exit(p, ETF_A(normal), false, false);
+}
+
+/* The first message holds the arguments of init; spawn.c put it there. */
+static void first_behavior(struct gen *self)
+{
+    struct process *p = self->process;
+    struct envelope *args = rt__queue_pop(p);
+    enum rt_next next = RT_NEXT;
+
+    self->init_starter = args->sender;
+    self->init_id = args->id;
+    self->init_self = rt__pid_word(p);
+    self->note = args->aux;
+    args->aux = NULL;
+    self->init_ignored = false;
+    args->next = self->held;
+    self->held = args;
+    if (p->behavior->init != NULL) {
+        self->in_callback = true;
+        next = p->behavior->init(self, args->term);
+        self->in_callback = false;
+    }
+    if (next == RT_NEXT && (p->flags & PROCESS_EXITING) == 0) {
+        p->flags |= PROCESS_STARTED;
+        rt__init_done(self, ETF_NONE);
+    } else {
+        self->init_ignored = next == RT_IGNORE;
+        obey(self, RT_STOP);
+    }
+    rt__scratch_reset(self);
+}
+
+/* The next message that may be handed out. */
+static struct envelope *next_message(struct process *p)
+{
+    struct envelope *m, *before = NULL;
+
+    if (__builtin_expect((p->flags & PROCESS_SUSPENDED) == 0, 1))
+        return rt__queue_pop(p);
+    for (m = p->queue; m != NULL; before = m, m = m->next) {
+        if (m->kind == ENVELOPE_MESSAGE &&
+            etf_is_tagged(m->term, ETF_A(system), 3))
+            break;
+        if (m->kind == ENVELOPE_EXIT_MESSAGE && m->id != 0)
+            break; /* the parent's end is obeyed at once */
+    }
+    if (m != NULL)
+        rt__queue_remove(p, before, m);
+    return m;
+}
+
+static void open_gate(struct gen *self)
+{
+    struct limits *limits = self->process->extras->limits;
+
+    if (limits->overflow == RT_OVERFLOW_BLOCK &&
+        load_relaxed(&limits->count) * 2 <= limits->count_max)
+        rt__gate_open(self->rt, &limits->gate);
+}
+
+static size_t memory_of(const struct process *p)
+{
+    size_t bytes = sizeof *p;
+    const struct envelope *m;
+
+    for (m = p->queue; m != NULL; m = m->next)
+        bytes += rt__envelope_bytes(m);
+    if (p->extras != NULL)
+        bytes += sizeof *p->extras + p->extras->state_size;
+    if (p->relations != NULL)
+        bytes += sizeof *p->relations +
+                 p->relations->count * sizeof(struct relation);
+    return bytes;
+}
+
+/* G32: what the process holds is looked at before each slice. */
+static void check_memory(struct gen *self)
+{
+    struct process *p = self->process;
+    size_t bytes = memory_of(p);
+
+    if (bytes <= p->extras->memory_max)
+        return;
+    rt__must_exit(p, etf_make(self, "{memory_limit, _}", (uint64_t)bytes),
+                  false, true);
+}
+
+/* An idle process owns its slot, its state and its table of relations. Only an
+ * empty table can be spared. */
+static void shrink(struct process *p)
+{
+    const struct relations *t = p->relations;
+
+    p->flags &= (uint16_t)~PROCESS_HIBERNATE;
+    if (t != NULL && t->count == 0 && t->timer_count == 0 && !t->node_events &&
+        t->unlink_seq == 0)
+        rt__relations_free(p);
+}
+
+/* Hands out messages until there are none or the slice is over. */
+static void serve(struct gen *self)
+{
+    struct process *p = self->process;
+    struct envelope *m;
+
+    for (;;) {
+        rt__take(self->rt, self->worker, p);
+        if (__builtin_expect((p->flags & PROCESS_EXITING) != 0, 0)) {
+            finish(self);
+            return;
+        }
+        m = next_message(p);
+        if (m == NULL) {
+            if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
+                rt__timeout_arm(self);
+            if ((p->flags & PROCESS_HIBERNATE) != 0)
+                shrink(p);
+            store_relaxed(&p->status, (uint8_t)RT_STATUS_WAITING);
+            self->process = NULL;
+            if (rt__mailbox_park(&p->inbox))
+                return;
+            self->process = p;
+            continue;
+        }
+        deliver(self, m);
+        if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0))
+            open_gate(self);
+        if (--self->budget == 0 && slice_over(self)) {
+            self->process = NULL;
+            rt__schedule(self->rt, self->worker, p, true);
+            return;
+        }
+    }
+}
+
+/* Goes on with a process that waits on a stack of its own, if its wait is over.
+ */
+static void resume(struct gen *self, struct process *p)
+{
+    struct worker *w = self->worker;
+    struct gen *target;
+
+    for (;;) {
+        rt__take(w->rt, w, p);
+        if (rt__wait_over(p))
+            break;
+        if (rt__mailbox_park(&p->inbox))
+            return;
+    }
+    target = p->gen;
+    w->after = AFTER_POOL;
+    w->after_gen = self;
+    switch_to(self, target);
+}
+
+static void run(struct gen *self, struct process *p)
+{
+    struct worker *w = self->worker;
+
+    store_relaxed(&w->slices, load_relaxed(&w->slices) + 1);
+    if (p->gen != NULL) {
+        resume(self, p);
+        return;
+    }
+    self->process = p;
+    self->refused = 0;
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);
+    begin_slice(self);
+    if (__builtin_expect((p->flags & PROCESS_STARTED) == 0, 0)) {
+        rt__take(self->rt, self->worker, p);
+        if ((p->flags & PROCESS_EXITING) != 0)
+            finish(self); /* killed before it began */
+        else if ((p->flags & PROCESS_RAW) != 0)
+            first_raw(self);
+        else
+            first_behavior(self);
+        if (self->process == NULL)
+            return;
+    }
+    if (__builtin_expect(p->extras != NULL, 0) && p->extras->memory_max != 0)
+        check_memory(self);
+    serve(self);
+}
+
+static void leave_to_base(struct gen *self)
+{
+    struct worker *w = self->worker;
+
+    rt__fiber_leave(&self->fiber, false, &w->base.fiber);
+    rt__context_switch(&self->context, w->base.context);
+    rt__fiber_enter(&self->fiber, NULL);
+    after_switch(self);
+}
+
+static _Noreturn void loop_on(struct gen *self)
+{
+    for (;;) {
+        struct process *p = rt__next(self->worker);
+
+        if (p != NULL) {
+            run(self, p);
+        } else {
+            self->worker->idle = self;
+            leave_to_base(self);
+        }
+    }
+}
+
+static void loop(void *arg)
+{
+    struct gen *self = arg;
+
+    rt__fiber_enter(&self->fiber, &self->worker->base.fiber);
+    after_switch(self);
+    loop_on(self);
+}
+
+/* The loop again, from the top of a stack whose frames rt_exit() left behind.
+ */
+static void unwound(void *arg)
+{
+    struct gen *self = arg;
+    struct process *p = self->process;
+
+    self->in_callback = false;
+    if (self->current != NULL)
+        keep_call(self);
+    if ((p->flags & PROCESS_BECOMING) != 0) {
+        p->flags &= (uint16_t) ~(PROCESS_BECOMING | PROCESS_RAW);
+        begin_slice(self);
+        first_behavior(self);
+        serve(self);
+    } else {
+        finish(self);
+    }
+    loop_on(self);
+}
+
+void rt__leave_code(struct gen *self)
+{
+    rt__fiber_abandon((uint8_t *)self->stack + 4096,
+                      (size_t)((uint8_t *)self - (uint8_t *)self->stack) -
+                          4096);
+    rt__context_jump(self, unwound, self);
+}
+
+void rt_exit(struct gen *self, etf_term reason)
+{
+    rt__must_exit(self->process, reason, false, false);
+    if (self->external || !self->in_callback)
+        return;
+    rt__leave_code(self);
+}
+
+/* ---- Threads
+ * --------------------------------------------------------------------------------
+ */
+
+static void enter_loop(struct worker *w)
+{
+    struct gen *gen = w->idle;
+
+    if (gen == NULL)
+        gen = rt__gen_get(w->rt, w);
+    w->idle = NULL;
+    w->base.worker = w;
+    if (gen != NULL)
+        switch_to(&w->base, gen);
+    else
+        rt_log(w->rt, RT_LOG_ERROR, "no memory for a worker's stack");
+}
+
+void rt__worker_main(void *arg)
+{
+    struct worker *w = arg;
+
+    rt__fiber_here(&w->base.fiber);
+    if (w->rt->options.contain_crashes)
+        rt__contain_thread(w);
+    enter_loop(w);
+}
+
+void rt__step(struct worker *w, struct process *p)
+{
+    w->sim_next = p;
+    rt__fiber_here(&w->base.fiber);
+    enter_loop(w);
+}

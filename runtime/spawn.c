@@ -1,0 +1,456 @@
+/*
+ * spawn.c -- new processes.
+ *
+ * The spawner prepares the process while nobody else knows it: its relations (a
+ * link or a monitor from the start), its name last. Then it is made runnable.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "relation.h"
+#include "worker.h"
+
+#define REF_BLOCK 1024u
+
+uint64_t rt__ref_next(struct rt *rt, struct worker *worker)
+{
+    if (worker == NULL)
+        return add_relaxed(&rt->ref_counter, 1u);
+    if (worker->ref_next == worker->ref_end) {
+        worker->ref_next = add_relaxed(&rt->ref_counter, REF_BLOCK);
+        worker->ref_end = worker->ref_next + REF_BLOCK;
+    }
+    return worker->ref_next++;
+}
+
+etf_ref rt_make_ref(struct gen *self)
+{
+    return rt__ref(rt__ref_next(self->rt, self->worker), self->process->slot);
+}
+
+/* ---- Preparing
+ * ---------------------------------------------------------------------- */
+
+static const struct rt_spawn_options no_options;
+
+static enum agner_err set_limits(struct rt *rt, struct process *p,
+                                 const struct rt_spawn_options *o)
+{
+    struct limits **limits = rt__limits(rt, p);
+
+    if (o->mailbox_max == 0 && o->mailbox_bytes_max == 0)
+        return AGNER_OK;
+    if (*limits == NULL)
+        *limits = calloc(1, sizeof **limits);
+    if (*limits == NULL)
+        return AGNER_ENOMEM;
+    store_relaxed(&(*limits)->count, 0u);
+    store_relaxed(&(*limits)->bytes, 0u);
+    (*limits)->count_max = o->mailbox_max;
+    (*limits)->bytes_max = o->mailbox_bytes_max;
+    (*limits)->overflow = o->overflow;
+    p->extras->limits = *limits;
+    store_relaxed(&p->door, (uint32_t)DOOR_LIMITED);
+    return AGNER_OK;
+}
+
+static bool needs_extras(const struct gen *self,
+                         const struct rt_spawn_options *o)
+{
+    const struct extras *mine = self == NULL ? NULL : self->process->extras;
+
+    return o->mailbox_max != 0 || o->mailbox_bytes_max != 0 ||
+           o->memory_max != 0 || o->group_leader != NULL || o->label != NULL ||
+           (o->parent != NULL && !etf_pid_is_local(*o->parent)) ||
+           (mine != NULL && !etf_pid_is_none(mine->group_leader));
+}
+
+static enum agner_err set_extras(struct gen *self, struct process *p,
+                                 const struct rt_spawn_options *o)
+{
+    const struct extras *mine = self->process->extras;
+    struct extras *x;
+
+    if (!needs_extras(self, o))
+        return AGNER_OK;
+    x = rt__extras(p);
+    if (x == NULL)
+        return AGNER_ENOMEM;
+    x->memory_max = o->memory_max;
+    x->label = o->label;
+    if (o->parent != NULL)
+        x->parent = *o->parent;
+    if (o->group_leader != NULL)
+        x->group_leader = *o->group_leader;
+    else if (mine != NULL)
+        x->group_leader = mine->group_leader;
+    return set_limits(self->rt, p, o);
+}
+
+/* One end of the link or monitor between self and a process that does not run
+ * yet. */
+static bool tie(struct gen *self, struct process *p, enum relation_kind kind,
+                etf_term child, uint64_t id)
+{
+    struct process *me = self->process;
+    bool link = kind == RELATION_LINK;
+    struct relation *mine, *theirs;
+
+    mine = rt__relation_new(self->rt, self->worker,
+                            link ? RELATION_LINK : RELATION_MONITOR, child, id);
+    theirs = rt__relation_new(self->rt, self->worker,
+                              link ? RELATION_LINK : RELATION_WATCHER,
+                              rt__pid_word(me), id);
+    if (mine != NULL && theirs != NULL) {
+        mine->flags |= link ? RELATION_ACTIVE : 0;
+        theirs->flags |= link ? RELATION_ACTIVE : 0;
+        if (rt__relation_add(p, theirs)) {
+            if (rt__relation_add(me, mine))
+                return true;
+            rt__relation_remove(p, theirs);
+        }
+    }
+    if (mine != NULL)
+        rt__relation_free(self->rt, self->worker, mine);
+    if (theirs != NULL)
+        rt__relation_free(self->rt, self->worker, theirs);
+    return false;
+}
+
+/* Takes our end of what tie() made away again. */
+static void untie(struct gen *self, etf_term child, uint64_t id, bool link,
+                  bool monitor)
+{
+    struct process *me = self->process;
+    struct relation *r;
+
+    r = link ? rt__find_link(me, child) : NULL;
+    if (r != NULL) {
+        rt__relation_remove(me, r);
+        rt__relation_free(self->rt, self->worker, r);
+    }
+    r = monitor ? rt__find_id(me, RELATION_MONITOR, id) : NULL;
+    if (r != NULL) {
+        rt__relation_remove(me, r);
+        rt__relation_free(self->rt, self->worker, r);
+    }
+}
+
+/* Gives back a process that never ran. */
+static void discard(struct gen *self, struct process *p)
+{
+    struct relations *t = p->relations;
+
+    while (t != NULL && t->first != NULL) {
+        struct relation *r = t->first;
+
+        rt__relation_remove(p, r);
+        rt__relation_free(self->rt, self->worker, r);
+    }
+    rt__relations_free(p);
+    store_relaxed(&p->door, 0u);
+    free(p->state);
+    p->state = NULL;
+    free(p->extras);
+    p->extras = NULL;
+    if (p->queue != NULL) {
+        rt__envelope_free(self->rt, self->worker, p->queue);
+        p->queue = p->queue_tail = NULL;
+    }
+    store_relaxed(&p->queued, 0u);
+    p->flags = 0;
+    p->behavior = NULL;
+    store_release(&p->generation, load_relaxed(&p->generation) + 1);
+    rt__names_end(self->rt, p);
+    rt__slot_put(self->rt, self->worker, p);
+}
+
+void rt__abort_birth(struct gen *self, struct process *p)
+{
+    struct envelope *m = rt__mailbox_close(&p->inbox);
+
+    while (m != NULL) {
+        struct envelope *next = m->next;
+
+        rt__refuse(self->rt, self->worker, p, m, ETF_A(noproc));
+        m = next;
+    }
+    discard(self, p);
+}
+
+struct birth {
+    const struct rt_behavior *behavior; /* or NULL and: */
+    void (*code)(struct gen *self, void *arg);
+    void *arg;
+    struct envelope *args; /* taken */
+    uint64_t monitor_id;
+    size_t state_size;
+};
+
+static enum agner_err furnish(struct gen *self, struct process *p,
+                              const struct birth *b,
+                              const struct rt_spawn_options *o, etf_term word)
+{
+    enum agner_err err;
+
+    p->behavior = b->behavior;
+    p->priority = (uint8_t)o->priority;
+    p->parent = rt__pid_word(self->process);
+    if (o->parent != NULL && etf_pid_is_local(*o->parent))
+        p->parent = rt__word_of(*o->parent);
+    p->flags = o->trap_exit ? PROCESS_TRAP_EXIT : 0;
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_INIT);
+    if (b->behavior == NULL) {
+        p->flags |= PROCESS_RAW;
+        p->u.code = b->code;
+        p->v.arg = b->arg;
+    } else {
+        p->u.exit_reason = NULL;
+        p->v.exit_word = ETF_NONE;
+        p->state = b->state_size == 0 ? NULL : calloc(1, b->state_size);
+        if (b->state_size != 0 && p->state == NULL)
+            return AGNER_ENOMEM;
+    }
+    err = set_extras(self, p, o);
+    if (err != AGNER_OK)
+        return err;
+    if (o->link && !tie(self, p, RELATION_LINK, word, 0))
+        return AGNER_ENOMEM;
+    if (o->monitor && !tie(self, p, RELATION_WATCHER, word, b->monitor_id)) {
+        untie(self, word, 0, o->link, false);
+        return AGNER_ENOMEM;
+    }
+    return AGNER_OK;
+}
+
+static enum agner_err bear(struct gen *self, const struct birth *b,
+                           const struct rt_spawn_options *o, etf_term *pid)
+{
+    struct rt *rt = self->rt;
+    struct process *p = rt__slot_get(rt, self->worker);
+    enum agner_err err;
+    etf_term word;
+
+    if (p == NULL) {
+        if (b->args != NULL)
+            rt__envelope_free(rt, self->worker, b->args);
+        return AGNER_ELIMIT;
+    }
+    word = rt__pid_word(p);
+    rt__names_begin(rt, p);
+    err = furnish(self, p, b, o, word);
+    if (b->args != NULL)
+        rt__queue_add(p, b->args);
+    if (err != AGNER_OK) {
+        discard(self, p);
+        return err;
+    }
+    *pid = word;
+    if (self->worker != NULL)
+        store_relaxed(&self->worker->spawned,
+                      load_relaxed(&self->worker->spawned) + 1);
+    else
+        add_relaxed(&rt->spawned, 1u);
+    /* From here on senders may push; the process is ours until it is scheduled.
+     * Release publishes it to whoever pushes. */
+    store_release(&p->inbox, NULL);
+    if (!etf_is_none(o->name)) {
+        err = etf__tag(o->name) == ETF__ATOM &&
+                      !etf_same(o->name, ETF_A(undefined))
+                  ? rt__name_add(rt, o->name, p, word)
+                  : AGNER_EINVAL;
+        if (err != AGNER_OK) {
+            untie(self, word, b->monitor_id, o->link, o->monitor);
+            /* Late senders are answered as for a dead process. */
+            rt__abort_birth(self, p);
+            return err;
+        }
+    }
+    rt__schedule(rt, self->worker, p, true);
+    return AGNER_OK;
+}
+
+static enum agner_err check(struct gen *self,
+                            const struct rt_spawn_options **options,
+                            struct birth *b)
+{
+    enum agner_err err = rt__may_run(self);
+
+    rt__spend(self);
+    if (*options == NULL)
+        *options = &no_options;
+    if ((*options)->monitor)
+        b->monitor_id = rt__ref_next(self->rt, self->worker);
+    if ((*options)->monitor_ref != NULL)
+        *(*options)->monitor_ref = rt__ref(b->monitor_id, self->process->slot);
+    return err;
+}
+
+/* ---- Spawning
+ * ----------------------------------------------------------------------------
+ */
+
+enum agner_err rt_spawn(struct gen *self,
+                        void (*code)(struct gen *self, void *arg), void *arg,
+                        const struct rt_spawn_options *options, etf_pid *pid)
+{
+    struct birth b = { .code = code, .arg = arg };
+    etf_term word = ETF_NONE;
+    enum agner_err err = check(self, &options, &b);
+
+    if (err == AGNER_OK)
+        err = bear(self, &b, options, &word);
+    if (err == AGNER_ETAKEN && pid != NULL)
+        (void)rt_whereis(self->rt, options->name, pid);
+    if (err == AGNER_OK && pid != NULL)
+        *pid = rt__pid_of(word);
+    return err;
+}
+
+static enum agner_err start(struct gen *self,
+                            const struct rt_behavior *behavior, etf_term args,
+                            const struct rt_spawn_options *options,
+                            uint64_t wait_id, etf_term *pid)
+{
+    struct birth b = { .behavior = behavior };
+    enum agner_err err = check(self, &options, &b);
+
+    if (err != AGNER_OK)
+        return err;
+    b.state_size =
+        options->state_size != 0 ? options->state_size : behavior->state_size;
+    if (etf_is_none(args))
+        return AGNER_ENOMEM;
+    b.args = rt__envelope_new(self->worker, ENVELOPE_INIT, args);
+    if (b.args == NULL)
+        return AGNER_ENOMEM;
+    b.args->aux = options->note;
+    if (wait_id != 0) {
+        b.args->sender = rt__pid_word(self->process);
+        b.args->id = wait_id;
+    }
+    return bear(self, &b, options, pid);
+}
+
+enum agner_err rt_start_nowait(struct gen *self,
+                               const struct rt_behavior *behavior,
+                               etf_term args,
+                               const struct rt_spawn_options *options,
+                               etf_pid *pid)
+{
+    etf_term word = ETF_NONE;
+    enum agner_err err = start(self, behavior, args, options, 0, &word);
+
+    if (err == AGNER_OK && pid != NULL)
+        *pid = rt__pid_of(word);
+    return err;
+}
+
+/* What the starter is told when its wait is over. */
+static enum agner_err started(struct gen *self, enum agner_err err,
+                              etf_term word, const struct rt_spawn_options *o,
+                              etf_term *reason)
+{
+    struct envelope *m = self->wait.answer;
+    uint64_t id = 0;
+    uint32_t slot;
+    bool ok = false;
+
+    if (err == AGNER_OK) {
+        m->next = self->held;
+        self->held = m;
+        ok = m->kind == ENVELOPE_REPLY && etf_same(m->term, ETF_A(ok));
+        if (!ok)
+            err = m->kind == ENVELOPE_REPLY ? AGNER_EIGNORE : AGNER_EEXIT;
+        if (err == AGNER_EEXIT && reason != NULL)
+            *reason = m->term;
+    }
+    if (ok)
+        return AGNER_OK;
+    if (o != NULL && o->monitor_ref != NULL)
+        (void)rt__ref_local(o->monitor_ref, &id, &slot);
+    untie(self, word, id, o != NULL && o->link, o != NULL && o->monitor);
+    if (err != AGNER_EEXIT && err != AGNER_EIGNORE)
+        (void)rt_exit_signal(self, rt__pid_of(word), ETF_A(kill));
+    return err;
+}
+
+enum agner_err rt_start(struct gen *self, const struct rt_behavior *behavior,
+                        etf_term args, const struct rt_spawn_options *options,
+                        etf_pid *pid, etf_term *reason)
+{
+    uint64_t id = rt__ref_next(self->rt, self->worker);
+    uint64_t timeout_ms = options == NULL || options->init_timeout_ms == 0
+                              ? RT_INFINITY
+                              : options->init_timeout_ms;
+    etf_term word = ETF_NONE;
+    enum agner_err err = start(self, behavior, args, options, id, &word);
+
+    if (err == AGNER_ETAKEN && pid != NULL)
+        (void)rt_whereis(self->rt, options->name, pid);
+    if (err != AGNER_OK)
+        return err;
+    rt__wait_begin(self, WAIT_CALL, timeout_ms);
+    self->wait.id = id;
+    self->wait.callee = word;
+    err = started(self, rt__block(self), word, options, reason);
+    if (err == AGNER_OK && pid != NULL)
+        *pid = rt__pid_of(word);
+    return err;
+}
+
+void rt__init_done(struct gen *self, etf_term reason)
+{
+    etf_term starter = self->init_starter;
+    bool ok = etf_is_none(reason);
+    struct envelope *m;
+
+    self->init_starter = ETF_NONE;
+    if (etf_is_none(starter))
+        return;
+    if (ok)
+        m = rt__envelope_new(self->worker, ENVELOPE_REPLY, ETF_A(ok));
+    else if (self->init_ignored)
+        m = rt__envelope_new(self->worker, ENVELOPE_REPLY, ETF_A(ignore));
+    else
+        m = rt__envelope_new(self->worker, ENVELOPE_FAIL, reason);
+    if (m == NULL)
+        m = rt__envelope_new(self->worker, ENVELOPE_FAIL, ETF_A(killed));
+    if (m == NULL)
+        return; /* no memory at all: the starter waits for its time-out */
+    m->id = self->init_id;
+    m->sender = ok ? rt__pid_word(self->process) : self->init_self;
+    rt__push_or_drop(self->rt, self->worker, starter, m);
+}
+
+enum agner_err rt_become(struct gen *self, const struct rt_behavior *behavior,
+                         etf_term args, size_t state_size, void *note)
+{
+    struct process *p = self->process;
+    struct envelope *m;
+    void *state;
+
+    if (self->external || p->behavior != NULL || (p->flags & PROCESS_RAW) == 0)
+        return AGNER_EINVAL;
+    if (state_size == 0)
+        state_size = behavior->state_size;
+    m = rt__envelope_new(self->worker, ENVELOPE_INIT, args);
+    state = calloc(1, state_size == 0 ? 1 : state_size);
+    if (m == NULL || state == NULL) {
+        free(state);
+        if (m != NULL)
+            rt__envelope_free(self->rt, self->worker, m);
+        return AGNER_ENOMEM;
+    }
+    m->aux = note;
+    m->next = p->queue; /* before what waits */
+    if (p->queue == NULL)
+        p->queue_tail = m;
+    p->queue = m;
+    store_relaxed(&p->queued, load_relaxed(&p->queued) + 1);
+    p->behavior = behavior;
+    p->state = state;
+    p->flags &= (uint16_t)~PROCESS_STARTED;
+    p->flags |= PROCESS_BECOMING;
+    rt__leave_code(self);
+}

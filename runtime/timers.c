@@ -1,0 +1,467 @@
+/*
+ * timers.c -- timers of processes, deadlines of waits, and firing them.
+ *
+ * A timer is on the wheel of the worker that started it. Its envelope was made
+ * when it was started, so firing needs no memory. The deadline of a wait is
+ * lazy: it stands in the worker's list and enters the wheel only when the list
+ * is full or the worker parks, and the wait still lasts. Most waits are over
+ * long before.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "relation.h"
+#include "worker.h"
+
+static uint64_t now_ms(const struct rt *rt)
+{
+    return rt->world->now_ns(rt->world->ctx) / 1000000u;
+}
+
+/* The tick at which `deadline_ns` has passed: never early (G22). */
+static uint64_t tick_of(uint64_t deadline_ns)
+{
+    return deadline_ns / 1000000u + (deadline_ns % 1000000u != 0);
+}
+
+static struct wheel *wheel_of(struct rt *rt, struct worker *worker)
+{
+    return worker == NULL ? &rt->shared_wheel : &worker->wheel;
+}
+
+static struct wheel *wheel_at(struct rt *rt, uint16_t index)
+{
+    return index == UINT16_MAX ? &rt->shared_wheel : &rt->workers[index]->wheel;
+}
+
+/* Wakes a worker that sleeps past a new deadline on the shared wheel. */
+static void look_again(struct rt *rt)
+{
+    fence_seq_cst(); /* next_ms, then `parked`: pairs with park() in sched.c */
+    rt__wake_one(rt);
+}
+
+static enum agner_err start(struct rt *rt, struct worker *worker,
+                            uint64_t deadline_ms, uint64_t interval_ms,
+                            etf_term to, struct envelope *m, bool by_target,
+                            struct timer **out, uint64_t *id)
+{
+    struct wheel *wheel = wheel_of(rt, worker);
+    struct timer *timer;
+
+    rt__lock(&wheel->lock);
+    timer = rt__wheel_new(wheel);
+    if (timer == NULL) {
+        rt__unlock(&wheel->lock);
+        return AGNER_ENOMEM;
+    }
+    *id = add_relaxed(&rt->timer_counter, 1u) + 1;
+    timer->deadline_ms = deadline_ms;
+    timer->interval_ms = interval_ms;
+    timer->to = to;
+    timer->envelope = m;
+    timer->by_target = by_target;
+    store_relaxed(&timer->wheel,
+                  worker == NULL ? (uint16_t)UINT16_MAX : worker->index);
+    store_relaxed(&timer->id, *id);
+    rt__wheel_arm(wheel, timer);
+    *out = timer;
+    rt__unlock(&wheel->lock);
+    add_relaxed(&rt->timers_set, 1u);
+    if (worker == NULL)
+        look_again(rt);
+    return AGNER_OK;
+}
+
+enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
+                              uint64_t deadline_ms, etf_term to,
+                              struct envelope *m, struct timer **timer,
+                              uint64_t *id)
+{
+    return start(rt, worker, deadline_ms, 0, to, m, false, timer, id);
+}
+
+bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
+                      uint64_t *left_ms)
+{
+    struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
+    struct envelope *m = NULL;
+    uint64_t now = left_ms == NULL ? 0 : now_ms(rt);
+
+    rt__lock(&wheel->lock);
+    /* A timer block never changes wheels, so the lock is the right one. */
+    if (load_relaxed(&timer->id) == id && timer->link != NULL) {
+        if (left_ms != NULL)
+            *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
+        m = timer->envelope;
+        rt__wheel_disarm(wheel, timer);
+        rt__wheel_release(wheel, timer);
+    }
+    rt__unlock(&wheel->lock);
+    if (m == NULL)
+        return false;
+    rt__envelope_free(rt, NULL, m);
+    return true;
+}
+
+/* ---- Firing
+ * ------------------------------------------------------------------------ */
+
+/* Sends the message of a timer whose target is a term: it is the envelope's
+ * sender. The wheel's lock is not held. */
+static void send_by_target(struct rt *rt, struct envelope *m)
+{
+    (void)rt_post(rt, m->sender,
+                  m->term); /* nobody to tell: OTP drops it too */
+}
+
+/* The next envelope of an interval timer. */
+static struct envelope *again(const struct envelope *m)
+{
+    struct envelope *copy =
+        rt__envelope_from(NULL, ENVELOPE_MESSAGE, m->sender, m->term);
+
+    if (copy != NULL)
+        copy->id = m->id;
+    return copy;
+}
+
+static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
+                 struct timer *timer, uint64_t now)
+{
+    struct envelope *m = timer->envelope;
+    etf_term to = timer->to;
+    bool by_target = timer->by_target;
+    bool owner_lives =
+        etf_is_none(to) || rt_is_alive(rt, rt__pid_of(to)) || !by_target;
+    struct envelope *next =
+        timer->interval_ms != 0 && owner_lives ? again(m) : NULL;
+
+    if (next != NULL) {
+        timer->envelope = next;
+        timer->deadline_ms += timer->interval_ms;
+        if (timer->deadline_ms <= now)
+            timer->deadline_ms = now + 1;
+        rt__lock(&wheel->lock);
+        rt__wheel_arm(wheel, timer);
+        rt__unlock(&wheel->lock);
+    } else {
+        rt__lock(&wheel->lock);
+        rt__wheel_release(wheel, timer);
+        rt__unlock(&wheel->lock);
+    }
+    add_relaxed(&rt->timers_fired, 1u);
+    if (!by_target) {
+        rt__push_or_drop(rt, worker, to, m);
+        return;
+    }
+    if (owner_lives)
+        send_by_target(rt, m);
+    rt__envelope_free(rt, worker, m);
+}
+
+/*
+ * Between leaving the wheel and being released a timer is on its way: cancel
+ * finds it unlinked, waits for `firing` to be free, and says that it has fired;
+ * its message is in the mailbox then (G22).
+ */
+void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel)
+{
+    uint64_t next = load_relaxed(&wheel->next_ms);
+    uint64_t now;
+    struct timer *due;
+
+    if (next == RT_NEVER)
+        return;
+    now = now_ms(rt);
+    if (next > now)
+        return;
+    rt__lock(&wheel->firing);
+    rt__lock(&wheel->lock);
+    due = rt__wheel_due(wheel, now, 256);
+    rt__unlock(&wheel->lock);
+    while (due != NULL) {
+        struct timer *following = due->next;
+
+        due->next = NULL;
+        fire(rt, worker, wheel, due, now);
+        due = following;
+    }
+    rt__unlock(&wheel->firing);
+}
+
+uint64_t rt__timers_next_ms(struct rt *rt)
+{
+    uint64_t next = load_relaxed(&rt->shared_wheel.next_ms);
+    unsigned i;
+
+    for (i = 0; i < rt->worker_total; i++) {
+        uint64_t at = load_relaxed(&rt->workers[i]->wheel.next_ms);
+
+        if (at < next)
+            next = at;
+    }
+    return next;
+}
+
+/* ---- Deadlines of waits
+ * ----------------------------------------------------------------- */
+
+/* Lets the deadline of a wait enter the wheel. `gen` may have gone on
+ * meanwhile: it is readable, and its number tells (stack.c). */
+static bool arm_wait(struct worker *w, const struct lazy *lazy)
+{
+    struct envelope *m;
+    struct timer *timer;
+    uint64_t id;
+
+    if (load_relaxed(&lazy->gen->wait.seq) != lazy->seq)
+        return true;
+    m = rt__envelope_new(w, ENVELOPE_WAKE, ETF_NONE);
+    if (m == NULL)
+        return false;
+    m->id = lazy->seq;
+    if (start(w->rt, w, tick_of(lazy->deadline_ns), 0,
+              etf__local_pid(lazy->process->slot, lazy->generation), m, false,
+              &timer, &id) != AGNER_OK) {
+        rt__envelope_free(w->rt, w, m);
+        return false;
+    }
+    store_relaxed(&lazy->gen->wait.timer_id, id);
+    store_relaxed(&lazy->gen->wait.timer, timer);
+    return true;
+}
+
+void rt__lazy_flush(struct worker *w)
+{
+    unsigned i, kept = 0;
+
+    for (i = 0; i < w->lazy_count; i++)
+        if (!arm_wait(w, &w->lazy[i]))
+            w->lazy[kept++] = w->lazy[i]; /* no memory: once more later */
+    w->lazy_count = kept;
+}
+
+void rt__lazy_add(struct worker *w, struct gen *gen)
+{
+    struct lazy *lazy;
+
+    if (w->lazy_count == LAZY_SIZE)
+        rt__lazy_flush(w);
+    if (w->lazy_count == LAZY_SIZE)
+        return; /* no memory for a thousand timers: this wait has no end */
+    lazy = &w->lazy[w->lazy_count++];
+    lazy->gen = gen;
+    lazy->process = gen->process;
+    lazy->generation = load_relaxed(&gen->process->generation);
+    lazy->seq = load_relaxed(&gen->wait.seq);
+    lazy->deadline_ns = gen->wait.deadline_ns;
+}
+
+/* ---- rt_timeout()
+ * ---------------------------------------------------------------------------
+ */
+
+void rt_timeout(struct gen *self, uint64_t ms)
+{
+    struct process *p = self->process;
+    struct extras *x = p->extras;
+
+    if (ms == RT_INFINITY) {
+        if (x != NULL && x->timeout_timer != NULL) {
+            (void)rt__timer_cancel(self->rt, x->timeout_timer,
+                                   x->timeout_timer_id, NULL);
+            x->timeout_timer = NULL;
+        }
+        if (x != NULL)
+            x->timeout_seq++;
+        p->flags &= (uint16_t)~PROCESS_WANTS_TIMEOUT;
+        return;
+    }
+    x = rt__extras(p);
+    if (x == NULL) {
+        rt__must_exit(p, ETF_A(killed), false, false); /* no memory */
+        return;
+    }
+    x->timeout_ms = ms;
+    p->flags |= PROCESS_WANTS_TIMEOUT;
+}
+
+void rt__timeout_arm(struct gen *self)
+{
+    struct extras *x = self->process->extras;
+    struct envelope *m;
+    uint64_t deadline_ms;
+
+    if (x->timeout_timer != NULL)
+        return;
+    m = rt__envelope_new(self->worker, ENVELOPE_TIMEOUT, ETF_NONE);
+    if (m == NULL)
+        return;
+    m->id = x->timeout_seq;
+    if (x->timeout_ms == 0) {
+        rt__push_or_drop(self->rt, self->worker, rt__pid_word(self->process),
+                         m);
+        return;
+    }
+    deadline_ms = tick_of(self->rt->world->now_ns(self->rt->world->ctx) +
+                          x->timeout_ms * 1000000u);
+    if (rt__timer_push(self->rt, self->worker, deadline_ms,
+                       rt__pid_word(self->process), m, &x->timeout_timer,
+                       &x->timeout_timer_id) != AGNER_OK)
+        rt__envelope_free(self->rt, self->worker, m);
+}
+
+/* ---- Timers of processes
+ * ------------------------------------------------------------------------ */
+
+/* Room for one more owned timer; stale ones make place first. */
+static bool own_room(struct relations *t)
+{
+    struct owned_timer *timers;
+    uint32_t i, kept = 0, capacity;
+
+    if (t->timer_count < t->timer_capacity)
+        return true;
+    for (i = 0; i < t->timer_count; i++)
+        if (load_relaxed(&t->timers[i].timer->id) == t->timers[i].id)
+            t->timers[kept++] = t->timers[i];
+    t->timer_count = kept;
+    if (kept * 2 < t->timer_capacity)
+        return true;
+    capacity = t->timer_capacity * 2 + 8;
+    timers = realloc(t->timers, capacity * sizeof *timers);
+    if (timers == NULL)
+        return kept < t->timer_capacity;
+    t->timers = timers;
+    t->timer_capacity = capacity;
+    return true;
+}
+
+/* A message to oneself or another local process is pushed as it is; any other
+ * target is looked up when the timer fires. */
+static enum agner_err start_owned(struct gen *self, etf_term to,
+                                  etf_term message, uint64_t ms,
+                                  uint64_t interval_ms, struct rt_timer *handle)
+{
+    struct relations *t = rt__relations(self->process);
+    bool by_target = etf__tag(to) != ETF__PID || interval_ms != 0;
+    struct envelope *m;
+    struct timer *timer;
+    uint64_t now_ns = self->rt->world->now_ns(self->rt->world->ctx);
+    uint64_t id;
+    enum agner_err err = rt__may_run(self);
+
+    rt__spend(self);
+    if (err != AGNER_OK)
+        return err;
+    if (ms > (RT_NEVER - now_ns) / 1000000u)
+        return AGNER_EINVAL;
+    if (t == NULL || !own_room(t) || etf_is_none(message))
+        return AGNER_ENOMEM;
+    m = rt__envelope_from(self->worker, ENVELOPE_MESSAGE,
+                          by_target ? to : rt__pid_word(self->process),
+                          message);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    err = start(self->rt, self->worker, tick_of(now_ns + ms * 1000000u),
+                interval_ms, by_target ? rt__pid_word(self->process) : to, m,
+                by_target, &timer, &id);
+    if (err != AGNER_OK) {
+        rt__envelope_free(self->rt, self->worker, m);
+        return err;
+    }
+    t->timers[t->timer_count].timer = timer;
+    t->timers[t->timer_count++].id = id;
+    if (handle != NULL) {
+        handle->id = id;
+        handle->where = (uint64_t)(uintptr_t)timer;
+    }
+    return AGNER_OK;
+}
+
+enum agner_err rt_send_after(struct gen *self, etf_term to, etf_term message,
+                             uint64_t ms, struct rt_timer *timer)
+{
+    return start_owned(self, to, message, ms, 0, timer);
+}
+
+enum agner_err rt_send_interval(struct gen *self, etf_term to, etf_term message,
+                                uint64_t ms, struct rt_timer *timer)
+{
+    return start_owned(self, to, message, ms, ms == 0 ? 1 : ms, timer);
+}
+
+enum agner_err rt_start_timer(struct gen *self, etf_term to, etf_term message,
+                              uint64_t ms, struct rt_timer *timer, etf_ref *ref)
+{
+    etf_ref made = rt_make_ref(self);
+
+    if (ref != NULL)
+        *ref = made;
+    return start_owned(self, to,
+                       etf_make(self, "{timeout, _, _}", made, message), ms, 0,
+                       timer);
+}
+
+static struct timer *timer_of(const struct rt_timer *handle)
+{
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): put there by start_owned() */
+    return (struct timer *)(uintptr_t)handle->where;
+}
+
+enum agner_err rt_cancel_timer(struct gen *self, const struct rt_timer *handle,
+                               uint64_t *left_ms)
+{
+    uint64_t left = 0;
+    struct timer *timer = timer_of(handle);
+    struct wheel *wheel;
+
+    rt__spend(self);
+    if (timer == NULL)
+        return AGNER_ENOREF;
+    if (rt__timer_cancel(self->rt, timer, handle->id, &left)) {
+        if (left_ms != NULL)
+            *left_ms = left;
+        return AGNER_OK;
+    }
+    /* If it is being fired just now, its message must be in the mailbox before
+     * we say so (G22). */
+    wheel = wheel_at(self->rt, load_relaxed(&timer->wheel));
+    rt__lock(&wheel->firing);
+    rt__unlock(&wheel->firing);
+    return AGNER_ENOREF;
+}
+
+enum agner_err rt_read_timer(struct gen *self, const struct rt_timer *handle,
+                             uint64_t *left_ms)
+{
+    struct timer *timer = timer_of(handle);
+    struct wheel *wheel;
+    uint64_t now = now_ms(self->rt);
+    enum agner_err err = AGNER_ENOREF;
+
+    if (timer == NULL)
+        return AGNER_ENOREF;
+    wheel = wheel_at(self->rt, load_relaxed(&timer->wheel));
+    rt__lock(&wheel->lock);
+    if (load_relaxed(&timer->id) == handle->id) {
+        *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
+        err = AGNER_OK;
+    }
+    rt__unlock(&wheel->lock);
+    return err;
+}
+
+void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p)
+{
+    struct relations *t = p->relations;
+    uint32_t i;
+
+    (void)worker;
+    for (i = 0; i < t->timer_count; i++)
+        if (load_relaxed(&t->timers[i].timer->id) == t->timers[i].id)
+            (void)rt__timer_cancel(rt, t->timers[i].timer, t->timers[i].id,
+                                   NULL);
+    t->timer_count = 0;
+}

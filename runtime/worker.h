@@ -1,0 +1,384 @@
+/*
+ * worker.h -- the runtime, its workers, and who runs what.
+ *
+ * Private to runtime/. A worker is a thread with a run queue: a LIFO slot for
+ * the process that was woken last, a ring for the others, and a share of the
+ * global queue. Idle workers steal, then park.
+ *
+ * Invariant: a runnable process is in exactly one place: a LIFO slot, a ring, a
+ * global queue, or the hands of the worker that runs it.
+ */
+#ifndef RT_WORKER_H
+#define RT_WORKER_H
+
+#include "biased.h"
+#include "process.h"
+#include "rt_world.h"
+#include "timer.h"
+
+#define RING_SIZE 256u
+#define STEAL_FROM \
+    4u /* a shorter queue is left to its owner, unless it has \
+          not moved since the last look */
+#define WORKERS_MAX  128u
+#define SPARES       4u /* workers that stand in for stuck ones */
+#define LAZY_SIZE    1024u
+#define SLOT_BITS    28u
+#define CHUNK_BITS   12u
+#define CHUNK_SLOTS  (1u << CHUNK_BITS)
+#define CHUNKS_MAX   (1u << (SLOT_BITS - CHUNK_BITS))
+#define SLOT_CACHE   128u
+#define NAME_CHUNK   4096u
+#define NAME_STRIPES 16u
+#define NAME_CHUNKS  257u /* of NAME_CHUNK atoms: all that can be interned */
+
+/* What the stack that we switch to does first, for the one that we left. */
+enum after {
+    AFTER_NOTHING,
+    AFTER_PARK,    /* give after_process up, or queue it again */
+    AFTER_REQUEUE, /* queue after_process */
+    AFTER_POOL,    /* after_gen is free */
+};
+
+/* A deadline that enters the wheel only if its wait lasts. */
+struct lazy {
+    struct gen *gen;
+    struct process *process;
+    uint32_t generation;
+    uint64_t seq;
+    uint64_t deadline_ns;
+};
+
+struct worker {
+    struct rt *rt;
+    uint16_t index;
+    bool spare;
+    struct rt_thread *thread;
+
+    struct gen base;     /* the thread's own stack */
+    struct gen *running; /* the stack that it is on */
+    void *fault_stack;   /* owned: contain.c */
+    struct gen *idle;    /* the loop that was left for the base, or NULL */
+    struct gen *pooled;  /* free stacks */
+    unsigned pooled_count;
+    enum after after;
+    struct process *after_process;
+    struct gen *after_gen;
+
+    struct biased lock; /* guards lifo, ring, head, tail */
+    struct process *lifo;
+    struct process *ring[RING_SIZE];
+    uint32_t head, tail;     /* tail - head are in the ring */
+    _Atomic uint32_t length; /* ring and lifo: for a look without the lock */
+    unsigned lifo_streak;
+    uint32_t tick;
+
+    struct pool pool;
+    struct wheel wheel;
+    struct lazy lazy[LAZY_SIZE];
+    unsigned lazy_count;
+    uint64_t ref_next, ref_end;
+    uint64_t seq_base;
+    uint32_t slots[SLOT_CACHE]; /* free ones */
+    unsigned slot_count;
+
+    /* For the watchdog and statistics; written by the worker only. */
+    _Atomic uint64_t picked; /* processes taken to run: changes when it moves */
+    _Atomic uint64_t messages, slices, steals, parks, spawned;
+    _Atomic uint64_t dropped[8];
+
+    struct process *sim_next;            /* simulated: what to run */
+    uint64_t seen[WORKERS_MAX + SPARES]; /* `picked` of others, last time */
+    uint64_t poll_ns; /* how long to sleep while others work */
+    _Atomic uint32_t is_parked;
+    _Atomic uint32_t park_word __attribute__((aligned(64)));
+};
+
+/* A queue of processes that any thread may use, linked through run_next: it
+ * needs no memory, so making a process runnable cannot fail. */
+struct shared_queue {
+    rt_spin lock; /* guards first, last */
+    _Atomic uint32_t count;
+    struct process *first, *last;
+};
+
+struct remote;   /* carrier.c */
+struct blocking; /* blocking.c */
+
+struct rt {
+    struct rt_options options;
+    const struct rt_world *world;
+    struct etf_self node;
+    struct rt_carrier carrier; /* carry NULL: no other nodes */
+    bool simulated;
+
+    unsigned worker_count; /* without spares */
+    unsigned worker_total;
+    struct worker *workers[WORKERS_MAX + SPARES];
+    struct pool *pools[WORKERS_MAX + SPARES];
+    _Atomic uint32_t parked;    /* workers that wait on their park_word */
+    _Atomic uint32_t searching; /* workers that look for something to steal */
+    _Atomic uint32_t stuck; /* workers whose process overstays: watchdog.c */
+    _Atomic uint32_t stopping;
+    struct shared_queue normal, high, low;
+
+    struct process *chunks[CHUNKS_MAX]; /* slab: read without a lock */
+    rt_spin slab_lock;                  /* guards the rest of the slab */
+    uint32_t slot_next;                 /* never used so far */
+    uint32_t *free_slots;               /* first in, first out: circular */
+    uint32_t free_first, free_count, free_capacity;
+    _Atomic uint32_t chunk_count;
+    _Atomic uint64_t processes, processes_peak, spawned;
+
+    rt_spin gen_lock; /* guards gens, gen_all */
+    struct gen *gens; /* free stacks that no worker keeps */
+    size_t gens_free;
+    struct gen *externals; /* of threads that have detached: attach.c */
+    void **stack_slabs;
+    size_t stack_slab_count, stack_bytes;
+    bool guards_work;
+
+    _Atomic(_Atomic(uint64_t) *) names[NAME_CHUNKS]; /* by atom number */
+    rt_spin name_locks[NAME_STRIPES]; /* by slot: guard process.names */
+
+    _Atomic uint64_t ref_counter;
+    struct wheel shared_wheel; /* timers of threads that are no workers */
+    _Atomic uint64_t timer_counter;
+    _Atomic uint64_t timers_set, timers_fired;
+    _Atomic uint64_t dropped[8], messages;
+
+    struct remote *remote;
+    struct blocking *blocking;
+
+    struct rt_thread *watchdog;
+    _Atomic uint32_t watchdog_word, watchdog_asleep;
+    _Atomic uint64_t long_schedules, handovers;
+
+    _Atomic uint64_t fault_minute, fault_count; /* contain.c */
+    struct rt_entity entity;                    /* simulated */
+    struct shared_queue sim_queue;
+};
+
+/* ---- slab.c: processes by number --------------------------------------------
+ */
+
+/* The process in a slot, of whatever generation; NULL: no such slot yet. */
+static inline struct process *rt__slot(const struct rt *rt, uint32_t slot)
+{
+    struct process *chunk;
+
+    if (slot >> CHUNK_BITS >= CHUNKS_MAX)
+        return NULL;
+    /* Chunks are published by the release in slab.c and never change. */
+    chunk = __atomic_load_n(&rt->chunks[slot >> CHUNK_BITS], __ATOMIC_ACQUIRE);
+    return chunk == NULL ? NULL : &chunk[slot & (CHUNK_SLOTS - 1)];
+}
+
+/* The limits of a slot: behind its chunk, since few have them. */
+static inline struct limits **rt__limits(const struct rt *rt,
+                                         const struct process *p)
+{
+    struct process *chunk = rt->chunks[p->slot >> CHUNK_BITS];
+
+    return (struct limits **)(void *)(chunk + CHUNK_SLOTS) +
+           (p->slot & (CHUNK_SLOTS - 1));
+}
+
+/* A slot for a new process: inbox DEAD, generation its next life's. NULL: the
+ * limit, or no memory. */
+struct process *rt__slot_get(struct rt *rt, struct worker *worker);
+/* One process more or fewer lives, without a change of slots. */
+void rt__count_process(struct rt *rt, bool more);
+/* Gives it back; its generation was moved on. */
+void rt__slot_put(struct rt *rt, struct worker *worker, struct process *p);
+void rt__slab_fini(struct rt *rt);
+
+/* ---- stack.c: stacks
+ * ------------------------------------------------------------ */
+
+struct gen *rt__gen_get(struct rt *rt, struct worker *worker);
+void rt__gen_put(struct rt *rt, struct worker *worker, struct gen *gen);
+void rt__stacks_fini(struct rt *rt);
+
+/* ---- sched.c: queues, stealing, parking
+ * ------------------------------------------- */
+
+/* Makes `p` runnable: the caller's push found it idle, or it was just made.
+ * `worker` is the calling one, or NULL. `fresh`: behind the others. */
+void rt__schedule(struct rt *rt, struct worker *worker, struct process *p,
+                  bool fresh);
+/* What to run next; waits for it. NULL: stopping, or (simulated) nothing given.
+ */
+struct process *rt__next(struct worker *worker);
+/* Wakes a parked worker, if there is one and none is looking already. */
+void rt__wake_one(struct rt *rt);
+void rt__wake_all(struct rt *rt);
+/* Wakes that worker, a spare, if it is parked. */
+bool rt__wake_worker(struct rt *rt, struct worker *w);
+/* Simulated: takes the index-th runnable process. */
+struct process *rt__sim_take(struct rt *rt, size_t index);
+
+/* ---- run.c: running processes, waiting
+ * ----------------------------------------------- */
+
+/* The code of a worker's thread. */
+void rt__worker_main(void *worker);
+/* Simulated: runs `p` for one slice on `worker`, from the base stack. */
+void rt__step(struct worker *worker, struct process *p);
+
+/* Waits until rt__wait_over() for self->wait, which the caller has set up. May
+ * be refused at once: AGNER_EEXITING, AGNER_EKILLED; AGNER_ENOMEM: no stack. */
+enum agner_err rt__block(struct gen *self);
+/* Begins a wait: kind, deadline from timeout_ms. */
+void rt__wait_begin(struct gen *self, enum wait_kind kind, uint64_t timeout_ms);
+/* Leaves the code of a process for good: finish, or what it becomes, follows.
+ */
+_Noreturn void rt__leave_code(struct gen *self);
+/* May the code go on? AGNER_OK, AGNER_EEXITING, AGNER_EKILLED. */
+enum agner_err rt__may_run(struct gen *self);
+/* Counts one operation; yields when the slice is over. */
+static inline void rt__spend(struct gen *self);
+void rt__spend_slow(struct gen *self);
+
+static inline void rt__spend(struct gen *self)
+{
+    if (__builtin_expect(--self->budget == 0, 0))
+        rt__spend_slow(self);
+}
+
+/* ---- exit.c: the end of a process
+ * ------------------------------------------------------- */
+
+/* Carries out the end of `p` on the stack `self`: names, timers, links,
+ * monitors, mailbox, state, slot. Terminate has run. */
+void rt__exit_process(struct gen *self, struct process *p);
+/* Answers a signal that reached nobody: it is freed. */
+void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
+                struct envelope *m, etf_term reason);
+
+/* ---- send.c
+ * -------------------------------------------------------------------------------
+ */
+
+/* Pushes to a local process. Takes the envelope when it returns AGNER_OK. */
+enum agner_err rt__push(struct rt *rt, struct worker *worker, etf_term to,
+                        struct envelope *m);
+/* The same to whoever lives in `p` now. */
+enum agner_err rt__push_to(struct rt *rt, struct worker *worker,
+                           struct process *p, struct envelope *m);
+/* Pushes, or frees it and counts it as dropped. */
+void rt__push_or_drop(struct rt *rt, struct worker *worker, etf_term to,
+                      struct envelope *m);
+/* Pushes a message, call or cast as the mailbox's limit allows; takes the
+ * envelope in every case. `self` NULL: never waits. */
+enum agner_err rt__post_local(struct rt *rt, struct gen *self,
+                              struct worker *worker, etf_term to,
+                              struct envelope *m, unsigned flags);
+/* Where a target term leads. */
+enum rt_where {
+    RT_WHERE_LOCAL,
+    RT_WHERE_ALIAS,
+    RT_WHERE_REMOTE,
+    RT_WHERE_NONE
+};
+struct rt_target {
+    enum rt_where where;
+    etf_term pid;       /* LOCAL: word */
+    uint64_t id;        /* ALIAS */
+    uint32_t slot;      /* ALIAS */
+    etf_term node;      /* REMOTE: interned atom */
+    etf_term name;      /* REMOTE by name */
+    etf_pid remote;     /* REMOTE by pid */
+    etf_ref ref;        /* REMOTE alias */
+    enum agner_err err; /* NONE */
+};
+void rt__target(struct rt *rt, etf_term to, struct rt_target *target);
+enum agner_err rt__carry(struct rt *rt, struct gen *self,
+                         const struct rt_signal *signal);
+void rt__count_drop(struct rt *rt, struct worker *worker, enum rt_drop why);
+
+/* ---- timers.c
+ * --------------------------------------------------------------------------------
+ */
+
+/* Starts a runtime-internal timer that pushes `m` to the local process `to`.
+ * Takes m on success. */
+enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
+                              uint64_t deadline_ms, etf_term to,
+                              struct envelope *m, struct timer **timer,
+                              uint64_t *id);
+bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
+                      uint64_t *left_ms);
+/* Fires what is due on `wheel`. */
+void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel);
+/* Lets every lazy deadline of the worker that still counts enter its wheel. */
+void rt__lazy_flush(struct worker *worker);
+void rt__lazy_add(struct worker *worker, struct gen *gen);
+/* Ends the timers that `p` owns. */
+void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p);
+uint64_t rt__timers_next_ms(struct rt *rt);
+/* The process waits: its rt_timeout() begins to count. */
+void rt__timeout_arm(struct gen *self);
+
+/* ---- carrier.c
+ * ----------------------------------------------------------------------------------
+ */
+
+enum agner_err rt__remote_init(struct rt *rt);
+void rt__remote_fini(struct rt *rt);
+/* `p` has a link or monitor with `node`: it is told when the node goes. */
+enum agner_err rt__remote_join(struct rt *rt, etf_term node, etf_term pid);
+/* Forgets a monitor by name that `node` has here; *pid: whom it watched. */
+void rt__named_end(struct rt *rt, etf_term node, const etf_ref *ref,
+                   etf_term *pid);
+/* Forgets a dead process's subscriptions to node events. */
+void rt__remote_leave(struct rt *rt, etf_term pid);
+
+/* ---- watchdog.c, blocking.c, contain.c, log.c
+ * --------------------------------------------------------- */
+
+enum agner_err rt__watchdog_start(struct rt *rt);
+void rt__watchdog_stop(struct rt *rt);
+void rt__watchdog_poke(struct rt *rt);
+enum agner_err rt__blocking_init(struct rt *rt);
+void rt__blocking_fini(struct rt *rt);
+enum agner_err rt__contain_install(struct agner_error *error);
+void rt__contain_thread(struct worker *worker);
+
+/* ---- names.c
+ * --------------------------------------------------------------------------------------------
+ */
+
+/* The pid word registered under the atom, or 0. */
+uint64_t rt__name_find(struct rt *rt, etf_term name);
+enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
+                            etf_term pid);
+/* Frees the names of a process that ends, and takes no more. */
+void rt__names_end(struct rt *rt, struct process *p);
+/* A new life in the slot: it may have names. */
+void rt__names_begin(struct rt *rt, struct process *p);
+/* Copies the names of a process; returns how many there are. */
+uint32_t rt__names_of(struct rt *rt, struct process *p, etf_term *names,
+                      uint32_t room);
+void rt__names_fini(struct rt *rt);
+
+/* ---- spawn.c
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* Gives back a process whose name was taken, though senders may know it. */
+void rt__abort_birth(struct gen *self, struct process *p);
+/* Tells the starter how init ended: once. `reason`: of a failure, else NONE. */
+void rt__init_done(struct gen *self, etf_term reason);
+/* A new reference number. */
+uint64_t rt__ref_next(struct rt *rt, struct worker *worker);
+
+/* ---- info.c
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* Answers an ENVELOPE_INFO for `p`. Owner of `p`. */
+void rt__info_answer(struct rt *rt, struct worker *worker, struct process *p,
+                     struct envelope *m);
+
+#endif
