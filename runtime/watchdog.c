@@ -12,6 +12,7 @@
 #include "worker.h"
 
 #define IDLE_ROUNDS 10u
+#define REPORT_MS 100u /* on a busy machine a shorter stay is the system's doing */
 
 struct look {
     uint64_t picked;
@@ -61,9 +62,10 @@ static bool is_stuck(struct rt *rt, struct worker *w, struct look *look,
     }
     if (++look->rounds < 2)
         return false;
-    if (!look->reported)
+    if (!look->reported && look->rounds * period_ms >= REPORT_MS) {
+        look->reported = true;
         report(rt, w, look->rounds * period_ms);
-    look->reported = true;
+    }
     return true;
 }
 
