@@ -311,10 +311,8 @@ static bool drained(struct rt *rt, uint64_t ms)
     }
 }
 
-void rt_free(struct rt *rt, uint64_t grace_ms)
+void rt__halt(struct rt *rt, uint64_t grace_ms)
 {
-    if (rt == NULL)
-        return;
     if (signal_all(rt, ETF_A(shutdown)) > 0 && !drained(rt, grace_ms)) {
         (void)signal_all(rt, ETF_A(kill));
         if (!drained(rt, ABANDON_MS))
@@ -322,6 +320,13 @@ void rt_free(struct rt *rt, uint64_t grace_ms)
                    "stop: %zu processes did not end, even when killed",
                    signal_all(rt, ETF_A(kill)));
     }
+}
+
+void rt_free(struct rt *rt, uint64_t grace_ms)
+{
+    if (rt == NULL)
+        return;
+    rt__halt(rt, grace_ms);
     rt->world->leave(rt->world->ctx, &rt->entity);
     stop_threads(rt);
     free_all(rt);
