@@ -3,9 +3,9 @@
  */
 #include "epmd_proto.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "handshake.h"
 
 #define ALIVE_ANSWER     121
 #define ALIVE_ANSWER_NEW 118
@@ -173,7 +173,8 @@ static bool read_line(const uint8_t *line, size_t size, char *name,
     if (at < start_size + middle_size)
         return false;
     name_size = at - middle_size - start_size;
-    if (name_size == 0 || name_size > NODE__EPMD_NAME_MAX || at == size)
+    if (name_size == 0 || name_size > NODE__EPMD_NAME_MAX || at == size ||
+        !node__is_plain(line + start_size, name_size))
         return false;
     for (digit = line + at; digit < line + size; digit++) {
         if (*digit < '0' || *digit > '9')

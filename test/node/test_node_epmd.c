@@ -441,6 +441,7 @@ static void reads_the_lines_of_a_names_answer(void **state)
                                  "name y at port 65536\n"
                                  "name y at port \n"
                                  "name z at port 1x\n"
+                                 "name \x1b[2J at port 1\n"
                                  "name no\xc3\xab at port 4001";
     char name[NODE__EPMD_NAME_MAX + 1];
     size_t at = 4;
