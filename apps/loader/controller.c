@@ -21,7 +21,7 @@
 
 #include "builtin.h"
 #include "master.h"
-#include "order.h"
+#include "start_order.h"
 #include "so.h"
 
 #define START_TIME_MS 60000

@@ -1,8 +1,8 @@
 /*
- * order.h -- which applications to start, and in which order. Pure.
+ * start_order.h -- which applications to start, and in which order. Pure.
  */
-#ifndef AGNER_ORDER_H
-#define AGNER_ORDER_H
+#ifndef AGNER_START_ORDER_H
+#define AGNER_START_ORDER_H
 
 #include <agner/gen.h>
 

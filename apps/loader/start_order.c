@@ -1,10 +1,10 @@
 /*
- * order.c -- dependencies first: a walk in depth, with the path in hand.
+ * start_order.c -- dependencies first: a walk in depth, with the path in hand.
  *
  * An application is on the path once at most, so the walk is never deeper than
  * APPS_MAX.
  */
-#include "order.h"
+#include "start_order.h"
 
 #include <stdio.h>
 #include <string.h>
