@@ -197,6 +197,7 @@ static uint64_t pingpong_raw(struct gen *self, int64_t n)
     bench_wait_done(self, 1);
     begin = bench_now() - begin;
     bench_must(rt_wait(self, ping, BENCH_WAIT_MS), "ping"); /* it reads p */
+    bench_must(rt_wait(self, p.pong, BENCH_WAIT_MS), "pong");
     return begin;
 }
 
