@@ -107,6 +107,7 @@ static enum agner_err inflate_term(const uint8_t *stream, size_t size,
                                    struct agner_error *error)
 {
     enum agner_err err;
+    int status;
     /* zlib does not write to its input, but its type does not say so. */
     z_stream z = { .next_in = (Bytef *)(uintptr_t)stream,
                    .avail_in = size > UINT32_MAX ? UINT32_MAX : (uInt)size };
@@ -121,9 +122,9 @@ static enum agner_err inflate_term(const uint8_t *stream, size_t size,
     if (inflateInit(&z) != Z_OK)
         return fail_at(error, AGNER_ENOMEM, COMPRESSED_HEAD,
                        "no memory to inflate");
-    err =
-        inflate_error(run(&z, out, declared), (size_t)z.total_in, size, error);
+    status = run(&z, out, declared);
     out->consumed = (size_t)z.total_in;
+    err = inflate_error(status, out->consumed, size, error);
     (void)inflateEnd(&z); /* nothing is left to fail */
     if (err == AGNER_OK && out->size != declared)
         err =

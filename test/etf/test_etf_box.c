@@ -1,0 +1,254 @@
+/*
+ * test_etf_box.c -- boxes and flat copies: complete, in one piece, shared.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "etf_door.h"
+
+#define DEEP 1000000
+
+static _Atomic int destroyed;
+
+static void count_destroy(void *value)
+{
+    (void)value;
+    atomic_fetch_add(&destroyed, 1);
+}
+
+static etf_term one_of_each(struct etf_region *r)
+{
+    static const char bytes[1000] = "long";
+    etf_pid pid = {
+        .node = ETF_A(noname), .id = 7, .serial = 8, .creation = 9
+    };
+    etf_ref ref = { .node = ETF_A(noname),
+                    .count = 5,
+                    .words = { 1, 2, 3, 4, 5 } };
+    etf_term pairs[] = { etf_int(r, 2), etf_nil(), etf_float(r, 2.0),
+                         etf_text(r, "value") };
+    etf_term parts[] = {
+        etf_int(r, -1),
+        etf_uint(r, UINT64_MAX),
+        etf_float(r, -0.5),
+        etf_atom("box"),
+        etf_atom_limited(r, "an atom that nobody interned", 28, NULL),
+        etf_string(r, "list"),
+        etf_cons(r, etf_int(r, 1), etf_int(r, 2)),
+        etf_tuple(r, NULL, 0),
+        etf_map(r, NULL, 0),
+        etf_map(r, pairs, 2),
+        etf_text(r, ""),
+        etf_text(r, "12345678"),
+        etf_binary(r, bytes, sizeof bytes),
+        etf_bits(r, bytes, 3, 5),
+        etf_bits(r, bytes, sizeof bytes, 5),
+        etf_from_pid(r, pid),
+        etf_from_pid(NULL, (etf_pid){ .id = 3, .serial = 4 }),
+        etf_from_ref(r, ref),
+        etf_port(r, ETF_A(noname), 1ull << 40, 3),
+        etf_export(r, ETF_A(ok), ETF_A(error), 3),
+    };
+
+    return etf_tuple(r, parts, sizeof parts / sizeof parts[0]);
+}
+
+static void copies_every_kind(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    struct etf_region *other = etf_region_new(0);
+    etf_term t = one_of_each(r);
+    struct etf_box *box = etf_box_new(t);
+    etf_term copy = etf_copy(other, t);
+
+    (void)state;
+    assert_false(etf_is_none(t));
+    assert_non_null(box);
+    assert_true(etf_equal(t, etf_box_term(box)));
+    assert_true(etf_equal(t, copy));
+    assert_int_equal(etf_box_size(box),
+                     sizeof *box + etf__flat_words(t) * sizeof(uint64_t));
+    etf_region_free(r); /* the copies must not refer to it */
+    r = etf_region_new(0);
+    t = one_of_each(r);
+    assert_true(etf_equal(t, etf_box_term(box)));
+    assert_true(etf_equal(t, copy));
+    etf_box_free(box);
+    etf_region_free(other);
+    etf_region_free(r);
+}
+
+/* The copy is as many words as were counted, and all of them in one block. */
+static void fills_exactly_the_words_that_were_counted(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    etf_term t = one_of_each(r);
+    size_t count = etf__flat_words(t);
+    uint64_t *words = calloc(count + 1, sizeof *words);
+    uint64_t *offheap = NULL;
+
+    (void)state;
+    assert_non_null(words);
+    words[count] = 0x5ca1ab1e;
+    assert_true(etf_equal(etf__flat_copy(words, t, &offheap), t));
+    assert_int_equal(words[count], 0x5ca1ab1e);
+    assert_true(words[count - 1] != 0 || words[count - 2] != 0);
+    etf__offheap_drop(offheap);
+    free(words);
+    etf_region_free(r);
+}
+
+static void needs_no_memory_for_immediate_terms(void **state)
+{
+    etf_term terms[] = { etf_nil(), ETF_A(ok), etf__small(-5),
+                         etf__local_pid(1, 2) };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct etf_box *box = etf_box_new(terms[i]);
+
+        assert_int_equal(etf__flat_words(terms[i]), 0);
+        assert_true(etf_same(etf_copy(NULL, terms[i]), terms[i]));
+        assert_true(etf_same(etf_box_term(box), terms[i]));
+        etf_box_free(box);
+    }
+    etf_box_free(NULL);
+}
+
+static void destroys_a_resource_with_its_last_owner(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    struct etf_box *first, *second;
+    void *value;
+
+    (void)state;
+    atomic_store(&destroyed, 0);
+    first = etf_box_new(etf_resource(r, r, count_destroy));
+    second = etf_box_new(etf_box_term(first));
+    assert_ptr_equal(etf_box_hold(first), first);
+    etf_region_reset(r);
+    etf_box_free(first);
+    etf_box_free(second);
+    assert_int_equal(atomic_load(&destroyed), 0);
+    assert_true(etf_get_resource(etf_box_term(first), &value));
+    assert_ptr_equal(value, r);
+    etf_box_free(first);
+    assert_int_equal(atomic_load(&destroyed), 1);
+    etf_region_free(r);
+}
+
+static void shares_large_binaries(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    char *bytes = calloc(1, 1 << 20);
+    etf_term t = etf_binary(r, bytes, 1 << 20);
+    struct etf_box *box = etf_box_new(t);
+    etf_bytes a, b;
+
+    (void)state;
+    assert_true(etf_get_bytes(t, &a));
+    assert_true(etf_get_bytes(etf_box_term(box), &b));
+    assert_ptr_equal(a.data, b.data);
+    assert_true(etf_box_size(box) < 200);
+    free(bytes);
+    etf_region_free(r);
+    assert_int_equal(b.data[12345], 0); /* it is the box's now */
+    etf_box_free(box);
+}
+
+static void *hold_and_free(void *arg)
+{
+    for (int i = 0; i < 10000; i++)
+        etf_box_free(etf_box_hold(arg));
+    etf_box_free(arg);
+    return NULL;
+}
+
+static void counts_owners_on_many_threads(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    struct etf_box *box;
+    pthread_t threads[4];
+
+    (void)state;
+    atomic_store(&destroyed, 0);
+    box = etf_box_new(etf_resource(r, NULL, count_destroy));
+    etf_region_free(r);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, hold_and_free, etf_box_hold(box)),
+            0);
+    etf_box_free(box);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&destroyed), 1);
+}
+
+/* B-ETF-5: constant C stack, whatever the nesting. */
+static void copies_a_million_levels(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    etf_term tuples = etf_nil(), heads = etf_nil(), maps = etf_nil();
+    etf_term all[3];
+    struct etf_box *box;
+
+    (void)state;
+    for (int i = 0; i < DEEP; i++) {
+        etf_term pair[] = { ETF_A(ok), maps };
+        etf_term item[] = { tuples, ETF_A(ok) };
+
+        tuples = etf_tuple(r, item, 2);
+        heads = etf_cons(r, heads, etf_nil());
+        maps = etf_map(r, pair, 1);
+    }
+    all[0] = tuples;
+    all[1] = heads;
+    all[2] = maps;
+    box = etf_box_new(etf_tuple(r, all, 3));
+    assert_non_null(box);
+    assert_true(etf_equal(etf_box_term(box), etf_tuple(r, all, 3)));
+    assert_int_equal(etf_phash2(etf_box_term(box), 0),
+                     etf_phash2(etf_tuple(r, all, 3), 0));
+    etf_box_free(box);
+    etf_region_free(r);
+}
+
+/* Sharing is lost in a copy, so 40 pairs of pairs would be 2^40 words. */
+static void refuses_a_copy_that_would_explode(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    etf_term t = ETF_A(ok);
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        etf_term both[] = { t, t };
+
+        t = etf_tuple(r, both, 2);
+    }
+    assert_int_equal(etf__flat_words(t), SIZE_MAX);
+    assert_null(etf_box_new(t));
+    assert_true(etf_is_none(etf_copy(r, t)));
+    etf_region_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_every_kind),
+        cmocka_unit_test(fills_exactly_the_words_that_were_counted),
+        cmocka_unit_test(needs_no_memory_for_immediate_terms),
+        cmocka_unit_test(destroys_a_resource_with_its_last_owner),
+        cmocka_unit_test(shares_large_binaries),
+        cmocka_unit_test(counts_owners_on_many_threads),
+        cmocka_unit_test(copies_a_million_levels),
+        cmocka_unit_test(refuses_a_copy_that_would_explode),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
