@@ -62,6 +62,11 @@ char *gen__title(struct gen *self, const char *name, char *buffer, size_t size);
 /* What is left of `timeout_ms` that began at `start_ms`; 0 when it is over. */
 uint64_t gen__left_ms(struct gen *self, uint64_t start_ms, uint64_t timeout_ms);
 
+/* Answers, with `error` in place of what cannot be sent; returns what went out.
+ * No event for sys. */
+etf_term gen__reply(struct gen *self, const struct gen_from *from,
+                    etf_term reply);
+
 /* Sends the last reply, if there is one, and forgets it. */
 void gen__last_reply_send(struct gen *self, struct gen_head *head);
 void gen__last_reply_free(struct gen_head *head);

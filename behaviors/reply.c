@@ -42,19 +42,26 @@ static bool is_our_fault(enum agner_err err)
            err == AGNER_ELIMIT || err == AGNER_EINVAL;
 }
 
-enum gen_next gen_reply(struct gen *self, struct gen_from from, etf_term reply)
+etf_term gen__reply(struct gen *self, const struct gen_from *from,
+                    etf_term reply)
 {
-    struct gen_head *head = gen__head(self);
     enum agner_err err = AGNER_EINVAL;
 
     if (!etf_is_none(reply))
-        err = rt_reply(self, &from, reply);
-    if (is_our_fault(err)) {
-        rt_log(rt_of(self), RT_LOG_ERROR, "an answer could not be sent: %s",
-               etf_is_none(reply) ? "it is no term" : agner_strerror(err));
-        reply = ETF_A(error);
-        (void)rt_reply(self, &from, reply); /* the caller may be gone */
-    }
+        err = rt_reply(self, from, reply);
+    if (!is_our_fault(err))
+        return reply;
+    rt_log(rt_of(self), RT_LOG_ERROR, "an answer could not be sent: %s",
+           etf_is_none(reply) ? "it is no term" : agner_strerror(err));
+    (void)rt_reply(self, from, ETF_A(error)); /* the caller may be gone */
+    return ETF_A(error);
+}
+
+enum gen_next gen_reply(struct gen *self, struct gen_from from, etf_term reply)
+{
+    struct gen_head *head = gen__head(self);
+
+    reply = gen__reply(self, &from, reply);
     if (head != NULL && head->sys.watched)
         tell_out(self, head, &from, reply);
     return GEN_NEXT;

@@ -162,10 +162,10 @@ bool gen_sys_handle(struct gen *self, struct gen_sys *sys,
         return false;
     *next = RT_NEXT;
     if (!etf_match(request, "{terminate, _}", &reason)) {
-        (void)gen_reply(self, from, serve(self, sys, request));
+        (void)gen__reply(self, &from, serve(self, sys, request));
         return true;
     }
-    (void)gen_reply(self, from, ETF_A(ok)); /* before the end, as OTP does */
+    (void)gen__reply(self, &from, ETF_A(ok)); /* before the end, as OTP does */
     *next = rt_stop(self, reason);
     return true;
 }
