@@ -154,7 +154,8 @@ static void revive(struct gen *self, struct driver *d, etf_term name)
     err = gen_start(self, &target_server,
                     etf_resource(rt_region(self), d->counts, NULL), &options,
                     &pid, NULL);
-    if (err != AGNER_OK && err != AGNER_ETAKEN)
+    if (err != AGNER_OK && err != AGNER_ETAKEN &&
+        err != AGNER_EEXIT) /* another driver may kill it in its init */
         complain(d, "start", err);
 }
 

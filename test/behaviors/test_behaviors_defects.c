@@ -11,6 +11,7 @@ static void D_02_a_failed_init_leaves_nothing(void **state)
     struct gen *self = world->self;
     struct rt_spawn_options options = { .name = etf_atom("short_lived") };
     struct rt_stats before, after;
+    unsigned tries = PROBE_LONG_MS;
     etf_pid pid;
 
     rt_stats(world->rt, &before);
@@ -22,7 +23,10 @@ static void D_02_a_failed_init_leaves_nothing(void **state)
         assert_int_equal(rt_whereis(world->rt, options.name, &pid),
                          AGNER_ENONAME);
     }
-    rt_stats(world->rt, &after);
+    do { /* the last slot is given back when the starter knows already */
+        rt_stats(world->rt, &after);
+    } while (after.processes != before.processes && --tries > 0 &&
+             rt_sleep(self, 1) == AGNER_OK);
     assert_int_equal(after.processes, before.processes);
     assert_int_equal(gen_start(self, &probe_server, probe_args(world, "ok"),
                                &options, &pid, NULL),
@@ -62,13 +66,13 @@ static void D_17_nothing_is_handled_after_a_stop(void **state)
     gen_cast(self, probe,
              probe_term(world, "{then, {stop, a}, {then, {stop, b}, "
                                "{stop, c}}}"));
-    gen_cast(self, probe, probe_term(world, "after"));
+    gen_cast(self, probe, probe_term(world, "later"));
     gen_cast(self, probe, probe_term(world, "{stop, d}"));
     rt_send(self, probe, probe_term(world, "go"));
     assert_true(witness_await(&world->seen, "destroy\n"));
     assert_int_equal(witness_count(&world->seen, "terminate"), 1);
     assert_int_equal(witness_count(&world->seen, "terminate a\n"), 1);
-    assert_int_equal(witness_count(&world->seen, "cast after"), 0);
+    assert_int_equal(witness_count(&world->seen, "cast later"), 0);
     assert_int_equal(witness_count(&world->seen, "cast {stop,d}"), 0);
 }
 

@@ -94,7 +94,7 @@ static void echo_tells_what_it_hears(void **state)
     assert_true(etf_match(m, "{heard, _, plain}", &who));
     assert_true(etf_pid_equal(who, pid));
 
-    probe_expect(world, other, "{stop, {the, end}}", "ok");
+    probe_expect(world, other, "{stop, {the, 'end'}}", "ok");
     for (int heard = 0; heard < 2; heard++) { /* the exit and the down */
         assert_int_equal(rt_receive(self, PROBE_LONG_MS, &m), AGNER_OK);
         if (etf_match(m, "{heard, __, {'DOWN', _, process, __, _}}", &fired,
@@ -102,7 +102,7 @@ static void echo_tells_what_it_hears(void **state)
             assert_true(etf_ref_equal(fired, ref));
         else
             assert_true(etf_match(m, "{heard, __, {'EXIT', __, _}}", &reason));
-        assert_true(probe_equal(world, reason, "{the, end}"));
+        assert_true(probe_equal(world, reason, "{the, 'end'}"));
     }
 }
 

@@ -79,8 +79,8 @@ static void kills_an_init_that_takes_too_long(void **state)
                                probe_args(world, "{wait}"), &options, &pid,
                                NULL),
                      AGNER_ETIMEOUT);
-    assert_int_equal(rt_whereis(world->rt, options.name, &pid), AGNER_ENONAME);
     assert_true(witness_await(&world->seen, "destroy\n"));
+    assert_int_equal(rt_whereis(world->rt, options.name, &pid), AGNER_ENONAME);
 }
 
 static void tells_who_has_the_name(void **state)
