@@ -108,6 +108,13 @@ static bool divide_three(uint64_t *quotient, uint64_t *a, const uint64_t *b,
     return true;
 }
 
+/* Is a, of 2 * count limbs, below b? Then there is nothing to divide. */
+static bool is_below(const uint64_t *a, const uint64_t *b, size_t count)
+{
+    return etf__limbs_trim(a + count, count) == 0 &&
+           etf__limbs_compare(a, count, b, count) < 0;
+}
+
 /* quotient[count], the remainder in a[count]; a has 2 * count limbs, scratch
  * `count`. The depth is log2(count). */
 static bool divide_halves(uint64_t *quotient, uint64_t *a, const uint64_t *b,
@@ -115,6 +122,10 @@ static bool divide_halves(uint64_t *quotient, uint64_t *a, const uint64_t *b,
 {
     size_t half = count / 2;
 
+    if (is_below(a, b, count)) {
+        memset(quotient, 0, count * sizeof *quotient);
+        return true;
+    }
     if (count % 2 != 0 || count < RECURSIVE_MIN) {
         divide_long(quotient, a, 2 * count, b, count);
         return true;

@@ -1,24 +1,26 @@
 /*
  * bignum_text.c -- integers as digits of a base, and back.
  *
- * Long numbers are halved: a number of 2n digits is one of n times a power,
- * plus another. The powers base^(d), base^(2d), base^(4d) ... are made once per
- * conversion; a piece of d digits is converted digit by digit, or rather limb
- * by limb. So the cost is that of a few long products, not the square of the
- * length. The recursion is as deep as there are powers.
+ * Long numbers are halved: one of 2n digits is a number of n digits times a
+ * power of the base, plus another. Each length in the chain of halves needs one
+ * power, made once per conversion from the shortest up; pieces at the end of
+ * the chain are converted limb by limb. So the cost is that of a few long
+ * products, not the square of the length. The recursion is as deep as the chain
+ * is long.
  */
 #include "bignum.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define PIECE_LIMBS 32u /* a piece is this many limbs' worth of digits */
-#define POWERS_MAX  16u /* 32 limbs, doubled, passes ETF__BIG_LIMBS_MAX */
+#define PIECE_DIGITS 600u /* at most; measured */
+#define POWERS_MAX   16u  /* 600 digits, doubled, pass any integer's */
 
+/* base^digits */
 struct power {
-    uint64_t *limbs;
-    size_t count;  /* trimmed */
-    size_t digits; /* zeros that it has in its base */
+    uint64_t *limbs; /* owned */
+    size_t count;    /* trimmed */
+    size_t digits;
 };
 
 struct powers {
@@ -26,7 +28,7 @@ struct powers {
     size_t limb_digits; /* the most that surely fit a limb */
     uint64_t limb_base; /* base to that */
     size_t count;
-    struct power power[POWERS_MAX];
+    struct power power[POWERS_MAX]; /* shortest first */
 };
 
 static void powers_init(struct powers *p, unsigned base)
@@ -47,36 +49,68 @@ static void powers_fini(struct powers *p)
         free(p->power[--p->count].limbs);
 }
 
-static bool first_power(struct powers *p)
+/* Limbs that `digits` digits take at most. */
+static size_t limbs_for(const struct powers *p, size_t digits)
+{
+    return digits / p->limb_digits + 1;
+}
+
+static bool first_power(struct powers *p, size_t digits)
 {
     struct power *first = &p->power[0];
+    size_t limbs = limbs_for(p, digits) + 1;
+    size_t done = 0;
 
-    first->limbs = calloc(PIECE_LIMBS + 1, sizeof *first->limbs);
+    first->limbs = calloc(limbs, sizeof *first->limbs);
     if (first->limbs == NULL)
         return false;
-    first->limbs[0] = 1;
-    for (size_t i = 0; i < PIECE_LIMBS; i++)
-        (void)etf__limbs_scale(first->limbs, PIECE_LIMBS + 1, p->limb_base, 0);
-    first->count = etf__limbs_trim(first->limbs, PIECE_LIMBS + 1);
-    first->digits = PIECE_LIMBS * p->limb_digits;
     p->count = 1;
+    first->limbs[0] = 1;
+    for (; digits - done >= p->limb_digits; done += p->limb_digits)
+        (void)etf__limbs_scale(first->limbs, limbs, p->limb_base, 0);
+    for (; done < digits; done++)
+        (void)etf__limbs_scale(first->limbs, limbs, p->base, 0);
+    first->count = etf__limbs_trim(first->limbs, limbs);
+    first->digits = digits;
     return true;
 }
 
-static bool next_power(struct powers *p)
+/* The last power squared, over the base if `digits` is odd. */
+static bool next_power(struct powers *p, size_t digits)
 {
     const struct power *last = &p->power[p->count - 1];
     struct power *next = &p->power[p->count];
+    size_t limbs = 2 * last->count;
 
-    next->limbs = malloc(2 * last->count * sizeof *next->limbs);
+    next->limbs = malloc(limbs * sizeof *next->limbs);
     if (next->limbs == NULL)
         return false;
     p->count++;
     if (!etf__limbs_multiply(next->limbs, last->limbs, last->count, last->limbs,
                              last->count))
         return false;
-    next->count = etf__limbs_trim(next->limbs, 2 * last->count);
-    next->digits = 2 * last->digits;
+    if (digits != 2 * last->digits)
+        (void)etf__limbs_reduce(next->limbs, limbs, p->base);
+    next->count = etf__limbs_trim(next->limbs, limbs);
+    next->digits = digits;
+    return true;
+}
+
+/* The powers for a number of `digits` digits: the halves of that, halves of
+ * these, and so on. None when it is a single piece. */
+static bool powers_for(struct powers *p, size_t digits)
+{
+    size_t chain[POWERS_MAX];
+    size_t count = 0;
+
+    while (digits > PIECE_DIGITS) {
+        digits = (digits + 1) / 2;
+        chain[count++] = digits;
+    }
+    for (size_t i = count; i-- > 0;)
+        if (!(i + 1 == count ? first_power(p, chain[i])
+                             : next_power(p, chain[i])))
+            return false;
     return true;
 }
 
@@ -104,47 +138,39 @@ static void piece_to_digits(const struct powers *p, uint64_t *limbs,
     }
 }
 
-/* The number is below the power `level`: as many digits as that has zeros. */
+/* Exactly `digits` digits of a number that has no more; `level` powers are for
+ * halves of it. Destroys the limbs. */
 static bool to_digits(const struct powers *p, size_t level, uint64_t *limbs,
-                      size_t count, char *out)
+                      size_t count, char *out, size_t digits)
 {
     const struct power *half;
     uint64_t *quotient, *remainder;
+    size_t high;
     bool ok;
 
     count = etf__limbs_trim(limbs, count);
     if (level == 0) {
-        piece_to_digits(p, limbs, count, out + p->power[0].digits,
-                        p->power[0].digits);
+        piece_to_digits(p, limbs, count, out + digits, digits);
         return true;
     }
     half = &p->power[level - 1];
+    high = digits - half->digits;
     if (etf__limbs_compare(limbs, count, half->limbs, half->count) < 0) {
-        memset(out, '0', half->digits);
-        return to_digits(p, level - 1, limbs, count, out + half->digits);
+        memset(out, '0', high);
+        return to_digits(p, level - 1, limbs, count, out + high, half->digits);
     }
     quotient = malloc((count + 1) * sizeof *quotient);
     if (quotient == NULL)
         return false;
     remainder = quotient + (count - half->count + 1);
-    ok = etf__limbs_divide(quotient, remainder, limbs, count, half->limbs,
-                           half->count) &&
-         to_digits(p, level - 1, quotient, count - half->count + 1, out) &&
-         to_digits(p, level - 1, remainder, half->count, out + half->digits);
+    ok =
+        etf__limbs_divide(quotient, remainder, limbs, count, half->limbs,
+                          half->count) &&
+        to_digits(p, level - 1, quotient, count - half->count + 1, out, high) &&
+        to_digits(p, level - 1, remainder, half->count, out + high,
+                  half->digits);
     free(quotient);
     return ok;
-}
-
-/* Powers until one is above the number: its level. */
-static bool powers_above(struct powers *p, const uint64_t *limbs, size_t count)
-{
-    if (!first_power(p))
-        return false;
-    while (etf__limbs_compare(p->power[p->count - 1].limbs,
-                              p->power[p->count - 1].count, limbs, count) <= 0)
-        if (!next_power(p))
-            return false;
-    return true;
 }
 
 static enum agner_err append(struct etf_buffer *b, bool negative,
@@ -166,29 +192,28 @@ static enum agner_err append(struct etf_buffer *b, bool negative,
     return AGNER_OK;
 }
 
+/* Digits that `count` limbs may have, or a few more. */
+static size_t digits_for(size_t count, unsigned base)
+{
+    return (size_t)(64.0 * (double)count / log2((double)base)) + 2;
+}
+
 static enum agner_err long_to_text(struct etf_buffer *b,
                                    const struct etf__integer *v,
                                    struct powers *p)
 {
+    size_t digits = digits_for(v->count, p->base);
     enum agner_err err = AGNER_ENOMEM;
-    uint64_t *limbs;
-    size_t digits;
-    char *text;
+    uint64_t *limbs = malloc(v->count * sizeof *limbs);
+    char *text = malloc(digits);
 
-    if (!powers_above(p, v->limbs, v->count))
-        return AGNER_ENOMEM;
-    digits = p->power[p->count - 1].digits;
-    text = malloc(digits);
-    if (text == NULL)
-        return AGNER_ENOMEM;
-    limbs = malloc(v->count * sizeof *limbs);
-    if (limbs != NULL) {
+    if (limbs != NULL && text != NULL && powers_for(p, digits)) {
         memcpy(limbs, v->limbs, v->count * sizeof *limbs);
-        if (to_digits(p, p->count - 1, limbs, v->count, text))
+        if (to_digits(p, p->count, limbs, v->count, text, digits))
             err = append(b, v->negative, text, digits);
-        free(limbs);
     }
     free(text);
+    free(limbs);
     return err;
 }
 
@@ -226,12 +251,6 @@ static unsigned digit_value(char c)
     return UINT32_MAX;
 }
 
-/* Limbs that `digits` digits take at most. */
-static size_t limbs_for(const struct powers *p, size_t digits)
-{
-    return digits / p->limb_digits + 1;
-}
-
 /* out[limbs_for(count)] */
 static void piece_from_digits(const struct powers *p, const char *digits,
                               size_t count, uint64_t *out)
@@ -263,8 +282,6 @@ static bool from_digits(const struct powers *p, size_t level,
     uint64_t *high, *product;
     bool ok;
 
-    while (level > 0 && p->power[level - 1].digits >= count)
-        level--;
     if (level == 0) {
         piece_from_digits(p, digits, count, out);
         return true;
@@ -305,11 +322,8 @@ static etf_term long_from_text(struct etf_region *r, bool negative,
     etf_term t = ETF_NONE;
     uint64_t *limbs;
 
-    if (!first_power(p))
+    if (!powers_for(p, count))
         return ETF_NONE;
-    while (p->power[p->count - 1].digits < count)
-        if (!next_power(p))
-            return ETF_NONE;
     limbs = malloc(limbs_for(p, count) * sizeof *limbs);
     if (limbs == NULL)
         return ETF_NONE;
