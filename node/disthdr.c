@@ -129,7 +129,7 @@ struct header {
 
 static unsigned field_at(const uint8_t *flags, unsigned i)
 {
-    return flags[i / 2] >> 4 * (i % 2) & 15u;
+    return (unsigned)flags[i / 2] >> 4 * (i % 2) & 15;
 }
 
 static void drop_retired(struct node__cache_in *cache)
