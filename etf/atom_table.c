@@ -33,8 +33,10 @@
 #define HEAD_SIZE   2u /* SMALL_ATOM_UTF8_EXT and a length */
 
 struct table {
-    size_t mask; /* slots - 1 */
+    struct table *older; /* replaced, perhaps still being read; kept */
+    size_t mask;         /* slots - 1 */
     _Atomic uint64_t *slots;
+    const struct table *older; /* outgrown; a reader may still be in it */
 };
 
 /* Written under lock; a reader has a number, which was published later. */
@@ -42,7 +44,7 @@ static struct etf__atom entries[ETF__ATOM_COUNT_MAX];
 
 /* The first of everything is static: starting up cannot fail. */
 static _Atomic uint64_t first_slots[SLOTS_FIRST];
-static struct table first_table = { SLOTS_FIRST - 1, first_slots };
+static struct table first_table = { NULL, SLOTS_FIRST - 1, first_slots };
 static uint8_t first_arena[ARENA_FIRST];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -152,13 +154,15 @@ static uint32_t entry_hash(uint32_t number)
     return hash_text(entry->text, entry->size, entry->digest);
 }
 
-static struct table *grow(const struct table *old, uint32_t count)
+static struct table *grow(struct table *old, uint32_t count)
 {
     struct table *table = malloc(sizeof *table);
 
     if (table == NULL)
         return NULL;
+    table->older = old;
     table->mask = old->mask * 2 + 1;
+    table->older = old;
     table->slots = calloc(table->mask + 1, sizeof table->slots[0]);
     if (table->slots == NULL) {
         free(table);
