@@ -265,7 +265,7 @@ static bool write_port(struct writer *w, const uint64_t *words)
     if (!etf__writer_room(w, 1))
         return false;
     w->next = etf__put8(w->next, wide ? V4_PORT_EXT : NEW_PORT_EXT);
-    if (!etf__write_atom(w, node) || !etf__writer_room(w, 12))
+    if (!etf__write_atom(w, node) || !etf__writer_room(w, wide ? 12 : 8))
         return false;
     w->next = wide ? etf__put64(w->next, words[2])
                    : etf__put32(w->next, (uint32_t)words[2]);
