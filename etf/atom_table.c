@@ -36,7 +36,6 @@ struct table {
     struct table *older; /* replaced, perhaps still being read; kept */
     size_t mask;         /* slots - 1 */
     _Atomic uint64_t *slots;
-    const struct table *older; /* outgrown; a reader may still be in it */
 };
 
 /* Written under lock; a reader has a number, which was published later. */
@@ -162,7 +161,6 @@ static struct table *grow(struct table *old, uint32_t count)
         return NULL;
     table->older = old;
     table->mask = old->mask * 2 + 1;
-    table->older = old;
     table->slots = calloc(table->mask + 1, sizeof table->slots[0]);
     if (table->slots == NULL) {
         free(table);
