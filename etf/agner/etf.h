@@ -533,15 +533,16 @@ AGNER_API enum agner_err etf_parse(struct etf_region *r, const char *text,
  *     t = etf_make(self, "{ok, #{total => _}}", n);
  *
  * Each `_` takes its C variable's type. Match: int32_t, uint32_t, int64_t,
- * uint64_t, double, bool, etf_term, etf_pid, etf_ref, etf_bytes, and `char
- * (*)[N]`-free: use etf_get_text() for strings. An out-of-range integer does not
- * match. `__` in a pattern matches anything and takes no argument. Make takes
- * values of the same types and `const char *` (a binary).
+ * uint64_t, double (floats only), bool, etf_term, etf_pid, etf_ref, etf_bytes (a
+ * binary); for text take an etf_term and ask etf_get_text(). An integer out of
+ * range does not match. `__` in a pattern matches anything and takes no argument.
+ * Make takes values of the same types and `const char *` (a binary).
  * Lists match by length or with a tail: "[_, _ | _]". Map patterns match maps
  * that have these keys, and perhaps others. A pattern is a string literal: it is
  * compiled once per call site and cached there. A pattern that does not parse, or
  * whose count of `_` differs from the arguments, matches nothing and makes
- * ETF_NONE; in a checked build it asserts.
+ * ETF_NONE; in a checked build it asserts. So does one nested more than 16 deep,
+ * and a `_` in a key to match (to make, keys may have them).
  */
 
 enum etf_arg_type {

@@ -122,7 +122,7 @@ static inline struct etf_out_arg etf__out_cstring(const char *v)
         etf_ref *: ETF_ARG_REF,                 \
         etf_bytes *: ETF_ARG_BYTES), (x) }
 
-#define ETF__COUNT(...) ETF__COUNT_(0, ##__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define ETF__COUNT(...) ETF__COUNT_(0, ##__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)
 #define ETF__COUNT_(z, a, b, c, d, e, f, g, h, i, j, k, l, n, ...) n
 #define ETF__JOIN(a, b) ETF__JOIN_(a, b)
 #define ETF__JOIN_(a, b) a##b
