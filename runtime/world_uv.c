@@ -248,8 +248,7 @@ static void run_loop(void *arg)
         ;
 }
 
-/* ---- Birth and death
- * ---------------------------------------------------------- */
+/* ---- Birth and death ---------------------------------------------------- */
 
 static int init_handles(struct rt_loop *loop)
 {

@@ -30,8 +30,7 @@ static void in_directory(char *path, size_t size, const char *name)
     (void)snprintf(path, size, "%s/%s", directory, name);
 }
 
-/* ---- Threads
- * ------------------------------------------------------------------ */
+/* ---- Threads ------------------------------------------------------------ */
 
 #define TURNS 20000u
 
@@ -145,8 +144,7 @@ static void posts_of_each_thread_run_in_order(void **state)
     }
 }
 
-/* ---- Dialling into silence
- * --------------------------------------------------------- */
+/* ---- Dialling into silence ---------------------------------------------- */
 
 /* A socket that listens and never accepts; once its queue is full, further
  * dials hear nothing. */
@@ -199,8 +197,7 @@ static void a_dial_gives_up_at_its_deadline(void **state)
     (void)close(fd);
 }
 
-/* ---- Listening
- * ----------------------------------------------------------------------- */
+/* ---- Listening ---------------------------------------------------------- */
 
 struct attempt {
     struct rt_address address;
@@ -333,8 +330,7 @@ static void a_file_that_is_no_socket_is_not_replaced(void **state)
     (void)unlink(address.host);
 }
 
-/* ---- Descriptors that run out
- * ---------------------------------------------------------- */
+/* ---- Descriptors that run out ------------------------------------------- */
 
 struct poor {
     struct server server;
@@ -415,9 +411,7 @@ static void accepting_pauses_without_descriptors(void **state)
     (void)close(fd);
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------
- */
+/* ---- Files -------------------------------------------------------------- */
 
 static enum agner_err read_file(const char *name, size_t bytes_max,
                                 struct etf_buffer *b)

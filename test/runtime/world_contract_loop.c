@@ -123,8 +123,7 @@ static void what_was_posted_runs_before_the_loop_ends(const struct place *place)
     free(tasks);
 }
 
-/* ---- Timers
- * -------------------------------------------------------------------- */
+/* ---- Timers ------------------------------------------------------------- */
 
 #define TIMERS 500u
 

@@ -111,8 +111,7 @@ void scene_close(struct scene *scene)
         fail_msg("%s", scene->failure);
 }
 
-/* ---- Ends
- * -------------------------------------------------------------------- */
+/* ---- Ends --------------------------------------------------------------- */
 
 uint8_t pattern_byte(uint64_t index)
 {
@@ -285,8 +284,7 @@ void end_dial(struct end *end, const struct rt_address *to, uint64_t timeout_ms)
     scene_run(end->scene, dial, &d);
 }
 
-/* ---- Servers
- * -------------------------------------------------------------------- */
+/* ---- Servers ------------------------------------------------------------ */
 
 static void on_accepted(void *ctx, struct rt_listener *listener,
                         struct rt_conn *conn, const struct rt_address *from)

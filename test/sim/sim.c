@@ -46,8 +46,7 @@ uint64_t sim__identity(struct source *source, size_t index)
     return source->identity == NULL ? index : source->identity(source, index);
 }
 
-/* ---- Runtimes
- * ------------------------------------------------------------------ */
+/* ---- Runtimes ----------------------------------------------------------- */
 
 static struct runtime *of_run(struct source *source)
 {
@@ -151,8 +150,7 @@ static void leave(void *ctx, struct rt_entity *entity)
     }
 }
 
-/* ---- Steps
- * ----------------------------------------------------------------------- */
+/* ---- Steps -------------------------------------------------------------- */
 
 static size_t count_choices(struct sim *sim)
 {
@@ -276,8 +274,7 @@ static void wake(void *ctx, _Atomic uint32_t *word, uint32_t count)
     (void)count;
 }
 
-/* ---- Clock, randomness, threads
- * ------------------------------------------------------ */
+/* ---- Clock, randomness, threads ----------------------------------------- */
 
 static uint64_t now_ns(void *ctx)
 {
@@ -351,8 +348,7 @@ const struct rt_world *sim_world(struct sim *sim)
     return &sim->world;
 }
 
-/* ---- Wishes: sim_after()
- * --------------------------------------------------------------- */
+/* ---- Wishes: sim_after() ------------------------------------------------ */
 
 struct wish {
     struct source source;
@@ -418,8 +414,7 @@ enum agner_err sim_after(struct sim *sim, uint64_t ms, void (*run)(void *ctx),
     return AGNER_OK;
 }
 
-/* ---- Birth and death
- * ---------------------------------------------------------------------- */
+/* ---- Birth and death ---------------------------------------------------- */
 
 static void fill_in_defaults(struct sim_options *options)
 {

@@ -97,8 +97,6 @@ static size_t room(const struct rt_conn *conn)
                                           : 0;
     if (peer == NULL)
         return CHUNK_MAX;
-    if (peer->in.mark_count == MARKS)
-        return 0;
     return peer->in.size - (size_t)(peer->in.in - peer->in.out);
 }
 
@@ -163,6 +161,7 @@ static void flip_a_bit(struct sim *sim, struct window *window, size_t size)
     window->ring[at % window->size] ^= (uint8_t)(1u << sim_draw(sim, 8));
 }
 
+/* Without a mark to spare the newest bytes arrive with those before them. */
 static void set_mark(struct rt_conn *conn, struct window *to, size_t size)
 {
     uint64_t at_ns = conn->sim->now_ns + sim__delay_ns(conn);
@@ -178,7 +177,9 @@ static void set_mark(struct rt_conn *conn, struct window *to, size_t size)
     if (at_ns < to->last_ns)
         at_ns = to->last_ns;
     to->last_ns = at_ns;
-    to->marks[(to->mark_first + to->mark_count++) % MARKS] =
+    if (to->mark_count < MARKS)
+        to->mark_count++;
+    to->marks[(to->mark_first + to->mark_count - 1) % MARKS] =
         (struct mark){ at_ns, to->in };
 }
 
@@ -230,8 +231,7 @@ void sim__say(struct rt_conn *conn)
         send_chunk(conn);
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------ */
+/* ---- Reading ------------------------------------------------------------ */
 
 /* The first mark is always that of the next byte: older ones are taken away as
  * their bytes are. */

@@ -149,8 +149,7 @@ void sim_heal_all(struct sim *sim)
     sim__update_cuts(sim);
 }
 
-/* ---- Connections
- * ------------------------------------------------------------------ */
+/* ---- Connections -------------------------------------------------------- */
 
 static void part(struct rt_conn *conn)
 {

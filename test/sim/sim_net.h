@@ -142,8 +142,7 @@ const char *sim__resolve(const struct sim *sim, const char *host);
 void sim__describe(struct rt_loop *loop, struct rt_address *from);
 void sim__hosts_free(struct sim *sim);
 
-/* ---- sim_dial.c
- * --------------------------------------------------------------- */
+/* ---- sim_dial.c --------------------------------------------------------- */
 
 enum agner_err sim__dial(struct rt_loop *loop, const struct rt_address *address,
                          uint64_t timeout_ms, const struct rt_conn_owner *owner,
@@ -152,8 +151,7 @@ enum agner_err sim__dial(struct rt_loop *loop, const struct rt_address *address,
 uint64_t sim__dial_when(const struct rt_conn *conn);
 void sim__dial_step(struct rt_conn *conn);
 
-/* ---- sim_conn.c
- * --------------------------------------------------------------- */
+/* ---- sim_conn.c --------------------------------------------------------- */
 
 struct rt_conn *sim__conn_new(struct rt_loop *loop, enum end_state state,
                               enum rt_address_kind kind);
@@ -167,8 +165,7 @@ void sim__read(struct rt_conn *conn, bool on);
 void sim__close(struct rt_conn *conn, bool flush);
 int64_t sim__peer_uid(struct rt_conn *conn);
 
-/* ---- sim_bytes.c
- * ----------------------------------------------------------------- */
+/* ---- sim_bytes.c -------------------------------------------------------- */
 
 /* How long something takes to the other end. */
 uint64_t sim__delay_ns(struct rt_conn *conn);
@@ -185,8 +182,7 @@ uint64_t sim__reset_ns(const struct rt_conn *conn);
  * none have. */
 size_t sim__take_arrived(struct rt_conn *conn, const uint8_t **bytes);
 
-/* ---- sim_faults.c
- * ------------------------------------------------------------------ */
+/* ---- sim_faults.c ------------------------------------------------------- */
 
 /* Does a partition keep what `from` sends from `to`? */
 bool sim__is_cut(const struct rt_loop *from, const struct rt_loop *to);

@@ -112,22 +112,19 @@ void sim__chooser_init(struct sim *sim);
 /* One of the `total` > 0 choices; ready() was asked of each source. */
 struct source *sim__pick(struct sim *sim, size_t total, size_t *index);
 
-/* ---- sim.c
- * -------------------------------------------------------------------- */
+/* ---- sim.c -------------------------------------------------------------- */
 
 void sim__source_add(struct sim *sim, struct source *source);
 void sim__source_remove(struct sim *sim, struct source *source);
 uint64_t sim__identity(struct source *source, size_t index);
 
-/* ---- trace.c
- * ------------------------------------------------------------------ */
+/* ---- trace.c ------------------------------------------------------------ */
 
 void sim__event(struct sim *sim, const char *text, uint64_t number,
                 uint64_t value);
 uint64_t sim__hash_bytes(const uint8_t *bytes, size_t size);
 
-/* ---- files.c
- * ------------------------------------------------------------------- */
+/* ---- files.c ------------------------------------------------------------ */
 
 enum agner_err sim__file_read(void *ctx, const char *path, size_t bytes_max,
                               struct etf_buffer *b, struct agner_error *error);

@@ -126,8 +126,7 @@ AGNER_API enum agner_err sim_after(struct sim *sim, uint64_t ms,
 /* A number below `bound` (not 0) from the world's choices. In a step too. */
 AGNER_API uint64_t sim_draw(struct sim *sim, uint64_t bound);
 
-/* ---- The network's faults: at once, in a step too
- * ----------------------------- */
+/* ---- The network's faults: at once, in a step too ----------------------- */
 
 /* Nothing gets from a to b, nor back, until it is healed. Connections stay, and
  * what is in them waits; dials wait for their time-outs. AGNER_ENOMEM. */
@@ -152,8 +151,7 @@ AGNER_API size_t sim_clog(struct sim *sim, const char *a, const char *b,
 /* The drawn faults of the options, on or off: on at first. */
 AGNER_API void sim_faults(struct sim *sim, bool on);
 
-/* ---- Clock, names, files
- * --------------------------------------------------------- */
+/* ---- Clock, names, files ------------------------------------------------ */
 
 AGNER_API void sim_wall_jump(struct sim *sim, int64_t ms);
 
@@ -166,8 +164,7 @@ AGNER_API enum agner_err sim_host_put(struct sim *sim, const char *name,
 AGNER_API enum agner_err sim_file_put(struct sim *sim, const char *path,
                                       const void *bytes, size_t size);
 
-/* ---- The trace
- * --------------------------------------------------------------------- */
+/* ---- The trace ---------------------------------------------------------- */
 
 /* Of everything that happened: steps, times, bytes. Equal for equal runs. */
 AGNER_API uint64_t sim_trace_hash(const struct sim *sim);
