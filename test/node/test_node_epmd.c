@@ -22,6 +22,7 @@
 #include <atomic.h>
 #include <epmd_client.h>
 #include <epmd_proto.h>
+#include <epmd_server.h>
 
 #include "../json_doc.h"
 
@@ -829,8 +830,16 @@ static void idle_connections_do_not_keep_others_out(void **state)
     assert_int_equal(hear(i, answer, sizeof answer), 4 + 19);
     (void)close(i);
     /* 301 were too many by 45, and those were the oldest. */
-    for (i = 0; i < IDLE - 256; i++)
+    for (i = 0; i < IDLE - 256; i++) {
+        struct pollfd poller = { .fd = fds[i], .events = POLLIN };
+
+        /* At once, and not because it was idle for long. */
+        assert_int_equal(poll(&poller, 1, NODE__EPMD_IDLE_MS / 2), 1);
         assert_closed(fds[i]);
+    }
+    /* The newest is still listened to. */
+    say(fds[IDLE - 1], "\1n", 2);
+    assert_int_equal(hear(fds[IDLE - 1], answer, sizeof answer), 4 + 19);
     for (; i < IDLE; i++)
         (void)close(fds[i]);
     (void)close(registered);

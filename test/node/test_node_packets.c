@@ -244,6 +244,25 @@ static void numbers_each_atom_once(void **state)
     assert_int_equal(atoms.count, 1);
 }
 
+/* The second atom of a slot is spelled out: within a packet no slot changes. */
+static void numbers_no_two_atoms_of_one_slot(void **state)
+{
+    etf_term ok = ETF_A(ok), rival = { ETF_A(ok).word + (2039 << 3) };
+    struct node__atoms atoms;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; etf_atom_count() < 2200; i++)
+        (void)atom_number(i);
+    node__atoms_init(&atoms);
+    assert_int_equal(node__atoms_index(&atoms, ok), 0);
+    assert_int_equal(node__atoms_index(&atoms, rival), -1);
+    assert_int_equal(node__atoms_index(&atoms, ETF_A(error)), 1);
+    node__atoms_init(&atoms);
+    assert_int_equal(node__atoms_index(&atoms, rival), 0);
+    assert_int_equal(node__atoms_index(&atoms, ok), -1);
+}
+
 static void writes_an_atom_s_text_only_once(void **state)
 {
     struct node__cache_out *cache = calloc(1, sizeof *cache);
@@ -704,6 +723,7 @@ int main(void)
         cmocka_unit_test(atoms_survive_the_cache_whatever_they_collide_with),
         cmocka_unit_test(spells_out_what_is_over_255_atoms),
         cmocka_unit_test(numbers_each_atom_once),
+        cmocka_unit_test(numbers_no_two_atoms_of_one_slot),
         cmocka_unit_test(writes_an_atom_s_text_only_once),
         cmocka_unit_test(refuses_headers_that_lie),
         cmocka_unit_test(refuses_an_atom_of_256_characters),
