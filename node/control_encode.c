@@ -7,6 +7,7 @@
  */
 #include "control.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <etf_door.h>
@@ -281,7 +282,8 @@ static enum payload put_control(struct writer *w,
         put_pids(w, options, 3, OP_GROUP_LEADER, signal);
         return NO_PAYLOAD;
     }
-    return NO_PAYLOAD;
+    assert(!"a signal of a kind that is none");
+    __builtin_unreachable();
 }
 
 /* The flags without which the peer has no such signal at all. */
