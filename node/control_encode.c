@@ -282,7 +282,7 @@ static enum payload put_control(struct writer *w,
         put_pids(w, options, 3, OP_GROUP_LEADER, signal);
         return NO_PAYLOAD;
     }
-    assert(!"a signal of a kind that is none");
+    assert(false); /* there is no other kind */
     __builtin_unreachable();
 }
 

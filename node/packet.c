@@ -213,10 +213,11 @@ enum agner_err node__packet_further(struct etf_buffer *out,
     enum agner_err err =
         make_room(out, 2 + NUMBERS_SIZE + rest->fragment_size, 0);
 
+    if (err == AGNER_OK)
+        err = node__packet_further_head(out, rest, &terms, &size);
     if (err != AGNER_OK)
         return err;
-    (void)node__packet_further_head(out, rest, &terms, &size); /* is room */
-    return etf_buffer_add(out, terms, size);
+    return etf_buffer_add(out, terms, size); /* there is room */
 }
 
 /* ---- Receiving ---------------------------------------------------------- */
