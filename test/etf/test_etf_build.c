@@ -81,8 +81,8 @@ static void floats_are_finite(void **state)
 
     (void)state;
     assert_true(etf_get_float(etf_float(r, -0.0), &v) && signbit(v));
-    assert_true(etf_is_none(etf_float(r, NAN)));
-    assert_true(etf_is_none(etf_float(r, INFINITY)));
+    assert_true(etf_is_none(etf_float(r, (double)NAN)));
+    assert_true(etf_is_none(etf_float(r, (double)INFINITY)));
     assert_false(etf_get_float(etf_int(r, 1), &v));
     assert_true(etf_get_number(etf_int(r, 3), &v) && v == 3);
     assert_true(etf_get_number(etf_float(r, 2.5), &v) && v == 2.5);
@@ -310,7 +310,6 @@ static void buffers_grow_up_to_their_limit(void **state)
     b.size_max = 0;
     assert_int_equal(etf_buffer_add(&b, "x", 1), AGNER_OK);
     assert_int_equal(etf_buffer_reserve(&b, SIZE_MAX), AGNER_ENOMEM);
-    assert_int_equal(etf_buffer_reserve(&b, SIZE_MAX / 2), AGNER_ENOMEM);
     assert_int_equal(b.size, 1);
     etf_buffer_fini(&b);
 }
