@@ -52,6 +52,8 @@ static enum agner_err link_local(struct gen *self, etf_term to)
 
     if (r != NULL && (r->flags & RELATION_ACTIVE) != 0)
         return AGNER_OK;
+    if (!rt_is_alive(self->rt, rt__pid_of(to)))
+        return link_failed(self, to, ETF_A(noproc), AGNER_ENOPROC);
     m = link_signal(self);
     if (m == NULL)
         return AGNER_ENOMEM;

@@ -101,6 +101,9 @@ static etf_term hand_out(struct gen *self, struct envelope *before,
                          struct envelope *m, etf_term term)
 {
     rt__queue_remove(self->process, before, m);
+    if (__builtin_expect(
+            (load_relaxed(&self->process->door) & DOOR_LIMITED) != 0, 0))
+        rt__limits_eased(self);
     if (m->kind == ENVELOPE_CALL)
         watch_call(self, m);
     m->next = self->held;

@@ -522,15 +522,6 @@ static struct envelope *next_message(struct process *p)
     return m;
 }
 
-static void open_gate(struct gen *self)
-{
-    struct limits *limits = self->process->extras->limits;
-
-    if (limits->overflow == RT_OVERFLOW_BLOCK &&
-        load_relaxed(&limits->count) * 2 <= limits->count_max)
-        rt__gate_open(self->rt, &limits->gate);
-}
-
 static size_t memory_of(const struct process *p)
 {
     size_t bytes = sizeof *p;
@@ -547,15 +538,23 @@ static size_t memory_of(const struct process *p)
 }
 
 /* G32: what the process holds is looked at before each slice. */
-static void check_memory(struct gen *self)
+static void check_memory(struct process *p)
 {
-    struct process *p = self->process;
     size_t bytes = memory_of(p);
+    uint64_t words[8];
+    struct etf_region r;
 
     if (bytes <= p->extras->memory_max)
         return;
-    rt__must_exit(p, etf_make(self, "{memory_limit, _}", (uint64_t)bytes),
-                  false, true);
+    etf__region_init(&r, words, 8, 0);
+    rt__must_exit(p, etf_make(&r, "{memory_limit, _}", (uint64_t)bytes), false,
+                  true);
+    etf__region_fini(&r);
+}
+
+static bool has_memory_limit(const struct process *p)
+{
+    return __builtin_expect(p->extras != NULL, 0) && p->extras->memory_max != 0;
 }
 
 /* An idle process owns its slot, its state and its table of relations. Only an
@@ -597,7 +596,7 @@ static void serve(struct gen *self)
         }
         deliver(self, m);
         if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0))
-            open_gate(self);
+            rt__limits_eased(self);
         if (--self->budget == 0 && slice_over(self)) {
             self->process = NULL;
             rt__schedule(self->rt, self->worker, p, true);
@@ -615,6 +614,8 @@ static void resume(struct gen *self, struct process *p)
 
     for (;;) {
         rt__take(w->rt, w, p);
+        if (has_memory_limit(p))
+            check_memory(p);
         if (rt__wait_over(p))
             break;
         if (rt__mailbox_park(&p->inbox))
@@ -650,8 +651,8 @@ static void run(struct gen *self, struct process *p)
         if (self->process == NULL)
             return;
     }
-    if (__builtin_expect(p->extras != NULL, 0) && p->extras->memory_max != 0)
-        check_memory(self);
+    if (has_memory_limit(p))
+        check_memory(p);
     serve(self);
 }
 

@@ -176,6 +176,16 @@ static bool is_full(const struct limits *limits)
             load_relaxed(&limits->bytes) >= limits->bytes_max);
 }
 
+void rt__limits_eased(struct gen *self)
+{
+    struct limits *limits = self->process->extras->limits;
+
+    if (limits->overflow == RT_OVERFLOW_BLOCK &&
+        (load_relaxed(&limits->count) * 2 <= limits->count_max ||
+         limits->count_max == 0))
+        rt__gate_open(self->rt, &limits->gate);
+}
+
 /* Waits until a full mailbox has room again. */
 static enum agner_err wait_for_room(struct gen *self, struct process *p,
                                     struct limits *limits, etf_term to)

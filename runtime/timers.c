@@ -24,6 +24,11 @@ static uint64_t tick_of(uint64_t deadline_ns)
     return deadline_ns / 1000000u + (deadline_ns % 1000000u != 0);
 }
 
+static uint64_t next_tick(const struct rt *rt)
+{
+    return tick_of(rt->world->now_ns(rt->world->ctx));
+}
+
 static struct wheel *wheel_of(struct rt *rt, struct worker *worker)
 {
     return worker == NULL ? &rt->shared_wheel : &worker->wheel;
@@ -86,7 +91,7 @@ bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
 {
     struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
     struct envelope *m = NULL;
-    uint64_t now = left_ms == NULL ? 0 : now_ms(rt);
+    uint64_t now = left_ms == NULL ? 0 : next_tick(rt);
 
     rt__lock(&wheel->lock);
     /* A timer block never changes wheels, so the lock is the right one. */
@@ -438,7 +443,7 @@ enum agner_err rt_read_timer(struct gen *self, const struct rt_timer *handle,
 {
     struct timer *timer = timer_of(handle);
     struct wheel *wheel;
-    uint64_t now = now_ms(self->rt);
+    uint64_t now = next_tick(self->rt);
     enum agner_err err = AGNER_ENOREF;
 
     if (timer == NULL)

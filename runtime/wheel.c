@@ -84,15 +84,15 @@ static unsigned shift_of(unsigned level)
 }
 
 /* Puts a timer where its distance from now says. One that is due already goes
- * into the next tick's slot. */
-static void place(struct wheel *wheel, struct timer *timer)
+ * into the slot of `first`, the next tick that will be looked at. */
+static void place(struct wheel *wheel, struct timer *timer, uint64_t first)
 {
     uint64_t tick = timer->deadline_ms;
     uint64_t ahead;
     unsigned level, slot;
 
-    if (tick <= wheel->now_ms)
-        tick = wheel->now_ms + 1;
+    if (tick < first)
+        tick = first;
     ahead = tick - wheel->now_ms;
     if (ahead < WHEEL_NEAR) {
         slot = (unsigned)(tick % WHEEL_NEAR);
@@ -113,7 +113,7 @@ static void place(struct wheel *wheel, struct timer *timer)
 
 void rt__wheel_arm(struct wheel *wheel, struct timer *timer)
 {
-    place(wheel, timer);
+    place(wheel, timer, wheel->now_ms + 1);
     wheel->count++;
     if (timer->deadline_ms < load_relaxed(&wheel->next_ms))
         store_relaxed(&wheel->next_ms, timer->deadline_ms);
@@ -146,10 +146,7 @@ static void cascade(struct wheel *wheel)
         while (timer != NULL) {
             struct timer *next = timer->next;
 
-            /* place() counts from the tick before: one due now comes now. */
-            wheel->now_ms--;
-            place(wheel, timer);
-            wheel->now_ms++;
+            place(wheel, timer, wheel->now_ms); /* this tick comes next */
             timer = next;
         }
         if (slot != 0)
@@ -259,7 +256,7 @@ struct timer *rt__wheel_due(struct wheel *wheel, uint64_t now_ms, unsigned max)
             rt__wheel_disarm(wheel, timer);
             if (timer->deadline_ms > wheel->now_ms) {
                 /* It was beyond the last level: not yet. */
-                place(wheel, timer);
+                place(wheel, timer, wheel->now_ms + 1);
                 wheel->count++;
                 continue;
             }

@@ -274,6 +274,9 @@ void rt__push_or_drop(struct rt *rt, struct worker *worker, etf_term to,
 enum agner_err rt__post_local(struct rt *rt, struct gen *self,
                               struct worker *worker, etf_term to,
                               struct envelope *m, unsigned flags);
+/* A message was taken from a mailbox with a limit: lets senders on if there is room
+ * again. */
+void rt__limits_eased(struct gen *self);
 /* Where a target term leads. */
 enum rt_where {
     RT_WHERE_LOCAL,

@@ -177,7 +177,7 @@ struct rt_behavior {
     enum rt_next (*init)(struct gen *self, etf_term args);
     /* Once for each message. Required. */
     enum rt_next (*message)(struct gen *self, const struct rt_message *m);
-    /* Before the end, unless killed. May be NULL. */
+    /* Before the end, unless killed or init has failed. May be NULL. */
     void (*terminate)(struct gen *self, etf_term reason);
     /* Last, always, exactly once, also after kill: give back what `state` holds
      * outside. No process any more: no self. May be NULL. */

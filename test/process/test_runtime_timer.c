@@ -1,0 +1,215 @@
+/*
+ * test_runtime_timer.c -- the wheel against a plain list, and timers of processes:
+ * G22.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bed.h"
+#include "timer.h"
+
+#define MODEL_TIMERS 300
+#define SEEDS 20
+
+static uint64_t draw(uint64_t *state, uint64_t bound)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state % bound;
+}
+
+/* What is due by the wheel at each step is what a list of deadlines says. */
+static void compare(uint64_t seed)
+{
+    static struct wheel wheel;
+    struct timer *timers[MODEL_TIMERS] = { NULL };
+    uint64_t deadlines[MODEL_TIMERS];
+    uint64_t now = draw(&seed, 1000000);
+    unsigned i, step;
+
+    rt__wheel_init(&wheel, now);
+    for (step = 0; step < 2000; step++) {
+        unsigned at = (unsigned)draw(&seed, MODEL_TIMERS);
+        unsigned wide = (unsigned)draw(&seed, 36);
+        struct timer *due;
+
+        if (timers[at] == NULL) {
+            timers[at] = rt__wheel_new(&wheel);
+            assert_non_null(timers[at]);
+            deadlines[at] = now + draw(&seed, (uint64_t)1 << wide);
+            timers[at]->deadline_ms = deadlines[at];
+            rt__wheel_arm(&wheel, timers[at]);
+        } else if (draw(&seed, 3) == 0) {
+            rt__wheel_disarm(&wheel, timers[at]);
+            rt__wheel_release(&wheel, timers[at]);
+            timers[at] = NULL;
+        }
+        if (draw(&seed, 4) != 0)
+            continue;
+        now += draw(&seed, (uint64_t)1 << draw(&seed, 34));
+        for (due = rt__wheel_due(&wheel, now, UINT32_MAX); due != NULL;) {
+            struct timer *next = due->next;
+
+            for (i = 0; i < MODEL_TIMERS && timers[i] != due; i++)
+                continue;
+            assert_true(i < MODEL_TIMERS);
+            assert_true(deadlines[i] <= now); /* never early */
+            timers[i] = NULL;
+            rt__wheel_release(&wheel, due);
+            due = next;
+        }
+        for (i = 0; i < MODEL_TIMERS; i++)
+            /* One that was due when it was armed comes with the next tick. */
+            if (timers[i] != NULL && deadlines[i] < now)
+                fail_msg("due at %llu, still there at %llu",
+                         (unsigned long long)deadlines[i],
+                         (unsigned long long)now);
+        for (i = 0; i < MODEL_TIMERS; i++)
+            if (timers[i] != NULL)
+                assert_true(load_relaxed(&wheel.next_ms) <= deadlines[i] ||
+                            deadlines[i] <= now);
+    }
+    rt__wheel_fini(&wheel);
+}
+
+static void the_wheel_fires_what_a_list_would(void **state)
+{
+    uint64_t seed;
+
+    (void)state;
+    for (seed = 1; seed <= 60; seed++)
+        compare(seed * 0x9e3779b97f4a7c15u);
+}
+
+static void in_order(struct bed *bed)
+{
+    struct rt_timer timer;
+    etf_term me = rt_self_term(bed->self);
+
+    assert_int_equal(rt_send_after(bed->self, me, etf_atom("c"), 30, &timer),
+                     AGNER_OK);
+    assert_int_equal(rt_send_after(bed->self, me, etf_atom("a"), 2, &timer),
+                     AGNER_OK);
+    assert_int_equal(rt_send_after(bed->self, me, etf_atom("b"), 15, &timer),
+                     AGNER_OK);
+    bed_expect(bed, "a");
+    bed_expect(bed, "b");
+    bed_expect(bed, "c");
+}
+
+static void timers_fire_in_the_order_of_their_times(void **state)
+{
+    (void)state;
+    bed_everywhere(in_order, SEEDS);
+}
+
+static void never_early(struct bed *bed)
+{
+    struct rt_timer timer;
+    uint64_t ms, before_ns;
+    etf_term message;
+
+    for (ms = 0; ms < 8; ms++) {
+        before_ns = rt_now_ns(bed->rt);
+        assert_int_equal(rt_send_after(bed->self, rt_self_term(bed->self),
+                                       etf_atom("x"), ms, &timer),
+                         AGNER_OK);
+        assert_int_equal(rt_receive(bed->self, WAIT_MS, &message), AGNER_OK);
+        assert_true(rt_now_ns(bed->rt) - before_ns >= ms * 1000000u);
+        before_ns = rt_now_ns(bed->rt);
+        assert_int_equal(rt_receive(bed->self, ms, &message), AGNER_ETIMEOUT);
+        assert_true(rt_now_ns(bed->rt) - before_ns >= ms * 1000000u);
+    }
+}
+
+static void a_timer_is_never_early(void **state)
+{
+    (void)state;
+    bed_everywhere(never_early, SEEDS);
+}
+
+static void cancelled(struct bed *bed)
+{
+    struct rt_timer timer;
+    etf_term message;
+    uint64_t left = 0;
+    unsigned i;
+
+    for (i = 0; i < 30; i++) {
+        enum agner_err err;
+
+        assert_int_equal(rt_send_after(bed->self, rt_self_term(bed->self),
+                                       etf_atom("x"), i % 3, &timer),
+                         AGNER_OK);
+        if (i % 2 == 0)
+            (void)rt_sleep(bed->self, i % 3);
+        err = rt_cancel_timer(bed->self, &timer, &left);
+        /* Either it is gone, or its message is here: no third case. */
+        if (err == AGNER_OK)
+            assert_int_equal(rt_receive(bed->self, 0, &message),
+                             AGNER_ETIMEOUT);
+        else
+            assert_int_equal(rt_receive(bed->self, 0, &message), AGNER_OK);
+    }
+    assert_int_equal(rt_send_after(bed->self, rt_self_term(bed->self),
+                                   etf_atom("x"), 3600000, &timer),
+                     AGNER_OK);
+    assert_int_equal(rt_read_timer(bed->self, &timer, &left), AGNER_OK);
+    assert_true(left > 3000000 && left <= 3600000);
+    assert_int_equal(rt_cancel_timer(bed->self, &timer, &left), AGNER_OK);
+    assert_int_equal(rt_cancel_timer(bed->self, &timer, &left), AGNER_ENOREF);
+}
+
+/* G22 */
+static void a_cancelled_timer_fires_before_or_never(void **state)
+{
+    (void)state;
+    bed_everywhere(cancelled, SEEDS);
+}
+
+static void with_its_owner(struct gen *self, void *arg)
+{
+    struct rt_timer timer;
+
+    (void)rt_send_after(self, etf_atom("listener"), etf_atom("late"), 30,
+                        &timer);
+    (void)rt_send_interval(self, etf_atom("listener"), etf_atom("tick"), 5,
+                           &timer);
+    (void)rt_send_pid(self, *(etf_pid *)arg, etf_atom("set"));
+    (void)rt_sleep(self, 12);
+}
+
+static void owned(struct bed *bed)
+{
+    etf_pid me = rt_self(bed->self), pid;
+
+    assert_int_equal(rt_register(bed->rt, etf_atom("listener"), me), AGNER_OK);
+    assert_int_equal(rt_spawn(bed->self, with_its_owner, &me, NULL, &pid),
+                     AGNER_OK);
+    bed_expect(bed, "set");
+    bed_expect(bed, "tick");
+    bed_expect(bed, "tick");
+    assert_int_equal(rt_wait(bed->self, pid, WAIT_MS), AGNER_OK);
+    if (bed->sim != NULL)
+        bed_expect_nothing(bed); /* neither `late` nor another tick */
+}
+
+static void timers_end_with_their_owner(void **state)
+{
+    (void)state;
+    bed_everywhere(owned, SEEDS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_wheel_fires_what_a_list_would),
+        cmocka_unit_test(timers_fire_in_the_order_of_their_times),
+        cmocka_unit_test(a_timer_is_never_early),
+        cmocka_unit_test(a_cancelled_timer_fires_before_or_never),
+        cmocka_unit_test(timers_end_with_their_owner),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
