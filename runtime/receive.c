@@ -210,7 +210,7 @@ static void exit_signal(struct context *c, struct envelope *m, bool from_link)
         drop(c, m);
     } else if ((p->flags & PROCESS_TRAP_EXIT) != 0) {
         m->kind = ENVELOPE_EXIT_MESSAGE;
-        m->id = from_link && is_parent(p, m->sender);
+        m->id = is_parent(p, m->sender); /* exit/2 too: a shutdown is one */
         rt__queue_add(p, m);
     } else if (etf_same(m->term, ETF_A(normal)) && !self) {
         drop(c, m);
