@@ -20,7 +20,7 @@ enum {
     GEN_FLAG_CONTINUE = 2, /* `argument` waits for handle_continue */
     GEN_FLAG_TIMEOUT = 4,  /* `timeout_ms` runs until the next message */
     /* Of the server. */
-    GEN_FLAG_STARTING = 8,  /* init has not succeeded: no terminate */
+    GEN_FLAG_STARTING = 8,  /* init has not succeeded: nothing to report */
     GEN_FLAG_IDLE = 16,     /* hibernate_after_ms is set */
     GEN_FLAG_WATCHED = 32,  /* sys.watched */
     GEN_FLAG_REPORTED = 64, /* its abnormal end is in the log */

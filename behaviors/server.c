@@ -385,8 +385,6 @@ static void server_terminate(struct gen *self, etf_term reason)
 {
     struct gen_head *head = rt_state(self);
 
-    if (head->server == NULL || (head->flags & GEN_FLAG_STARTING) != 0)
-        return;
     report(self, head, reason); /* unless a callback returned the stop */
     if (head->server->terminate != NULL)
         head->server->terminate(self, reason);
