@@ -299,6 +299,8 @@ static void probe_terminate(struct gen *self, etf_term reason)
 
     enter(p);
     witness_add(p->witness, "terminate", reason);
+    if (etf_atom_is(reason, "slow"))
+        (void)rt_receive_match(self, is_go, NULL, RT_INFINITY, &reason);
     leave(p);
 }
 

@@ -78,6 +78,8 @@ int probe_world_stop(void **state);
  *   {trap, Bool}, {link, Pid}
  *   {then, A, B}         A, then B, whose return value holds
  *   anything else        nothing
+ *
+ * Terminate with the reason `slow` waits for the message `go`.
  */
 extern const struct gen_server probe_server;
 /* The same with quiet_exit. */

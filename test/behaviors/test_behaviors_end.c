@@ -10,21 +10,21 @@ static void answers_after_terminate_and_before_the_end(void **state)
     struct probe_world *world = *state;
     struct gen *self = world->self;
     etf_term probe = probe_start(world, "ok");
-    char before[400];
+    struct rt_request id;
     etf_ref ref;
-    etf_term m, reply;
-    etf_pid pid;
+    etf_term m, reply, object;
 
     assert_int_equal(rt_monitor(self, probe, 0, &ref), AGNER_OK);
-    assert_int_equal(gen_call(self, probe,
-                              probe_term(world, "{stop_reply, bye, farewell}"),
-                              PROBE_LONG_MS, &reply),
-                     AGNER_OK);
-    (void)witness_text(&world->seen, before, sizeof before);
+    gen_send_request(self, probe,
+                     probe_term(world, "{stop_reply, slow, farewell}"), &id);
+    assert_true(witness_await(&world->seen, "terminate slow\n"));
+    assert_int_equal(gen_wait(self, &id, 0, &reply), AGNER_ETIMEOUT);
+    rt_send(self, probe, etf_atom("go"));
+    assert_int_equal(gen_wait(self, &id, PROBE_LONG_MS, &reply), AGNER_OK);
     assert_true(probe_equal(world, reply, "farewell"));
-    assert_non_null(strstr(before, "terminate bye\n"));
     assert_int_equal(rt_receive(self, PROBE_LONG_MS, &m), AGNER_OK);
-    assert_true(etf_match(m, "{'DOWN', __, process, _, bye}", &pid));
+    assert_true(etf_match(m, "{'DOWN', __, process, _, slow}", &object));
+    assert_true(etf_equal(object, probe));
     assert_true(witness_await(&world->seen, "destroy\n"));
     probe_mailbox_empty(world);
 }
@@ -204,6 +204,7 @@ static void reports_an_abnormal_end_in_one_line(void **state)
     gen_cast(self, options.name, probe_term(world, "{stop, {because, 1}}"));
     assert_true(witness_await(&world->log, ": ended with {because,1}; "
                                            "last message: {stop,{because,1}}"));
+    assert_true(witness_await(&world->seen, "destroy\n"));
     assert_int_equal(witness_count(&world->log, "unlucky <"), 1);
 }
 
@@ -215,6 +216,21 @@ static void reports_what_left_from_the_middle(void **state)
     gen_cast(world->self, probe, probe_term(world, "{leave, {deep, 2}}"));
     assert_true(witness_await(&world->log, "ended with {deep,2}; "
                                            "last message: {leave,{deep,2}}"));
+}
+
+/* What it handled before is long gone, and has no part in it. */
+static void reports_the_end_of_an_idle_server(void **state)
+{
+    struct probe_world *world = *state;
+    etf_term probe = probe_start(world, "ok");
+    etf_pid pid;
+
+    assert_true(etf_get_pid(probe, &pid));
+    probe_expect(world, probe, "{reply, {some, \"long\", [message]}}",
+                 "{some, \"long\", [message]}");
+    rt_exit_signal(world->self, pid, etf_atom("boom"));
+    assert_true(
+        witness_await(&world->log, "ended with boom; last message: none"));
 }
 
 static void reports_no_orderly_end(void **state)
@@ -296,6 +312,7 @@ int main(void)
         CASE(stops_waiting_when_the_server_is_busy),
         CASE(reports_an_abnormal_end_in_one_line),
         CASE(reports_what_left_from_the_middle),
+        CASE(reports_the_end_of_an_idle_server),
         CASE(reports_no_orderly_end),
         CASE(bounds_its_reports),
         CASE(destroys_each_state_once),

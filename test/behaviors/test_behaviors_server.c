@@ -199,13 +199,16 @@ static void knows_calls_and_casts_by_their_shape(void **state)
 
     rt_send(self, probe, probe_term(world, "{'$gen_call', nobody, x}"));
     rt_send(self, probe, probe_term(world, "{'$gen_call', {1, 2}}"));
+    rt_send(self, probe, etf_make(self, "{'$gen_call', {_, t}}", probe));
+    rt_send(self, probe, etf_make(self, "{'$gen_call', {_, t}, x, y}", probe));
     rt_send(self, probe, probe_term(world, "{'$gen_cast'}"));
     rt_send(self, probe, probe_term(world, "{'$gen_cast', 1, 2}"));
     rt_send(self, probe, probe_term(world, "{system, nobody, get_state}"));
     probe_expect(world, probe, "{reply, 0}", "0");
+    assert_int_equal(witness_count(&world->seen, "info {'$gen_call',"), 4);
+    assert_true(witness_await(&world->seen, "info {'$gen_call',nobody,x}\n"
+                                            "info {'$gen_call',{1,2}}\n"));
     assert_true(witness_await(&world->seen,
-                              "info {'$gen_call',nobody,x}\n"
-                              "info {'$gen_call',{1,2}}\n"
                               "info {'$gen_cast'}\n"
                               "info {'$gen_cast',1,2}\n"
                               "info {system,nobody,get_state}\n"));
@@ -344,6 +347,41 @@ static void continues_after_init(void **state)
     (void)probe_start(world, "{continue, {timeout, 0}}");
     assert_true(witness_await(&world->seen,
                               "init\ncontinue {timeout,0}\ninfo timeout\n"));
+}
+
+/* Lets an init that waits go on, with a message behind it. */
+static void send_one_then_go(struct gen *self, void *arg)
+{
+    etf_term name = etf_atom("patient");
+    etf_pid pid;
+
+    (void)arg;
+    while (rt_whereis(rt_of(self), name, &pid) != AGNER_OK)
+        (void)rt_sleep(self, 1);
+    (void)rt_send(self, name, etf_atom("first"));
+    (void)rt_send(self, name, etf_atom("go"));
+}
+
+/* A message that was there before the continue comes right after it, and takes
+ * away the time-out that the continue asked for. */
+static void continues_before_a_message_that_waits(void **state)
+{
+    struct probe_world *world = *state;
+    struct rt_spawn_options options = { .name = etf_atom("patient") };
+    etf_pid pid;
+
+    assert_int_equal(rt_spawn(world->self, send_one_then_go, NULL, NULL, &pid),
+                     AGNER_OK);
+    assert_int_equal(
+        gen_start(world->self, &probe_server,
+                  probe_args(world, "{then, {wait}, {continue, {timeout, 1}}}"),
+                  &options, &pid, NULL),
+        AGNER_OK);
+    assert_true(witness_await(&world->seen,
+                              "init\ncontinue {timeout,1}\ninfo first\n"));
+    (void)rt_sleep(world->self, 5); /* did it run, it would be over */
+    probe_expect(world, options.name, "{reply, 1}", "1");
+    assert_int_equal(witness_count(&world->seen, "info timeout"), 0);
 }
 
 static void may_stop_in_a_continue(void **state)
@@ -519,6 +557,7 @@ int main(void)
         CASE(loses_its_timeout_when_something_comes),
         CASE(continues_before_the_next_message),
         CASE(continues_after_init),
+        CASE(continues_before_a_message_that_waits),
         CASE(may_stop_in_a_continue),
         CASE(goes_on_after_hibernating),
         CASE(hibernates_by_itself_and_keeps_its_state),

@@ -134,6 +134,9 @@ static void stops_while_suspended(void **state)
     struct probe_world *world = *state;
     etf_term probe = probe_start(world, "ok");
 
+    expect(world, probe, "{terminate, {shutdown, at_once}}", "ok");
+    assert_true(witness_await(&world->seen, "terminate {shutdown,at_once}\n"));
+    probe = probe_start(world, "ok");
     gen_sys_suspend(world->self, probe, PROBE_LONG_MS);
     assert_int_equal(gen_server_stop(world->self, probe,
                                      probe_term(world, "{shutdown, now}"),
@@ -143,30 +146,45 @@ static void stops_while_suspended(void **state)
         witness_await(&world->seen, "terminate {shutdown,now}\ndestroy\n"));
 }
 
-/* A time-out that runs is not lost when somebody looks, and does not fire while
- * the server is suspended. */
+/* A time-out that runs is not lost when somebody looks: it starts anew. */
 static void keeps_its_timeout(void **state)
 {
     struct probe_world *world = *state;
     struct gen *self = world->self;
     etf_term probe = probe_start(world, "ok");
-    etf_term t;
+    etf_term m;
 
     gen_cast(self, probe, probe_term(world, "{wait}"));
     gen_cast(self, probe, probe_term(world, "{timeout, 1}"));
     /* Comes when the time-out has just been asked for. */
-    assert_int_equal(
-        rt_send(self, probe,
-                etf_make(self, "{system, {_, t}, suspend}", rt_self(self))),
-        AGNER_OK);
+    rt_send(self, probe,
+            etf_make(self, "{system, {_, t}, get_state}", rt_self(self)));
     rt_send(self, probe, probe_term(world, "go"));
-    assert_int_equal(rt_receive(self, PROBE_LONG_MS, &t), AGNER_OK);
-    (void)rt_sleep(self, 5); /* were it armed, it would be over */
-    assert_int_equal(gen_sys_get_state(self, probe, PROBE_LONG_MS, &t),
-                     AGNER_OK);
-    assert_int_equal(witness_count(&world->seen, "info timeout"), 0);
-    assert_int_equal(gen_sys_resume(self, probe, PROBE_LONG_MS), AGNER_OK);
+    assert_int_equal(rt_receive(self, PROBE_LONG_MS, &m), AGNER_OK);
     assert_true(witness_await(&world->seen, "info timeout\n"));
+}
+
+/* The time of a suspended server stands still: what came meanwhile comes before
+ * the time-out, and takes it away. */
+static void has_no_timeout_while_suspended(void **state)
+{
+    struct probe_world *world = *state;
+    struct gen *self = world->self;
+    etf_term probe = probe_start(world, "ok");
+    etf_term m;
+
+    gen_cast(self, probe, probe_term(world, "{wait}"));
+    gen_cast(self, probe, probe_term(world, "{timeout, 1}"));
+    rt_send(self, probe,
+            etf_make(self, "{system, {_, t}, suspend}", rt_self(self)));
+    rt_send(self, probe, probe_term(world, "go"));
+    assert_int_equal(rt_receive(self, PROBE_LONG_MS, &m), AGNER_OK);
+    (void)rt_sleep(self, 5); /* did it run, it would be over */
+    gen_cast(self, probe, probe_term(world, "x"));
+    assert_int_equal(gen_sys_resume(self, probe, PROBE_LONG_MS), AGNER_OK);
+    probe_expect(world, probe, "{reply, 1}", "1");
+    assert_int_equal(witness_count(&world->seen, "cast x\n"), 1);
+    assert_int_equal(witness_count(&world->seen, "info timeout"), 0);
 }
 
 static void counts_while_statistics_are_on(void **state)
@@ -362,6 +380,7 @@ int main(void)
         CASE(serves_only_sys_while_suspended),
         CASE(stops_while_suspended),
         CASE(keeps_its_timeout),
+        CASE(has_no_timeout_while_suspended),
         CASE(counts_while_statistics_are_on),
         CASE(traces_events_as_lines),
         CASE(keeps_the_last_events),
