@@ -190,6 +190,44 @@ static void counts_owners_on_many_threads(void **state)
     assert_int_equal(atomic_load(&destroyed), 1);
 }
 
+/* The value that the last owner's thread destroys, others read just before. */
+static void write_value(void *value)
+{
+    *(int *)value = 0;
+    atomic_fetch_add_explicit(&destroyed, 1, memory_order_relaxed);
+}
+
+static void *read_and_free(void *arg)
+{
+    struct etf_box *box = arg;
+    void *value;
+
+    if (etf_get_resource(etf_box_term(box), &value) && *(int *)value != 7)
+        abort(); /* cmocka's assertions are for the main thread */
+    etf_box_free(box);
+    return NULL;
+}
+
+static void lets_readers_finish_before_a_resource_goes(void **state)
+{
+    int value = 7;
+    struct etf_region *r = etf_region_new(0);
+    etf_term t = etf_resource(r, &value, write_value);
+    pthread_t threads[4];
+
+    (void)state;
+    atomic_store(&destroyed, 0);
+    for (int i = 0; i < 4; i++) /* a box each: they share only the resource */
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, read_and_free, etf_box_new(t)),
+            0);
+    etf_region_free(r);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&destroyed), 1);
+    assert_int_equal(value, 0);
+}
+
 /* B-ETF-5: constant C stack, whatever the nesting. */
 static void copies_a_million_levels(void **state)
 {
@@ -246,6 +284,7 @@ int main(void)
         cmocka_unit_test(destroys_a_resource_with_its_last_owner),
         cmocka_unit_test(shares_large_binaries),
         cmocka_unit_test(counts_owners_on_many_threads),
+        cmocka_unit_test(lets_readers_finish_before_a_resource_goes),
         cmocka_unit_test(copies_a_million_levels),
         cmocka_unit_test(refuses_a_copy_that_would_explode),
     };
