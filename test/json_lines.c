@@ -26,7 +26,7 @@ struct value {
     const char *text;
     int64_t number;
     size_t first; /* item of an array, in `items` */
-    size_t count;
+    size_t count; /* of an array; bytes of a string */
 };
 
 struct table {
@@ -150,7 +150,7 @@ static char *read_escape(struct json_lines *j, char *to)
     return put_utf8(to, point);
 }
 
-static const char *read_string(struct json_lines *j)
+static const char *read_string(struct json_lines *j, size_t *size)
 {
     char *start, *to;
 
@@ -168,6 +168,7 @@ static const char *read_string(struct json_lines *j)
     }
     j->next++;
     *to = '\0';
+    *size = (size_t)(to - start);
     return start;
 }
 
@@ -186,7 +187,7 @@ static void read_scalar(struct json_lines *j, struct value *v)
     skip_space(j);
     if (*j->next == '"') {
         v->type = JSON_STRING;
-        v->text = read_string(j);
+        v->text = read_string(j, &v->count);
     } else if (accept_word(j, "true")) {
         v->type = JSON_TRUE;
     } else if (accept_word(j, "false") || accept_word(j, "null")) {
@@ -226,8 +227,9 @@ static void read_object(struct json_lines *j)
         return;
     do {
         struct value *v = add(j, &j->members);
+        size_t size;
 
-        v->key = read_string(j);
+        v->key = read_string(j, &size);
         expect(j, ':');
         read_value(j, v);
     } while (accept(j, ','));
@@ -306,6 +308,13 @@ const char *json_string(const struct json_lines *j, const char *key)
     const struct value *v = find(j, key, JSON_STRING);
 
     return v == NULL ? NULL : v->text;
+}
+
+size_t json_string_size(const struct json_lines *j, const char *key)
+{
+    const struct value *v = find(j, key, JSON_STRING);
+
+    return v == NULL ? 0 : v->count;
 }
 
 int64_t json_int(const struct json_lines *j, const char *key, int64_t otherwise)

@@ -21,8 +21,10 @@ void json_lines_close(struct json_lines *j);
 bool json_lines_next(struct json_lines *j);
 unsigned json_lines_number(const struct json_lines *j);
 
-/* The value of `key`, or NULL, `otherwise`, false, 0 when it is not there. */
+/* The value of `key`, or NULL, `otherwise`, false, 0 when it is not there.
+ * A string may have zero characters inside: its size counts. */
 const char *json_string(const struct json_lines *j, const char *key);
+size_t json_string_size(const struct json_lines *j, const char *key);
 int64_t json_int(const struct json_lines *j, const char *key,
                  int64_t otherwise);
 bool json_true(const struct json_lines *j, const char *key);
