@@ -195,7 +195,7 @@ void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
         rt__count_drop(rt, worker, RT_DROP_NOALIAS);
         break;
     case ENVELOPE_DOWN_MESSAGE:
-        if (m->aux != NULL)
+        if (m->aux != NULL && m->aux != (void *)m)
             rt__relation_free(rt, worker, m->aux);
         break;
     case ENVELOPE_EXIT_MESSAGE:

@@ -206,12 +206,7 @@ bool rt_trap_exit(struct gen *self, bool trap)
 static enum agner_err down_now(struct gen *self, struct relation *r,
                                etf_term reason)
 {
-    struct envelope *m = &r->envelope;
-
-    m->kind = ENVELOPE_DOWN_MESSAGE;
-    m->term = reason;
-    m->aux = r;
-    rt__queue_add(self->process, m);
+    rt__queue_add(self->process, rt__relation_down(r, reason));
     return AGNER_OK;
 }
 

@@ -307,10 +307,7 @@ static void fire_far(struct context *c, struct relation *r)
         exit_signal(c, m, true);
         return;
     case RELATION_MONITOR:
-        m->kind = ENVELOPE_DOWN_MESSAGE;
-        m->term = ETF_A(noconnection);
-        m->aux = r;
-        rt__queue_add(p, m);
+        rt__queue_add(p, rt__relation_down(r, ETF_A(noconnection)));
         return;
     case RELATION_REQUEST:
     case RELATION_WATCHER:

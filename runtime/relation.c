@@ -68,6 +68,21 @@ void rt__relation_free(struct rt *rt, struct worker *worker, struct relation *r)
     rt__envelope_free(rt, worker, &r->envelope);
 }
 
+struct envelope *rt__relation_down(struct relation *r, etf_term reason)
+{
+    struct envelope *m = &r->envelope;
+
+    m->kind = ENVELOPE_DOWN_MESSAGE;
+    m->term = reason;
+    m->aux = r;
+    if (r->box != NULL) { /* who is in it, until the envelope goes */
+        m->flags |= ENVELOPE_BOX;
+        m->memory.box = r->box;
+        r->box = NULL;
+    }
+    return m;
+}
+
 static uint64_t mix(uint64_t x)
 {
     x ^= x >> 32;

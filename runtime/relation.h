@@ -80,6 +80,9 @@ bool rt__relation_add(struct process *p, struct relation *r);
 void rt__relation_remove(struct process *p, struct relation *r);
 void rt__relation_free(struct rt *rt, struct worker *worker,
                        struct relation *r);
+/* A monitor that was removed from the table becomes its own DOWN: no allocation
+ * (G19). Freeing the envelope frees all of it. */
+struct envelope *rt__relation_down(struct relation *r, etf_term reason);
 
 struct relation *rt__find_link(struct process *p, etf_term who);
 struct relation *rt__find_id(struct process *p, enum relation_kind kind,

@@ -305,6 +305,29 @@ static void a_lost_connection_fires_everything_once(void **state)
     end_pair(&pair);
 }
 
+/* What was not received when a process ends is given back, once. */
+static void unread_downs_end_with_their_process(void **state)
+{
+    struct pair pair = new_pair();
+    etf_pid pid = seen_from_a(&pair, start_echo(&pair, "echo"));
+    struct gen *self = rt_attach(node_rt(pair.a));
+    etf_term who = etf_make(pair.at_a, "_", pid);
+    etf_ref ref;
+
+    (void)state;
+    assert_int_equal(rt_monitor_node(pair.at_a, etf_atom(B), true), AGNER_OK);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(rt_monitor(self, who, 0, &ref), AGNER_OK);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(
+            rt_monitor(self, etf_make(self, "nobody_here"), 0, &ref), AGNER_OK);
+    assert_int_equal(node_connect(pair.at_a, pair.a, B, NULL), AGNER_OK);
+    assert_int_equal(node_disconnect(pair.a, B), AGNER_OK);
+    assert_true(etf_match(next(pair.at_a), "{nodedown, '" B "'}"));
+    rt_detach(self);
+    end_pair(&pair);
+}
+
 /* A node that stops is seen by the other one, and its processes end first. */
 static void a_node_that_stops_is_missed(void **state)
 {
@@ -495,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_monitor_gets_one_down_with_the_reason),
         cmocka_unit_test(links_carry_exits_both_ways),
         cmocka_unit_test(a_lost_connection_fires_everything_once),
+        cmocka_unit_test(unread_downs_end_with_their_process),
         cmocka_unit_test(a_node_that_stops_is_missed),
         cmocka_unit_test(every_senders_order_holds_under_load),
         cmocka_unit_test(a_waiting_sender_can_be_killed),
