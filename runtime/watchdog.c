@@ -12,7 +12,8 @@
 #include "worker.h"
 
 #define IDLE_ROUNDS 10u
-#define REPORT_MS 100u /* on a busy machine a shorter stay is the system's doing */
+#define REPORT_MS \
+    100u /* on a busy machine a shorter stay is the system's doing */
 
 struct look {
     uint64_t picked;

@@ -154,12 +154,26 @@ static void cascade(struct wheel *wheel)
     }
 }
 
-/* The next tick at which a slot of level 0 is not empty, or a far slot begins;
- * at most `limit`. */
+static bool near_is_empty(const struct wheel *wheel)
+{
+    return (wheel->near_bits[0] | wheel->near_bits[1] | wheel->near_bits[2] |
+            wheel->near_bits[3]) == 0;
+}
+
+/* The next tick at which a slot of level 0 is not empty, or a far slot begins
+ * that may hold something; at most `limit`. */
 static uint64_t next_stop(const struct wheel *wheel, uint64_t limit)
 {
     uint64_t tick = wheel->now_ms + 1;
+    unsigned level = 1;
 
+    if (near_is_empty(wheel)) {
+        /* Only the lowest level that is not empty can bring something near. */
+        while (level < WHEEL_LEVELS - 1 && wheel->far_bits[level - 1] == 0)
+            level++;
+        tick = ((wheel->now_ms >> shift_of(level)) + 1) << shift_of(level);
+        return tick < limit ? tick : limit;
+    }
     while (tick < limit && tick % WHEEL_NEAR != 0) {
         unsigned slot = (unsigned)(tick % WHEEL_NEAR);
         uint64_t bits = wheel->near_bits[slot / 64] >> slot % 64;
@@ -181,12 +195,6 @@ static bool far_is_empty(const struct wheel *wheel)
         if (wheel->far_bits[level] != 0)
             return false;
     return true;
-}
-
-static bool near_is_empty(const struct wheel *wheel)
-{
-    return (wheel->near_bits[0] | wheel->near_bits[1] | wheel->near_bits[2] |
-            wheel->near_bits[3]) == 0;
 }
 
 /* When something may be due: exact for level 0, else the next cascade. */

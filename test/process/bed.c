@@ -2,10 +2,10 @@
  * bed.c -- the runtime to test on, and puppets: see bed.h.
  *
  * A puppet obeys: {say, To, T} sends T; {link, P}, {unlink, P}, {monitor, P},
- * {trap, Bool}, {exit, R} ends with R, {signal, P, R} is exit/2, {forward, To} makes
- * it send everything else that it gets to To as {heard, T}. It answers each order of
- * the form {do, From, Order} with {done, Result} to From, Result being ok, a
- * reference, or the code of an error.
+ * {trap, Bool}, {exit, R} ends with R, {signal, P, R} is exit/2, {forward, To}
+ * makes it send everything else that it gets to To as {heard, T}. It answers
+ * each order of the form {do, From, Order} with {done, Result} to From, Result
+ * being ok, a reference, or the code of an error.
  */
 #include "bed.h"
 
@@ -51,8 +51,8 @@ void bed_expect(struct bed *bed, const char *text)
     enum agner_err err = rt_receive(bed->self, WAIT_MS, &message);
 
     if (err != AGNER_OK)
-        fail_msg("seed %llu: waited for %s: %s",
-                 (unsigned long long)bed->seed, text, agner_strerror(err));
+        fail_msg("seed %llu: waited for %s: %s", (unsigned long long)bed->seed,
+                 text, agner_strerror(err));
     etf_format(seen, sizeof seen, message);
     if (strcmp(seen, text) != 0)
         fail_msg("seed %llu: got %s, not %s", (unsigned long long)bed->seed,

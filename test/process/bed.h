@@ -1,8 +1,8 @@
 /*
  * bed.h -- a runtime to test on: with threads, or simulated from a seed.
  *
- * cmocka's assertions jump, so they stay on the test's own stack: processes write
- * what they saw into plain structs, or send it to the test.
+ * cmocka's assertions jump, so they stay on the test's own stack: processes
+ * write what they saw into plain structs, or send it to the test.
  */
 #ifndef TEST_BED_H
 #define TEST_BED_H
@@ -18,8 +18,9 @@
 #include <agner/rt.h>
 #include <agner/sim.h>
 
-#define WAIT_MS 20000u /* for what must come; a broken test ends, a good one never
-                          gets near it */
+#define WAIT_MS \
+    20000u /* for what must come; a broken test ends, a good one never \
+              gets near it */
 
 struct bed {
     uint64_t seed;   /* 0: threads */
@@ -42,8 +43,8 @@ void bed_expect_nothing(struct bed *bed);
 /* A raw process that obeys terms: see bed.c for the language. */
 etf_pid bed_puppet(struct bed *bed, const struct rt_spawn_options *options);
 /* Sends it an order, in Erlang syntax with values. */
-#define bed_order(bed, puppet, pattern, ...)                                 \
-    (void)rt_send_pid((bed)->self, (puppet),                                 \
+#define bed_order(bed, puppet, pattern, ...) \
+    (void)rt_send_pid((bed)->self, (puppet), \
                       etf_make((bed)->self, pattern, ##__VA_ARGS__))
 
 /* Runs fn(bed) on threads and on `seeds` simulated runs. */

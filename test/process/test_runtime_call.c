@@ -7,9 +7,10 @@
 
 #define SEEDS 20
 
-/* A server of the language: {echo, T}; {later, T} answers when the next call comes;
- * {crash, R}; {quit, R} ends without an answer; {say, P, T} sends T to P first, then
- * answers; {sleep, Ms} answers after Ms; {ask, P, T} calls P with T. */
+/* A server of the language: {echo, T}; {later, T} answers when the next call
+ * comes; {crash, R}; {quit, R} ends without an answer; {say, P, T} sends T to P
+ * first, then answers; {sleep, Ms} answers after Ms; {ask, P, T} calls P with
+ * T. */
 struct desk {
     struct gen_from waiting;
     struct etf_box *answer;
@@ -45,8 +46,8 @@ static enum rt_next desk_message(struct gen *self, const struct rt_message *m)
         (void)rt_sleep(self, (uint64_t)ms);
         (void)rt_reply(self, &m->from, ETF_A(ok));
     } else if (etf_match(m->term, "{ask, _, _}", &pid, &t)) {
-        enum agner_err err = rt_call(self, etf_from_pid(NULL, pid), t,
-                                     RT_INFINITY, &reply);
+        enum agner_err err =
+            rt_call(self, etf_from_pid(NULL, pid), t, RT_INFINITY, &reply);
 
         (void)rt_reply(self, &m->from,
                        err == AGNER_OK
@@ -75,9 +76,8 @@ static etf_pid open_desk(struct bed *bed, etf_term name)
     struct rt_spawn_options options = { .name = name };
     etf_pid pid;
 
-    assert_int_equal(rt_start(bed->self, &desk, etf_nil(), &options, &pid,
-                              NULL),
-                     AGNER_OK);
+    assert_int_equal(
+        rt_start(bed->self, &desk, etf_nil(), &options, &pid, NULL), AGNER_OK);
     return pid;
 }
 
@@ -93,13 +93,13 @@ static void check(struct bed *bed, enum agner_err err, enum agner_err wanted,
         assert_string_equal(etf_format(seen, sizeof seen, reply), text);
 }
 
-#define call(bed, to, wanted, text, pattern, ...)                            \
-    do {                                                                     \
-        etf_term reply_ = ETF_NONE;                                          \
-        enum agner_err err_ = rt_call(                                       \
+#define call(bed, to, wanted, text, pattern, ...) \
+    do { \
+        etf_term reply_ = ETF_NONE; \
+        enum agner_err err_ = rt_call( \
             (bed)->self, (to), etf_make((bed)->self, pattern, ##__VA_ARGS__), \
-            WAIT_MS, &reply_);                                               \
-        check(bed, err_, wanted, reply_, text);                              \
+            WAIT_MS, &reply_); \
+        check(bed, err_, wanted, reply_, text); \
     } while (0)
 
 static void outcomes(struct bed *bed)
@@ -122,9 +122,9 @@ static void outcomes(struct bed *bed)
     call(bed, to, AGNER_EEXIT, "gone", "{quit, gone}"); /* D-53 */
     pid = open_desk(bed, ETF_NONE);
     to = etf_from_pid(NULL, pid);
-    assert_int_equal(rt_call(bed->self, to,
-                             etf_make(bed->self, "{later, x}"), 20, &reply),
-                     AGNER_ETIMEOUT);
+    assert_int_equal(
+        rt_call(bed->self, to, etf_make(bed->self, "{later, x}"), 20, &reply),
+        AGNER_ETIMEOUT);
     /* It answers the first call now: too late, so nobody sees it (D-18). */
     call(bed, to, AGNER_OK, "y", "{echo, y}");
     bed_expect_nothing(bed);
@@ -157,9 +157,9 @@ static void kept(struct bed *bed)
     assert_int_equal(rt_request_wait(bed->self, &ids[0], WAIT_MS, &reply),
                      AGNER_OK);
     assert_true(etf_match(reply, "one"));
-    assert_int_equal(rt_request_wait_any(bed->self, ids, 2, WAIT_MS, &which,
-                                         &reply),
-                     AGNER_OK);
+    assert_int_equal(
+        rt_request_wait_any(bed->self, ids, 2, WAIT_MS, &which, &reply),
+        AGNER_OK);
     assert_int_equal(which, 1);
     assert_true(etf_match(reply, "two"));
     assert_int_equal(rt_request_wait(bed->self, &ids[1], WAIT_MS, &reply),
@@ -240,7 +240,8 @@ static enum rt_next broker_message(struct gen *self, const struct rt_message *m)
 {
     struct broker *b = rt_state(self);
 
-    if (m->kind != RT_CALL || !etf_match(m->term, "{pass, _}", &b->passed.value))
+    if (m->kind != RT_CALL ||
+        !etf_match(m->term, "{pass, _}", &b->passed.value))
         return RT_NEXT;
     b->passed.from = m->from;
     (void)rt_spawn(self, answer_for_another, &b->passed, NULL, NULL);
@@ -297,21 +298,21 @@ static void failing_inits(struct bed *bed)
     etf_term reason;
     etf_pid pid;
 
-    assert_int_equal(rt_start(bed->self, &bad, etf_atom("no"), &options, &pid,
-                              &reason),
-                     AGNER_EEXIT);
+    assert_int_equal(
+        rt_start(bed->self, &bad, etf_atom("no"), &options, &pid, &reason),
+        AGNER_EEXIT);
     assert_true(etf_match(reason, "{refused, no}"));
-    assert_int_equal(rt_start(bed->self, &bad, etf_atom("crash"), &options,
-                              &pid, &reason),
-                     AGNER_EEXIT);
+    assert_int_equal(
+        rt_start(bed->self, &bad, etf_atom("crash"), &options, &pid, &reason),
+        AGNER_EEXIT);
     assert_true(etf_match(reason, "{crashed, in, init}"));
-    assert_int_equal(rt_start(bed->self, &bad, etf_atom("ignore"), &options,
-                              &pid, &reason),
-                     AGNER_EIGNORE);
+    assert_int_equal(
+        rt_start(bed->self, &bad, etf_atom("ignore"), &options, &pid, &reason),
+        AGNER_EIGNORE);
     options.init_timeout_ms = 20;
-    assert_int_equal(rt_start(bed->self, &bad, etf_atom("hang"), &options,
-                              &pid, &reason),
-                     AGNER_ETIMEOUT);
+    assert_int_equal(
+        rt_start(bed->self, &bad, etf_atom("hang"), &options, &pid, &reason),
+        AGNER_ETIMEOUT);
     /* Nothing is left of any of them: D-02, I6. The last one was killed. */
     (void)rt_sleep(bed->self, 20);
     while (rt_whereis(bed->rt, etf_atom("bad"), &pid) == AGNER_OK)

@@ -1,5 +1,6 @@
 /*
- * test_runtime_mailbox.c -- receiving, and mailboxes with a limit: reliability 1.5.
+ * test_runtime_mailbox.c -- receiving, and mailboxes with a limit:
+ * reliability 1.5.
  */
 #include <stdio.h>
 
@@ -27,9 +28,9 @@ static void selective(struct bed *bed)
     for (i = 2; i <= 6; i += 2) {
         int64_t n;
 
-        assert_int_equal(rt_receive_match(bed->self, is_even, NULL, WAIT_MS,
-                                          &message),
-                         AGNER_OK);
+        assert_int_equal(
+            rt_receive_match(bed->self, is_even, NULL, WAIT_MS, &message),
+            AGNER_OK);
         assert_true(etf_get_int(message, &n));
         assert_int_equal(n, i);
     }
@@ -46,7 +47,8 @@ static void selective_receive_leaves_the_others_in_order(void **state)
     bed_everywhere(selective, SEEDS);
 }
 
-/* Waits for `go`, then tells how many messages it finds, and which was first. */
+/* Waits for `go`, then tells how many messages it finds, and which was first.
+ */
 static void slow_reader(struct gen *self, void *arg)
 {
     etf_pid boss = *(etf_pid *)arg;
@@ -70,8 +72,7 @@ static void slow_reader(struct gen *self, void *arg)
 static void overflow(struct bed *bed, enum rt_overflow policy,
                      enum agner_err wanted, const char *text)
 {
-    struct rt_spawn_options options = { .mailbox_max = 5,
-                                        .overflow = policy };
+    struct rt_spawn_options options = { .mailbox_max = 5, .overflow = policy };
     etf_pid me = rt_self(bed->self), pid;
     int64_t i;
 
@@ -79,8 +80,8 @@ static void overflow(struct bed *bed, enum rt_overflow policy,
                      AGNER_OK);
     bed_expect(bed, "ready");
     for (i = 0; i < 12; i++) {
-        enum agner_err err = rt_send_pid(
-            bed->self, pid, etf_int(rt_region(bed->self), i));
+        enum agner_err err =
+            rt_send_pid(bed->self, pid, etf_int(rt_region(bed->self), i));
 
         assert_int_equal(err, i < 5 ? AGNER_OK : wanted);
     }
@@ -188,9 +189,8 @@ static void released(struct bed *bed)
     struct flood f = { .boss = rt_self(bed->self) };
     etf_pid pid;
 
-    assert_int_equal(rt_spawn(bed->self, stuck_reader, &f.boss, &options,
-                              &f.to),
-                     AGNER_OK);
+    assert_int_equal(
+        rt_spawn(bed->self, stuck_reader, &f.boss, &options, &f.to), AGNER_OK);
     bed_expect(bed, "ready");
     assert_int_equal(rt_spawn(bed->self, flooder, &f, NULL, &pid), AGNER_OK);
     (void)rt_sleep(bed->self, 5);

@@ -1,6 +1,7 @@
 /*
- * test_runtime_stress.c -- workloads with an exact count, on real threads: reliability
- * 3.2. More workers than cores shake out preemption in the middle of a protocol.
+ * test_runtime_stress.c -- workloads with an exact count, on real threads:
+ * reliability 3.2. More workers than cores shake out preemption in the middle
+ * of a protocol.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -35,11 +36,12 @@ static void on_all(void (*fn)(struct bed *bed))
     on_workers(8, fn);
 }
 
-/* ---- Mesh: chains of hops, each hop from one process to another ----------------- */
+/* ---- Mesh: chains of hops, each hop from one process to another
+ * ----------------- */
 
-#define MESH_NODES 16
+#define MESH_NODES  16
 #define MESH_CHAINS 64
-#define MESH_HOPS (200 * SCALE)
+#define MESH_HOPS   (200 * SCALE)
 
 static etf_pid mesh[MESH_NODES];
 static _Atomic uint64_t mesh_received;
@@ -71,9 +73,9 @@ static void run_mesh(struct bed *bed)
 
     atomic_store(&mesh_received, 0);
     for (i = 0; i < MESH_NODES; i++)
-        assert_int_equal(rt_start(bed->self, &mesh_node, etf_nil(), NULL,
-                                  &mesh[i], NULL),
-                         AGNER_OK);
+        assert_int_equal(
+            rt_start(bed->self, &mesh_node, etf_nil(), NULL, &mesh[i], NULL),
+            AGNER_OK);
     for (i = 0; i < MESH_CHAINS; i++)
         (void)rt_send_pid(bed->self, mesh[i % MESH_NODES],
                           etf_make(bed->self, "{_, _, _}", (int64_t)MESH_HOPS,
@@ -90,7 +92,8 @@ static void mesh_loses_nothing(void **state)
     on_all(run_mesh);
 }
 
-/* ---- Churn: processes made, linked, monitored and killed -------------------------- */
+/* ---- Churn: processes made, linked, monitored and killed
+ * -------------------------- */
 
 #define CHURN_ROUNDS (40 * SCALE)
 
@@ -165,10 +168,11 @@ static void churn_counts_every_down_and_exit(void **state)
     on_all(run_churn);
 }
 
-/* ---- Calls with time-outs around the callee's latency ------------------------------- */
+/* ---- Calls with time-outs around the callee's latency
+ * ------------------------------- */
 
 #define CALLERS 8
-#define CALLS (50 * SCALE)
+#define CALLS   (50 * SCALE)
 
 static enum rt_next lazy_message(struct gen *self, const struct rt_message *m)
 {
@@ -198,9 +202,8 @@ static void caller(struct gen *self, void *arg)
 
     for (i = 0; i < CALLS; i++) {
         int64_t ms = i % 16 == 0;
-        enum agner_err err =
-            rt_call(self, to, etf_int(rt_region(self), ms),
-                    i % 8 == 0 ? 1 : RT_INFINITY, &reply);
+        enum agner_err err = rt_call(self, to, etf_int(rt_region(self), ms),
+                                     i % 8 == 0 ? 1 : RT_INFINITY, &reply);
 
         job->outcomes++;
         if (err != AGNER_ETIMEOUT &&
@@ -221,9 +224,9 @@ static void run_calls(struct bed *bed)
     etf_pid server;
     unsigned i;
 
-    assert_int_equal(rt_start(bed->self, &lazy_server, etf_nil(), NULL, &server,
-                              NULL),
-                     AGNER_OK);
+    assert_int_equal(
+        rt_start(bed->self, &lazy_server, etf_nil(), NULL, &server, NULL),
+        AGNER_OK);
     for (i = 0; i < CALLERS; i++) {
         jobs[i].server = server;
         jobs[i].boss = rt_self(bed->self);
@@ -245,7 +248,8 @@ static void every_call_has_one_outcome(void **state)
     on_workers(4, run_calls);
 }
 
-/* ---- One that does not return ----------------------------------------------------------- */
+/* ---- One that does not return
+ * ----------------------------------------------------------- */
 
 static _Atomic uint32_t stuck_until;
 
@@ -269,14 +273,13 @@ static void run_stuck(struct bed *bed)
     struct rt_stats stats;
 
     atomic_store(&stuck_until, 0);
-    assert_int_equal(rt_register(bed->rt, etf_atom("stuck_boss"),
-                                 rt_self(bed->self)),
-                     AGNER_OK);
+    assert_int_equal(
+        rt_register(bed->rt, etf_atom("stuck_boss"), rt_self(bed->self)),
+        AGNER_OK);
     assert_int_equal(rt_spawn(bed->self, stuck, NULL, NULL, NULL), AGNER_OK);
     bed_expect(bed, "ok");
     /* The only worker is in `stuck`, which waits for what needs a worker. */
-    assert_int_equal(rt_spawn(bed->self, releaser, NULL, NULL, NULL),
-                     AGNER_OK);
+    assert_int_equal(rt_spawn(bed->self, releaser, NULL, NULL, NULL), AGNER_OK);
     while (atomic_load(&stuck_until) == 0)
         (void)rt_sleep(bed->self, 1);
     rt_stats(bed->rt, &stats);
@@ -290,7 +293,8 @@ static void a_stuck_callback_delays_nobody_else(void **state)
     on_workers(1, run_stuck);
 }
 
-/* ---- The blocking pool --------------------------------------------------------------------- */
+/* ---- The blocking pool
+ * --------------------------------------------------------------------- */
 
 static _Atomic uint32_t in_work, most_in_work;
 
@@ -299,8 +303,8 @@ static void work(void *arg)
     uint32_t now = atomic_fetch_add(&in_work, 1) + 1;
     uint32_t most = atomic_load(&most_in_work);
 
-    while (now > most && !atomic_compare_exchange_weak(&most_in_work, &most,
-                                                       now))
+    while (now > most &&
+           !atomic_compare_exchange_weak(&most_in_work, &most, now))
         continue;
     *(int *)arg += 1;
     atomic_fetch_sub(&in_work, 1);
@@ -313,8 +317,7 @@ static void blocker(struct gen *self, void *arg)
 
     for (i = 0; i < 50; i++)
         (void)rt_blocking(self, work, &done);
-    (void)rt_send_pid(self, *(etf_pid *)arg,
-                      etf_int(rt_region(self), done));
+    (void)rt_send_pid(self, *(etf_pid *)arg, etf_int(rt_region(self), done));
 }
 
 static void run_blocking(struct bed *bed)
@@ -336,7 +339,9 @@ static void blocking_work_is_done_on_its_own_threads(void **state)
     on_all(run_blocking);
 }
 
-/* ---- Many at once ------------------------------------------------------------------------------ */
+/* ---- Many at once
+ * ------------------------------------------------------------------------------
+ */
 
 #define CROWD 20000
 
@@ -347,9 +352,9 @@ static void run_crowd(struct bed *bed)
     unsigned i;
 
     for (i = 0; i < CROWD; i++)
-        assert_int_equal(rt_start_nowait(bed->self, &mesh_node, etf_nil(), NULL,
-                                         &pid),
-                         AGNER_OK);
+        assert_int_equal(
+            rt_start_nowait(bed->self, &mesh_node, etf_nil(), NULL, &pid),
+            AGNER_OK);
     rt_stats(bed->rt, &stats);
     assert_true(stats.processes > CROWD);
     /* They end with the runtime: bed_close(). */

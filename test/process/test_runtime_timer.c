@@ -1,6 +1,6 @@
 /*
- * test_runtime_timer.c -- the wheel against a plain list, and timers of processes:
- * G22.
+ * test_runtime_timer.c -- the wheel against a plain list, and timers of
+ * processes: G22.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "timer.h"
 
 #define MODEL_TIMERS 300
-#define SEEDS 20
+#define SEEDS        20
 
 static uint64_t draw(uint64_t *state, uint64_t bound)
 {
