@@ -12,7 +12,7 @@
 
 #define ETF__ATOM_COUNT_MAX 1048576u
 #define ETF__ATOM_CHARS_MAX 255u
-#define ETF__ATOM_BYTES_MAX (4u * ETF__ATOM_CHARS_MAX)
+#define ETF__ATOM_BYTES_MAX ((size_t)4 * ETF__ATOM_CHARS_MAX)
 
 /* Readable bytes behind every interned text, so that a copy may be done in
  * blocks of this size. */

@@ -46,6 +46,16 @@ static inline bool etf__bits_view(etf_term t, struct bits *out)
     return true;
 }
 
+/* Of a term that is one. */
+static inline struct bits etf__bits_of(etf_term t)
+{
+    struct bits bits;
+
+    if (!etf__bits_view(t, &bits))
+        __builtin_unreachable();
+    return bits;
+}
+
 /* Room for `size` bytes as a binary (used 8) or bitstring; *data is where to
  * write them. Unused bits are the caller's to clear. ETF_NONE: no room. */
 etf_term etf__bits_new(struct etf_region *r, size_t size, unsigned used,

@@ -28,6 +28,7 @@ enum agner_err agner_fail(struct agner_error *error, enum agner_err err,
     error->code = err;
     va_start(args, format);
     /* A sentence that does not fit is cut: it is for a person. */
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): started above */
     (void)vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
     return err;

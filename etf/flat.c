@@ -45,28 +45,72 @@ static etf_term next_compound(struct walk *stack)
     return ETF_NONE;
 }
 
+/* Words of a tuple without anything compound inside, what most messages are; 0
+ * for all other terms. */
+static size_t plain_tuple_words(etf_term t)
+{
+    const uint64_t *words = etf__words(t);
+    size_t count;
+
+    if (!etf__is_boxed(t, ETF__HEAD_TUPLE))
+        return 0;
+    count = etf__head_size(words);
+    for (size_t i = 1; i <= count; i++)
+        if (etf__is_compound(words[i]))
+            return 0;
+    return 1 + count;
+}
+
+/*
+ * Counts a list from the cell `t` on, up to a head with something behind it.
+ * Returns that, with the rest of the list left on the stack, or the tail.
+ */
+static etf_term count_cells(struct walk *stack, etf_term t, size_t *total)
+{
+    const uint64_t *cell;
+
+    do {
+        cell = etf__words(t);
+        *total += 2;
+        t = etf__word(cell[1]);
+        if (etf__is_compound(cell[0])) {
+            if (!push_range(stack, cell + 1, 1))
+                *total = SIZE_MAX;
+            return etf__word(cell[0]);
+        }
+    } while (etf__tag(t) == ETF__CONS && *total <= WORDS_MAX);
+    return t;
+}
+
 size_t etf__flat_words_slow(etf_term t)
 {
+    size_t total = plain_tuple_words(t);
     struct walk stack;
-    size_t total = 0;
 
+    if (total > 0 && total <= WORDS_MAX)
+        return total;
+    total = 0;
     etf__walk_init(&stack);
-    for (; !etf_is_none(t); t = next_compound(&stack)) {
-        const uint64_t *words = etf__words(t);
-        struct shape shape = { 2, 0, 2 };
-
-        if (etf__tag(t) == ETF__BOX)
-            shape = etf__shape(words);
-        total += shape.words;
-        if (total > WORDS_MAX ||
-            (shape.terms > 0 &&
-             !push_range(&stack, words + shape.first, shape.terms))) {
-            total = SIZE_MAX;
-            break;
+    while (total <= WORDS_MAX) {
+        if (etf__tag(t) == ETF__CONS) {
+            t = count_cells(&stack, t, &total);
+            continue;
         }
+        if (etf__tag(t) == ETF__BOX) {
+            const uint64_t *words = etf__words(t);
+            struct shape shape = etf__shape(words);
+
+            total += shape.words;
+            if (shape.terms > 0 &&
+                !push_range(&stack, words + shape.first, shape.terms))
+                total = SIZE_MAX;
+        }
+        if (etf__walk_is_empty(&stack))
+            break;
+        t = next_compound(&stack);
     }
     etf__walk_fini(&stack);
-    return total;
+    return total > WORDS_MAX ? SIZE_MAX : total;
 }
 
 /* A copy in progress. */
@@ -113,19 +157,28 @@ static uint64_t copy_word(struct copy *copy, uint64_t word)
     return etf__is_compound(word) ? reserve(copy, word) : word;
 }
 
+/* The copies of the cells stand side by side, but for what their heads need. */
 static void finish_list(struct copy *copy, uint64_t *to, const uint64_t *from)
 {
-    for (;;) {
-        uint64_t tail = from[1];
+    uint64_t *next = copy->to; /* kept in a register */
 
-        to[0] = copy_word(copy, from[0]);
+    for (;;) {
+        uint64_t head = from[0], tail = from[1];
+
+        if (etf__is_compound(head)) {
+            copy->to = next;
+            head = reserve(copy, head);
+            next = copy->to;
+        }
+        to[0] = head;
         if ((tail & ETF__TAG_MASK) != ETF__CONS) {
+            copy->to = next;
             to[1] = copy_word(copy, tail);
             return;
         }
-        to[1] = etf__cons_at(copy->to).word;
-        to = copy->to;
-        copy->to += 2;
+        to[1] = etf__cons_at(next).word;
+        to = next;
+        next += 2;
         from = etf__words(etf__word(tail));
     }
 }

@@ -27,6 +27,16 @@ static inline bool etf__pid_view(etf_term t, etf_pid *out)
     return true;
 }
 
+/* Of a term that is one. */
+static inline etf_pid etf__pid_of(etf_term t)
+{
+    etf_pid pid;
+
+    if (!etf__pid_view(t, &pid))
+        __builtin_unreachable();
+    return pid;
+}
+
 /* Words of a boxed reference with `count` ids, header not counted. */
 static inline size_t etf__ref_size(uint32_t count)
 {
@@ -46,6 +56,15 @@ static inline bool etf__ref_view(etf_term t, etf_ref *out)
     for (uint32_t i = 0; i < out->count; i++)
         out->words[i] = (uint32_t)(words[3 + i / 2] >> 32 * (i & 1));
     return true;
+}
+
+static inline etf_ref etf__ref_of(etf_term t)
+{
+    etf_ref ref;
+
+    if (!etf__ref_view(t, &ref))
+        __builtin_unreachable();
+    return ref;
 }
 
 #endif

@@ -134,11 +134,9 @@ static int compare_numbers(etf_term a, etf_term b, bool exact)
 /* Words from the last to the first; those that are not there are 0. */
 static int compare_refs(etf_term a, etf_term b)
 {
-    etf_ref x = { 0 }, y = { 0 };
+    etf_ref x = etf__ref_of(a), y = etf__ref_of(b);
     int order;
 
-    (void)etf__ref_view(a, &x); /* both are: same rank */
-    (void)etf__ref_view(b, &y);
     order = compare_nodes(x.node, y.node);
     if (order == 0)
         order = by_number(x.creation, y.creation);
@@ -158,11 +156,9 @@ static int compare_ports(const uint64_t *a, const uint64_t *b)
 
 static int compare_pids(etf_term a, etf_term b)
 {
-    etf_pid x = { 0 }, y = { 0 };
+    etf_pid x = etf__pid_of(a), y = etf__pid_of(b);
     int order;
 
-    (void)etf__pid_view(a, &x); /* both are: same rank */
-    (void)etf__pid_view(b, &y);
     order = by_number(x.serial, y.serial);
     if (order == 0)
         order = by_number(x.id, y.id);
@@ -173,12 +169,10 @@ static int compare_pids(etf_term a, etf_term b)
 
 static int compare_bits(etf_term a, etf_term b)
 {
-    struct bits x = { 0 }, y = { 0 };
+    struct bits x = etf__bits_of(a), y = etf__bits_of(b);
     size_t common, whole;
     int order;
 
-    (void)etf__bits_view(a, &x); /* both are: same rank */
-    (void)etf__bits_view(b, &y);
     common = etf__bits_count(&x) < etf__bits_count(&y) ? etf__bits_count(&x)
                                                        : etf__bits_count(&y);
     whole = common / 8;

@@ -122,11 +122,10 @@ static uint32_t fold_bytes(uint32_t h, const uint8_t *p, size_t size)
 
 static uint32_t fold_bits(uint32_t h, etf_term t)
 {
-    struct bits bits = { 0 };
+    struct bits bits = etf__bits_of(t);
     size_t whole;
     uint32_t salted = SALT(13u) + h;
 
-    (void)etf__bits_view(t, &bits); /* it is one */
     if (bits.size == 0)
         return salted;
     whole = bits.used == 8 ? bits.size : bits.size - 1;
@@ -247,9 +246,6 @@ static void fold_tuple(struct hasher *s, const uint64_t *words)
 /* One term; what is inside it goes on the stack. */
 static void fold_term(struct hasher *s, etf_term t)
 {
-    etf_pid pid = { 0 };
-    etf_ref ref = { 0 };
-
     switch (etf_kind(t)) {
     case ETF_KIND_NONE:
         return;
@@ -263,8 +259,7 @@ static void fold_term(struct hasher *s, etf_term t)
         s->h = fold_atom(s->h, t);
         return;
     case ETF_KIND_REF:
-        (void)etf__ref_view(t, &ref);
-        s->h = fold(s->h, ref.words[0], SALT(7u));
+        s->h = fold(s->h, etf__ref_of(t).words[0], SALT(7u));
         return;
     case ETF_KIND_FUN:
         s->h = fold_fun_head(s->h, etf__words(t));
@@ -278,8 +273,7 @@ static void fold_term(struct hasher *s, etf_term t)
                      (uint32_t)(etf__words(t)[2] >> 32), SALT(6u));
         return;
     case ETF_KIND_PID:
-        (void)etf__pid_view(t, &pid);
-        s->h = fold(s->h, pid.id, SALT(5u));
+        s->h = fold(s->h, etf__pid_of(t).id, SALT(5u));
         return;
     case ETF_KIND_TUPLE:
         fold_tuple(s, etf__words(t));

@@ -159,9 +159,9 @@ static enum agner_err make_ref(struct reader *rd, etf_term node,
     words[1] = node.word;
     words[2] = (uint64_t)count << 32 | creation;
     for (uint32_t i = 0; i < count; i += 2) {
-        uint64_t high = i + 1 < count ? etf__get32(ids + 4 * i + 4) : 0;
+        uint64_t high = i + 1 < count ? etf__get32(ids + (size_t)4 * i + 4) : 0;
 
-        words[3 + i / 2] = high << 32 | etf__get32(ids + 4 * i);
+        words[3 + i / 2] = high << 32 | etf__get32(ids + (size_t)4 * i);
     }
     *out = etf__box_at(words);
     return AGNER_OK;

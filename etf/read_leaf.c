@@ -360,9 +360,9 @@ static enum agner_err read_bits(struct reader *rd, etf_term *out)
 
 static enum agner_err read_export(struct reader *rd, etf_term *out)
 {
-    etf_term module, function, arity;
+    etf_term module, function, arity = ETF_NONE;
     enum agner_err err;
-    uint64_t *words, v;
+    uint64_t *words, v = 0;
 
     err = etf__read_atom(rd, &module);
     if (err == AGNER_OK)

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST /* inflate does not write to its input, and says so */
 #include <zlib.h>
 
 #include "reader.h"
@@ -108,8 +109,7 @@ static enum agner_err inflate_term(const uint8_t *stream, size_t size,
 {
     enum agner_err err;
     int status;
-    /* zlib does not write to its input, but its type does not say so. */
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)stream,
+    z_stream z = { .next_in = stream,
                    .avail_in = size > UINT32_MAX ? UINT32_MAX : (uInt)size };
 
     *out = (struct inflated){ 0 };

@@ -223,9 +223,8 @@ static etf_term node_of(const struct writer *w, etf_term node,
 
 static bool write_pid(struct writer *w, etf_term t)
 {
-    etf_pid pid = { 0 };
+    etf_pid pid = etf__pid_of(t);
 
-    (void)etf__pid_view(t, &pid); /* it is one */
     pid.node = node_of(w, pid.node, &pid.creation);
     if (!etf__writer_room(w, 1))
         return false;
@@ -240,9 +239,8 @@ static bool write_pid(struct writer *w, etf_term t)
 
 static bool write_ref(struct writer *w, etf_term t)
 {
-    etf_ref ref = { 0 };
+    etf_ref ref = etf__ref_of(t);
 
-    (void)etf__ref_view(t, &ref); /* it is one */
     ref.node = node_of(w, ref.node, &ref.creation);
     if (!etf__writer_room(w, 3))
         return false;
@@ -287,9 +285,8 @@ static bool write_export(struct writer *w, const uint64_t *words)
 
 static bool write_bits(struct writer *w, etf_term t)
 {
-    struct bits bits = { 0 };
+    struct bits bits = etf__bits_of(t);
 
-    (void)etf__bits_view(t, &bits); /* it is one */
     if (bits.size > UINT32_MAX)
         return etf__write_fail(w, AGNER_ELIMIT);
     if (!etf__writer_room(w, (bits.used == 8 ? 5 : 6) + bits.size))
