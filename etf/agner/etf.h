@@ -599,7 +599,7 @@ enum etf_field_type {
     ETF_FIELD_UINT32,
     ETF_FIELD_INT64,
     ETF_FIELD_UINT64,
-    ETF_FIELD_DOUBLE,
+    ETF_FIELD_DOUBLE, /* from any number; made as a float */
     ETF_FIELD_BOOL,
     ETF_FIELD_PID,
     ETF_FIELD_REF,
