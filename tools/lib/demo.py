@@ -54,7 +54,7 @@ class Demo:
 
     def say(self, text):
         self.step += 1
-        print(f"{self.step:2}. {text}", flush=True)
+        print(f"{self.step}. {text}", flush=True)
 
     def check(self, who, what, result, expected):
         """One step: what was done and what came of it. `expected` is a text or a pattern."""
@@ -104,7 +104,7 @@ class Demo:
 
     def call(self, node, target, request):
         code, printed = self.command("call", "--node", node, target, request)
-        return printed if code == 0 else f"exit {code}: {printed}"
+        return printed if code == 0 else f"exit {code}: {(printed.splitlines() or [''])[0]}"
 
     def agner_call(self, node, target, request, expected):
         self.check("agner", f"agner call --node {node} {shell_word(target)} {shell_word(request)}",
@@ -118,8 +118,13 @@ class Demo:
         self.erlang = Erlang(self.env)
         return True
 
-    def erl(self, expression, expected, who="erlang -> agner"):
-        self.check(who, expression, self.erlang.ask(expression), expected)
+    def erl(self, expression, expected, says=None):
+        """An expression that the Erlang node evaluates; `says` is for what is too long to show."""
+        result = self.erlang.ask(expression)
+        if says is None:
+            self.check("erlang -> agner", expression, result, expected)
+        else:
+            self.check("erlang", says, result, expected)
 
     # ---- the end
 
@@ -200,29 +205,28 @@ def shell_word(text):
 
 
 def words_through_the_cluster(demo, a, b):
-    """A real text: its lines go to counters on two nodes, which know the words in the end."""
-    with open(os.path.join(demo.top, "README.md"), encoding="utf-8") as f:
-        lines = [len(line.split()) for line in f]
-    total = sum(lines)
-    for node in (a, b):
-        demo.call(node, "counter", "{add, 0}")
-    before = sum(int(demo.call(node, "counter", "{add, 0}")) for node in (a, b))
+    """A real text: its lines go to two nodes, whose counters know the number of words in the end."""
+    path = os.path.join(demo.top, "README.md")
+    with open(path, encoding="utf-8") as f:
+        counts = [len(line.split()) for line in f]
+
+    def counted():
+        return [int(demo.call(node, "counter", "{add, 0}")) for node in (a, b)]
+    before = counted()
     if demo.erlang is not None:
-        path = os.path.join(demo.top, "README.md")
         demo.erl(f'{{ok, Text}} = file:read_file("{path}"), '
-                 f"Count = fun(Line) -> length(string:lexemes(Line, \" \\t\\r\")) end, "
-                 f"Lines = string:split(Text, \"\\n\", all), length(Lines)", re.compile(r"\d+"),
-                 "erlang reads README.md")
-        demo.erl(f"lists:foldl(fun(Line, {{To, Next}}) -> "
-                 f"Same = gen_server:call({{echo, To}}, {{echo, Line}}), "
-                 f"gen_server:call({{counter, To}}, {{add, Count(Same)}}), {{Next, To}} end, "
-                 f"{{'{a}', '{b}'}}, Lines), done", "done", "each line to a or b in turn, and its words counted")
+                 "Count = fun(Line) -> length(string:lexemes(Line, \" \\t\\r\")) end, "
+                 "lists:foldl(fun(Line, {To, Next}) -> "
+                 "Same = gen_server:call({echo, To}, {echo, Line}), "
+                 "gen_server:call({counter, To}, {add, Count(Same)}), {Next, To} end, "
+                 f"{{'{a}', '{b}'}}, string:split(Text, \"\\n\", all)), done", "done",
+                 "sends the lines of README.md through echo on a and b, and adds up the words of what comes back")
     else:
-        for i, count in enumerate(lines):
+        for i, count in enumerate(counts):
             demo.call(b if i % 2 else a, "counter", f"{{add, {count}}}")
-    sums = [int(demo.call(node, "counter", "{add, 0}")) for node in (a, b)]
-    demo.check("agner", f"the words of README.md, counted on a and b ({sums[0]} + {sums[1]} - {before} before)",
-               str(sum(sums) - before), str(total))
+    of_a, of_b = (after - start for after, start in zip(counted(), before))
+    demo.check("agner", f"words of README.md that the counters of a and b know of, {of_a} + {of_b}",
+               str(of_a + of_b), str(sum(counts)))
 
 
 def run(demo):
@@ -232,82 +236,88 @@ def run(demo):
         demo.start(letter)
         demo.say(f"started: agner start --name {node} --app counter --app echo")
     with_erlang = demo.start_erlang()
-    if not with_erlang:
+    if with_erlang:
+        demo.say(f"started: erl -name erlang@{HOST}")
+    else:
         demo.say("there is no erl here: the steps with an Erlang node are left out")
 
-    # calls
     demo.agner_call(a, "counter", "{add, 2}", "2")
     demo.agner_call(a, f"{{counter, '{b}'}}", "{add, 40}", "40")
     demo.agner_call(b, f"{{echo, '{c}'}}", "{echo, {hello, [1, 2.5, <<\"three\">>]}}",
                     '{hello,[1,2.5,<<"three">>]}')
     if with_erlang:
-        with_erlang_node(demo, a, b, c)
+        calls_both_ways(demo, a, b, c)
+        links_and_monitors(demo, a, b)
     words_through_the_cluster(demo, a, b)
-    a_node_dies(demo, a, b, c, with_erlang)
+    a_node_dies(demo, a, b, c)
+    it_comes_back(demo, a, b, c)
+    for letter, node in nodes.items():
+        code, _ = demo.command("stop", "--node", node)
+        ended = demo.children[letter].wait(DEADLINE_S)
+        demo.check("agner", f"agner stop --node {node}: exit codes of the command and of the node",
+                   f"{code} {ended}", "0 0")
 
 
-def with_erlang_node(demo, a, b, c):
+def calls_both_ways(demo, a, b, c):
     demo.erl(f"net_adm:ping('{a}')", "pong")
     demo.erl(f"gen_server:call({{counter,'{a}'}}, {{add, 5}})", "7")
-    demo.erl(f"[gen_server:call({{echo,N}}, {{echo, N}}) || N <- ['{a}','{b}','{c}']]", f"['{a}','{b}','{c}']")
-    demo.erl(f"gen_server:cast({{echo,'{b}'}}, {{notify, self(), {{cast, <<\"arrived\">>}}}}), "
-             f"receive {{cast, What}} -> What after 10000 -> nothing end", '<<"arrived">>')
-    # the other way: a server of the Erlang node, called by an agner node
+    demo.erl(f"[gen_server:call({{echo,N}}, {{echo, hello}}) || N <- ['{a}','{b}','{c}']]", "[hello,hello,hello]")
+    demo.erl(f"gen_server:cast({{echo,'{b}'}}, {{notify, self(), <<\"arrived\">>}}), "
+             "receive What -> What after 10000 -> nothing end", '<<"arrived">>',
+             f"gen_server:cast({{echo,'{b}'}}, {{notify, self(), <<\"arrived\">>}}), and then receives")
     demo.erl("Loop = fun Loop() -> receive {'$gen_call', {P, T}, {double, N}} -> P ! {T, 2 * N}, Loop() end end, "
-             "register(doubler, spawn(Loop))", "true", "erlang starts a server")
+             "register(doubler, spawn(Loop))", "true", "registers a server of its own as doubler")
     demo.agner_call(a, f"{{doubler, 'erlang@{HOST}'}}", "{double, 21}", "42")
-    # monitors and links, both ways
+
+
+def links_and_monitors(demo, a, b):
     demo.erl(f"Ref = erlang:monitor(process, {{nobody, '{a}'}}), "
-             f"receive {{'DOWN', Ref, process, Who, Why}} -> {{Who, Why}} after 10000 -> nothing end",
-             f"{{{{nobody,'{a}'}},noproc}}")
+             "receive {'DOWN', Ref, process, _, Why} -> Why after 10000 -> nothing end", "noproc",
+             f"erlang:monitor(process, {{nobody,'{a}'}}), and hears 'DOWN' with")
     demo.erl(f"Friend = gen_server:call({{echo,'{b}'}}, {{spawn, friend}}), node(Friend)", f"'{b}'",
-             "erlang starts a process on b")
+             "has b start another process; it runs on")
     demo.erl("process_flag(trap_exit, true), link(Friend), gen_server:call(Friend, {stop, finished}), "
              "receive {'EXIT', Friend, R1} -> R1 after 10000 -> nothing end", "finished",
-             "erlang is linked to it, and hears its end")
-    demo.erl(f"Worker = spawn(fun() -> receive crash -> exit(crashed) end end), "
-             f"gen_server:call({{echo,'{a}'}}, {{tell, self()}}), gen_server:call({{echo,'{a}'}}, {{trap, true}}), "
-             f"gen_server:call({{echo,'{a}'}}, {{link, Worker}})", "true",
-             "agner links itself to an erlang process")
+             "links itself to it, tells it to stop, and hears 'EXIT' with")
+    demo.erl("Worker = spawn(fun() -> receive crash -> exit(crashed) end end), "
+             f"Echo = {{echo,'{a}'}}, gen_server:call(Echo, {{tell, self()}}), gen_server:call(Echo, {{trap, true}}), "
+             "gen_server:call(Echo, {link, Worker})", "true",
+             "has echo on a link itself to an Erlang process")
     demo.erl("Worker ! crash, receive {heard, _, {'EXIT', Worker, R2}} -> R2 after 10000 -> nothing end", "crashed",
-             "which crashes, and agner hears")
+             "lets that process crash; echo on a hears 'EXIT' with")
 
 
-def a_node_dies(demo, a, b, c, with_erlang):
+def a_node_dies(demo, a, b, c):
     demo.agner_call(b, "echo", f"{{monitor, {{counter, '{c}'}}}}", re.compile("#Ref<.*>"))
-    if with_erlang:
+    if demo.erlang is not None:
         demo.erl(f"gen_server:call({{echo,'{b}'}}, {{tell, self()}}), monitor_node('{c}', true), "
                  f"Far = gen_server:call({{echo,'{c}'}}, {{self}}), "
                  f"gen_server:call({{echo,'{b}'}}, {{trap, true}}), gen_server:call({{echo,'{b}'}}, {{link, Far}})", "true",
-                 "b is linked to a process on c")
+                 f"has echo on b link itself to echo on c, and calls monitor_node('{c}', true)")
     child = demo.children["c"]
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     demo.say(f"killed: {c}, with SIGKILL")
-    if with_erlang:
-        demo.erl(f"receive {{nodedown, '{c}'}} -> nodedown after 10000 -> nothing end", "nodedown", "erlang hears")
+    if demo.erlang is not None:
+        demo.erl(f"receive {{nodedown, '{c}'}} -> {{nodedown, '{c}'}} after 10000 -> nothing end", f"{{nodedown,'{c}'}}",
+                 "hears")
         demo.erl(f"receive {{heard, _, {{'DOWN', _, process, {{counter, '{c}'}}, R3}}}} -> R3 after 10000 -> nothing end",
-                 "noconnection", "b hears of its monitor on c")
+                 "noconnection", "echo on b hears 'DOWN' of its monitor, with")
         demo.erl("receive {heard, _, {'EXIT', Far, R4}} -> R4 after 10000 -> nothing end", "noconnection",
-                 "b hears of its link to c")
+                 "echo on b hears 'EXIT' of its link, with")
     demo.until(f"{a} and {b} have lost {c}",
                lambda: all(c not in demo.command("nodes", "--node", n)[1] for n in (a, b)))
-    demo.say(f"agner: agner nodes --node {a} no longer shows {c}")
-    code, printed = demo.command("call", "--node", a, f"{{counter, '{c}'}}", "{add, 1}")
-    demo.check("agner", f"a call to {c} now ends with", f"exit code {code} ({printed.splitlines()[0] if printed else ''})",
-               re.compile(r"exit code [1-9].*"))
+    demo.say(f"agner: agner nodes --node {a} does not show {c} any more")
+    demo.agner_call(a, f"{{counter, '{c}'}}", "{add, 1}", re.compile(r"exit 3: .*", re.S))
+
+
+def it_comes_back(demo, a, b, c):
     demo.start("c")
     demo.say(f"started again: {c}")
     demo.agner_call(a, f"{{counter, '{c}'}}", "{add, 1}", "1")
-    if with_erlang:
+    if demo.erlang is not None:
         demo.erl(f"gen_server:call({{counter,'{c}'}}, {{add, 1}})", "2")
         demo.erl(f"gen_server:call({{echo,'{b}'}}, {{echo, still_here}})", "still_here")
-    for letter in "abc":
-        node = f"{letter}@{HOST}"
-        code, printed = demo.command("stop", "--node", node)
-        demo.children[letter].wait(DEADLINE_S)
-        demo.check("agner", f"agner stop --node {node}: exit codes of the command and of the node",
-                   f"{code} {demo.children[letter].returncode}", "0 0")
 
 
 def main():
