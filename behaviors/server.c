@@ -142,6 +142,7 @@ static enum rt_next begin(struct gen *self, etf_term args, bool init)
 
     head->server = rt_note(self);
     head->sys.view = &server_view;
+    head->sys.name = head->server->name;
     head->flags = GEN_FLAG_STARTING;
     head->last = args;
     if (head->server->hibernate_after_ms != 0)

@@ -31,19 +31,17 @@ static etf_term state_of(struct gen *self, const struct gen_sys *sys)
     return sys->view->get_state(self);
 }
 
+static const char *name_of(const struct gen_sys *sys)
+{
+    return sys->name != NULL ? sys->name : sys->view->module;
+}
+
 /* What OTP keeps in the process dictionary of a proc_lib process. */
 static etf_term dictionary_of(struct gen *self, const struct gen_sys *sys)
 {
-    struct rt_process_info info;
-    const char *module = sys->view->module;
-
-    if (rt_process_glance(rt_of(self), rt_self(self), &info) == AGNER_OK &&
-        info.label != NULL)
-        module = info.label;
     return etf_make(self,
-                    "[{'$initial_call', {_, init, 1}}, "
-                    "{'$ancestors', [_]}]",
-                    etf_atom(module), parent_of(self));
+                    "[{'$initial_call', {_, init, 1}}, {'$ancestors', [_]}]",
+                    etf_atom(name_of(sys)), parent_of(self));
 }
 
 static etf_term header_of(struct gen *self, const struct gen_sys *sys)
@@ -52,7 +50,7 @@ static etf_term header_of(struct gen *self, const struct gen_sys *sys)
     char text[240];
 
     (void)snprintf(text, sizeof text, "Status for %s %s", sys->view->module,
-                   gen__title(self, sys->view->module, title, sizeof title));
+                   gen__title(self, name_of(sys), title, sizeof title));
     return etf_string(rt_region(self), text);
 }
 

@@ -71,12 +71,13 @@ etf_term gen__debug_log(struct gen *self, const struct gen_sys_debug *debug)
 
 /* ---- Trace -------------------------------------------------------------- */
 
-static void trace(struct gen *self, etf_term event)
+static void trace(struct gen *self, const struct gen_sys *sys, etf_term event)
 {
     char title[160], text[400], who[64];
     etf_term message, to, tag;
 
-    (void)gen__title(self, NULL, title, sizeof title);
+    (void)gen__title(self, sys->name != NULL ? sys->name : sys->view->module,
+                     title, sizeof title);
     if (etf_match(event, "{out, _, {_, _}}", &message, &to, &tag))
         rt_log(rt_of(self), RT_LOG_NOTICE, "*DBG* %s sent %s to %s", title,
                etf_format(text, sizeof text, message),
@@ -111,7 +112,7 @@ void gen_sys_event(struct gen *self, struct gen_sys *sys, etf_term event)
     if (debug->log != NULL)
         log_add(debug, event);
     if (debug->trace)
-        trace(self, event);
+        trace(self, sys, event);
 }
 
 /* ---- Statistics --------------------------------------------------------- */
@@ -246,11 +247,11 @@ static etf_term set_log(struct gen_sys *sys, size_t size)
     return ETF_A(ok);
 }
 
-static etf_term print_log(struct gen *self, const struct gen_sys_debug *debug)
+static etf_term print_log(struct gen *self, const struct gen_sys *sys)
 {
-    if (debug != NULL && debug->log != NULL) {
-        for (size_t i = 0; i < debug->log_count; i++)
-            trace(self, log_at(debug, i));
+    if (sys->debug != NULL && sys->debug->log != NULL) {
+        for (size_t i = 0; i < sys->debug->log_count; i++)
+            trace(self, sys, log_at(sys->debug, i));
     }
     return ETF_A(ok);
 }
@@ -269,7 +270,7 @@ static etf_term command(struct gen *self, struct gen_sys *sys, etf_term c)
     if (etf_match(c, "{log, get}"))
         return etf_make(self, "{ok, _}", gen__debug_log(self, sys->debug));
     if (etf_match(c, "{log, print}"))
-        return print_log(self, sys->debug);
+        return print_log(self, sys);
     if (etf_match(c, "{log, true}"))
         return set_log(sys, GEN_LOG_DEFAULT);
     if (etf_match(c, "{log, {true, _}}", &size) && size > 0 &&

@@ -235,7 +235,8 @@ struct gen_sys_view {
 
 struct gen_sys {
     const struct gen_sys_view *view; /* borrowed: static */
-    struct gen_sys_debug *debug;     /* private */
+    const char *name; /* borrowed: static; for people; NULL: the module */
+    struct gen_sys_debug *debug; /* private */
     bool suspended;
     bool watched; /* somebody wants events: gen_sys_event() */
 };
