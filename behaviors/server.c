@@ -185,13 +185,13 @@ static void log_unhandled(struct gen *self, const struct gen_head *head,
 }
 
 static enum gen_next on_call(struct gen *self, struct gen_head *head,
-                             struct gen_from from, etf_term request)
+                             const struct gen_from *from, etf_term request)
 {
     head->last = request;
     if (head->server->handle_call != NULL)
-        return head->server->handle_call(self, from, request);
+        return head->server->handle_call(self, *from, request);
     log_unhandled(self, head, "call", request);
-    return gen_reply(self, from, etf_make(self, "{error, undef}"));
+    return gen_reply(self, *from, etf_make(self, "{error, undef}"));
 }
 
 static enum gen_next on_cast(struct gen *self, struct gen_head *head,
@@ -240,7 +240,7 @@ static enum gen_next on_message(struct gen *self, struct gen_head *head,
         return on_info(self, head, message);
     if (etf_same(items[0], ETF_A(gen_call)) && etf_tuple_size(message) == 3 &&
         rt_get_from(self, items[1], &from))
-        return on_call(self, head, from, items[2]);
+        return on_call(self, head, &from, items[2]);
     if (etf_same(items[0], ETF_A(gen_cast)) && etf_tuple_size(message) == 2)
         return on_cast(self, head, items[1]);
     return on_info(self, head, message);
@@ -259,7 +259,7 @@ static enum gen_next dispatch(struct gen *self, struct gen_head *head,
 {
     switch (m->kind) {
     case RT_CALL:
-        return on_call(self, head, m->from, m->term);
+        return on_call(self, head, &m->from, m->term);
     case RT_CAST:
         return on_cast(self, head, m->term);
     case RT_MESSAGE:
