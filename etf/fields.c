@@ -46,14 +46,21 @@ bool etf__field_fits(const struct etf_field *field)
 
 /* ---- Errors ---- */
 
+/* As much of it as there is room for. */
+static size_t append(char *to, size_t size, size_t used, const char *text)
+{
+    while (*text != '\0' && used + 1 < size)
+        to[used++] = *text++;
+    to[used] = '\0';
+    return used;
+}
+
 static size_t write_path(char *to, size_t size, const struct path *path)
 {
     size_t used = path->up != NULL ? write_path(to, size, path->up) : 0;
-    int more = snprintf(to + used, size - used, "%s%s", used > 0 ? "." : "",
-                        path->name);
 
-    used += more > 0 ? (size_t)more : 0;
-    return used < size ? used : size - 1;
+    return append(to, size, append(to, size, used, used > 0 ? "." : ""),
+                  path->name);
 }
 
 static enum agner_err fail(const struct path *path, struct agner_error *error,
