@@ -73,7 +73,7 @@ setup_build() {
     return 1
   fi
   if ! ninja -C "$dir" </dev/null >"$log" 2>&1; then
-    grep -E -A 12 'error:|FAILED:|undefined reference' "$log" | head -n 60 >&2
+    grep -E -A 12 ': (fatal )?error:|^FAILED:|undefined reference' "$log" | head -n 60 >&2
     return 1
   fi
 }
