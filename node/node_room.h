@@ -56,7 +56,6 @@ struct node {
     uint32_t atoms_per_peer;
 
     struct peers peers;
-    _Atomic uint64_t dropped; /* messages for peers that were lost (G9) */
     _Atomic uint32_t stopping;
 
     /* How the first registration with epmd ended: the loop writes, the starting

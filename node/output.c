@@ -518,6 +518,7 @@ static void piece_done(struct rt_write *write, enum agner_err err)
     struct out_piece *piece = (struct out_piece *)write;
     struct output *out = piece->out;
     struct out_bulk *finished = NULL;
+    uint32_t messages = err == AGNER_OK ? 0 : piece->messages;
     bool all;
 
     rt__lock(&out->peer->lock);
@@ -538,6 +539,8 @@ static void piece_done(struct rt_write *write, enum agner_err err)
     rt__unlock(&out->peer->lock);
     if (finished != NULL)
         bulk_free(finished);
+    if (messages > 0)
+        rt__dropped(out->node->rt, RT_DROP_NOCONN, messages);
     if (err != AGNER_OK && out->net != NULL)
         node__conn_close(node__wire_of(out)->conn, err, "cannot write: %s",
                          agner_strerror(err));

@@ -252,7 +252,7 @@ enum agner_err node__peer_hold(struct peer *peer,
     if (wake)
         node__peer_post(peer);
     if (err == AGNER_ENOCONN && node__is_message(signal))
-        add_relaxed(&peer->node->dropped, 1);
+        rt__dropped(peer->node->rt, RT_DROP_NOCONN, 1);
     if (err != AGNER_OK)
         held_free(held);
     return err == AGNER_EALREADY ? AGNER_OK : err;
@@ -350,7 +350,7 @@ static void attempt_failed(struct peer *peer, enum agner_err err,
     peer->attempt = NULL;
     rt__unlock(&peer->lock);
     dropped = drop_held(held);
-    add_relaxed(&node->dropped, dropped);
+    rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
     rt__node_down(node->rt, peer->name);
     attempt_end(peer, attempt, err, text);
 }
@@ -598,7 +598,7 @@ void node__peer_lost(struct peer *peer, struct wire *wire)
         peer->leaving = NULL;
     dropped = node__output_drop(&wire->out);
     rt__unlock(&peer->lock);
-    add_relaxed(&node->dropped, dropped);
+    rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
     if (wire->announced)
         rt__node_down(node->rt, peer->name);
 }

@@ -80,6 +80,10 @@ enum agner_err rt__arrive(struct rt *rt, const struct rt_signal *signal);
 void rt__node_up(struct rt *rt, etf_term node);
 void rt__node_down(struct rt *rt, etf_term node);
 
+/* So many messages for other nodes were lost after carry() took them: they show in
+ * rt_stats() (G9). Any thread. */
+void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count);
+
 /* Ends every process as rt_free() does, and returns when they are gone. The workers
  * and the carrier go on meanwhile, so that signals still come and go; rt_free() then
  * finds nobody. Not from a process of this runtime. */

@@ -13,6 +13,11 @@ void rt__count_drop(struct rt *rt, struct worker *worker, enum rt_drop why)
                       load_relaxed(&worker->dropped[why]) + 1);
 }
 
+void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count)
+{
+    add_relaxed(&rt->dropped[why], count);
+}
+
 enum agner_err rt__push_to(struct rt *rt, struct worker *worker,
                            struct process *p, struct envelope *m)
 {

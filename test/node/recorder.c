@@ -27,6 +27,7 @@ struct rt {
     char *lines[LINES_MAX];
     _Atomic uint32_t count; /* of lines */
     _Atomic uint64_t messages;
+    _Atomic uint64_t dropped;
     _Atomic uint32_t changes; /* to be waited on */
     bool count_only;
     int64_t next[SENDERS_MAX]; /* by sender */
@@ -283,6 +284,12 @@ void rt__gate_open(struct rt *rt, struct rt_gate *gate)
     changed(rt);
 }
 
+void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count)
+{
+    if (why == RT_DROP_NOCONN)
+        add_acq_rel(&rt->dropped, count);
+}
+
 /* ---- What tests call
  * ----------------------------------------------------------- */
 
@@ -387,6 +394,11 @@ size_t recorder_expect_log(struct rt *rt, const char *part)
 uint64_t recorder_messages(struct rt *rt)
 {
     return load_acquire(&rt->messages);
+}
+
+uint64_t recorder_dropped(struct rt *rt)
+{
+    return load_acquire(&rt->dropped);
 }
 
 void recorder_count_only(struct rt *rt)

@@ -46,6 +46,8 @@ struct rt_signal recorder_message(const char *node, uint32_t from, uint32_t to,
 
 /* Bytes of messages that arrived, and their number, without waiting. */
 uint64_t recorder_messages(struct rt *rt);
+/* Messages that were taken and lost. */
+uint64_t recorder_dropped(struct rt *rt);
 void recorder_expect_messages(struct rt *rt, uint64_t count);
 
 /* From now on only counts messages, and checks that those of one sender,
