@@ -99,6 +99,18 @@ static int compare_nodes(etf_term a, etf_term b)
     return compare_atoms(a, b);
 }
 
+static bool both_small(etf_term a, etf_term b)
+{
+    return etf__tag(a) == ETF__INT && etf__tag(b) == ETF__INT;
+}
+
+static int compare_small(etf_term a, etf_term b)
+{
+    int64_t x = (int64_t)a.word, y = (int64_t)b.word;
+
+    return (x > y) - (x < y);
+}
+
 static double float_value(const uint64_t *words)
 {
     double v;
@@ -113,6 +125,8 @@ static int compare_numbers(etf_term a, etf_term b, bool exact)
     bool b_float = etf__is_boxed(b, ETF__HEAD_FLOAT);
     struct etf__integer a_view, b_view;
 
+    if (both_small(a, b))
+        return compare_small(a, b);
     if (a_float && b_float) {
         double x = float_value(etf__words(a)), y = float_value(etf__words(b));
 
@@ -314,6 +328,8 @@ static int compare_lists(struct comparison *c, etf_term a, etf_term b)
         x = etf__words(etf__word(x[1]));
         y = etf__words(etf__word(y[1]));
     }
+    if (x[0] != y[0] && both_small(etf__word(x[0]), etf__word(y[0])))
+        return compare_small(etf__word(x[0]), etf__word(y[0]));
     push(c, x, y, 2, c->exact);
     return 0;
 }
@@ -371,18 +387,6 @@ static int compare(etf_term a, etf_term b, bool exact, bool *failed)
     etf__walk_fini(&c.stack);
     *failed = c.failed;
     return order;
-}
-
-static bool both_small(etf_term a, etf_term b)
-{
-    return etf__tag(a) == ETF__INT && etf__tag(b) == ETF__INT;
-}
-
-static int compare_small(etf_term a, etf_term b)
-{
-    int64_t x = (int64_t)a.word, y = (int64_t)b.word;
-
-    return (x > y) - (x < y);
 }
 
 int etf_compare(etf_term a, etf_term b)

@@ -330,13 +330,40 @@ static enum agner_err make_bits(struct reader *rd, size_t size, unsigned used,
     return AGNER_OK;
 }
 
+/* A binary that lives in the region, in one go. */
+static enum agner_err small_binary(struct reader *rd, size_t size,
+                                   etf_term *out)
+{
+    size_t count = etf__bytes_words(size);
+    const uint8_t *p = take(rd, size);
+    enum agner_err err;
+    uint64_t *words;
+
+    if (p == NULL)
+        return etf__read_fail(rd, AGNER_ETRUNCATED,
+                              "binary longer than its input");
+    words = etf__read_words(rd, 1 + count, &err);
+    if (words == NULL)
+        return err;
+    words[0] = etf__header(size, ETF__HEAD_BINARY);
+    if (count > 0) {
+        words[count] = 0; /* the padding behind the last byte */
+        memcpy(words + 1, p, size);
+    }
+    *out = etf__box_at(words);
+    return AGNER_OK;
+}
+
 static enum agner_err read_binary(struct reader *rd, etf_term *out)
 {
     const uint8_t *head = take(rd, 4);
+    size_t size;
 
     if (head == NULL)
         return truncated(rd);
-    return make_bits(rd, etf__get32(head), 8, out);
+    size = etf__get32(head);
+    return size < ETF__BLOB_MIN ? small_binary(rd, size, out)
+                                : make_bits(rd, size, 8, out);
 }
 
 /* No bits of no bytes is the empty binary, in some releases. */
