@@ -77,7 +77,7 @@ static void starts_what_is_needed_first_and_names_cycles(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct agner_error error = { AGNER_OK, "" };
-        const struct gen_application *root;
+        const struct gen_application *root = NULL;
         struct apps_order order;
         char text[240] = "";
 
