@@ -60,19 +60,19 @@ setup_packages() {
   rm -f "${TMPDIR:-/tmp}/agner-apt.$$"
 }
 
-# setup_build DIR [OPTION...]: configures DIR if it is not, and builds it. What
-# the tools print goes to stderr only when they fail.
+# setup_build DIR [TARGET...]: configures DIR if it is not, and builds the targets
+# (default: all). What the tools print goes to stderr only when they fail.
 setup_build() {
   local dir=$1 log
   shift
   log=$dir.log
   mkdir -p "${dir%/*}"
   if [ ! -f "$dir/build.ninja" ] &&
-    ! meson setup "$dir" "$top" "$@" </dev/null >"$log" 2>&1; then
+    ! meson setup "$dir" "$top" </dev/null >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     return 1
   fi
-  if ! ninja -C "$dir" </dev/null >"$log" 2>&1; then
+  if ! ninja -C "$dir" "$@" </dev/null >"$log" 2>&1; then
     grep -E -A 12 ': (fatal )?error:|^FAILED:|undefined reference' "$log" | head -n 60 >&2
     return 1
   fi
