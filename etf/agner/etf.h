@@ -317,7 +317,8 @@ AGNER_API etf_term etf_port(struct etf_region *r, etf_term node, uint64_t id,
 AGNER_API etf_term etf_export(struct etf_region *r, etf_term module,
                               etf_term function, uint32_t arity);
 /* A native value. `destroy` runs once, on any thread, when the last term that
- * refers to it is gone; it may be NULL. Refuses to be encoded. */
+ * refers to it is gone; it may be NULL. It does not run when there is no room for
+ * the first one. Refuses to be encoded. */
 AGNER_API etf_term etf_resource(struct etf_region *r, void *value,
                                 void (*destroy)(void *value));
 
@@ -377,7 +378,10 @@ static inline bool etf_pid_is_local(etf_pid p)
 
 /* ---- Order, equality, hash -------------------------------------------------- */
 
-/* The standard term order (==): below 0, 0, above 0. */
+/* The standard term order (==): below 0, 0, above 0. Local identifiers are below
+ * those of other nodes that are else the same; native values come last, in the
+ * order they were made. Nesting past a few dozen levels takes memory: what it
+ * does not suffice for counts as equal here, and as different in etf_equal(). */
 AGNER_API int etf_compare(etf_term a, etf_term b);
 /* The exact order of map keys (integer before float when equal). */
 AGNER_API int etf_compare_exact(etf_term a, etf_term b);
