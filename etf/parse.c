@@ -68,12 +68,6 @@ static const char *const expected[] = {
     [KEY] = "'=>'",         [VALUE] = "',' or '}'",
 };
 
-static enum agner_err no_memory(struct parser *p)
-{
-    return etf__scan_fail(&p->scan, p->scan.start, AGNER_ENOMEM,
-                          "out of memory");
-}
-
 /* ---- Values that are not nested ---- */
 
 static etf_term string_term(struct etf_region *r, const uint8_t *text,
@@ -134,7 +128,7 @@ static enum agner_err parse_export(struct parser *p, etf_term *out)
     if (!etf_get_uint(s->value, &arity) || arity > 255)
         return etf__scan_expected(s, "an arity of 0 to 255");
     *out = etf_export(s->region, module, function, (uint32_t)arity);
-    return etf_is_none(*out) ? no_memory(p) : AGNER_OK;
+    return etf_is_none(*out) ? etf__scan_no_memory(&p->scan) : AGNER_OK;
 }
 
 /* ---- Nesting ---- */
@@ -148,7 +142,7 @@ static enum agner_err open_frame(struct parser *p, enum frame_kind kind)
                               "nested too deeply");
     frame = (struct frame *)etf__walk_push(&p->frames, FRAME_WORDS);
     if (frame == NULL)
-        return no_memory(p);
+        return etf__scan_no_memory(&p->scan);
     *frame = (struct frame){ .kind = kind,
                              .first = (uint64_t)(p->items.top - p->items.base),
                              .marks = p->marks };
@@ -209,7 +203,7 @@ static enum agner_err complete(struct parser *p, etf_term *out)
         break;
     }
     if (etf_is_none(*out))
-        return no_memory(p);
+        return etf__scan_no_memory(&p->scan);
     close_frame(p);
     return AGNER_OK;
 }
@@ -278,7 +272,7 @@ static enum agner_err begin(struct parser *p, etf_term *out)
         return AGNER_OK;
     case TOKEN_STRING:
         *out = string_term(s->region, s->chars.data, s->chars.size);
-        return etf_is_none(*out) ? no_memory(p) : AGNER_OK;
+        return etf_is_none(*out) ? etf__scan_no_memory(&p->scan) : AGNER_OK;
     case TOKEN_FUN:
         return parse_export(p, out);
     case TOKEN_BITS_OPEN:
@@ -329,7 +323,7 @@ static enum agner_err parse_term(struct parser *p, etf_term *out)
             }
             item = etf__walk_push(&p->items, 1);
             if (item == NULL)
-                return no_memory(p);
+                return etf__scan_no_memory(&p->scan);
             *item = t.word;
             err = follow(p, &open);
             if (err == AGNER_OK && !open)

@@ -30,11 +30,6 @@ struct segment {
     uint32_t point; /* the integer, when utf8 */
 };
 
-static enum agner_err no_memory(struct scan *s)
-{
-    return etf__scan_fail(s, s->start, AGNER_ENOMEM, "out of memory");
-}
-
 /* Appends the low `count` bits of `value`, 1 to 8. */
 static enum agner_err put_bits(struct bit_writer *w, unsigned value,
                                unsigned count)
@@ -214,7 +209,7 @@ static enum agner_err parse_segment(struct scan *s, struct bit_writer *w)
         err = etf__scan_fail(s, segment.start, AGNER_ESYNTAX,
                              "the integer is no character");
     if (err == AGNER_OK && put_segment(&segment, w) != AGNER_OK)
-        err = no_memory(s);
+        err = etf__scan_no_memory(s);
     etf_buffer_fini(&segment.text);
     return err;
 }
@@ -248,7 +243,7 @@ enum agner_err etf__parse_bits(struct scan *s, etf_term *out)
 
         *out = etf__bits_new(s->region, w.bytes.size, used, &data);
         if (etf_is_none(*out))
-            err = no_memory(s);
+            err = etf__scan_no_memory(s);
         else if (w.bytes.size > 0)
             memcpy(data, w.bytes.data, w.bytes.size);
     }

@@ -51,6 +51,11 @@ enum agner_err etf__scan_fail(struct scan *s, size_t at, enum agner_err err,
                       what);
 }
 
+enum agner_err etf__scan_no_memory(struct scan *s)
+{
+    return etf__scan_fail(s, s->start, AGNER_ENOMEM, "out of memory");
+}
+
 /* Bytes of the token that an error shows: whole characters, one line. */
 static size_t shown_size(const struct scan *s)
 {

@@ -63,6 +63,8 @@ enum agner_err etf__scan_fail(struct scan *s, size_t at, enum agner_err err,
                               const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+enum agner_err etf__scan_no_memory(struct scan *s);
+
 /* The token is not what should be here. */
 enum agner_err etf__scan_expected(struct scan *s, const char *what);
 
@@ -72,6 +74,19 @@ enum agner_err etf__scan_expected(struct scan *s, const char *what);
 static inline uint8_t etf__scan_peek(const struct scan *s, size_t ahead)
 {
     return ahead < s->size - s->at ? s->text[s->at + ahead] : 0;
+}
+
+/* The value of a character as a digit, letters of either case counting on from
+ * 10; 36 for others. */
+static inline unsigned etf__scan_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - (unsigned)'0';
+    if (c >= 'a' && c <= 'z')
+        return c - (unsigned)'a' + 10;
+    if (c >= 'A' && c <= 'Z')
+        return c - (unsigned)'A' + 10;
+    return 36;
 }
 
 void etf__scan_blanks(struct scan *s);
