@@ -11,7 +11,7 @@
  *
  *     node_start, rt_attach, apps_loader_start, apps_control_start,
  *     apps_application_start for each
- *     apps_stop_all, apps_control_stop, rt_detach, node_stop
+ *     apps_loader_stop, apps_control_stop, rt_detach, node_stop
  */
 #ifndef AGNER_APPS_H
 #define AGNER_APPS_H
@@ -67,9 +67,9 @@ enum agner_err apps_application_start(struct gen *self, const char *which,
 enum agner_err apps_application_stop(struct gen *self, const char *name,
                                      struct agner_error *error);
 
-/* Stops all in reverse order of their start; each child has 5 s.
- * AGNER_ETIMEOUT: not all are stopped yet. */
-enum agner_err apps_stop_all(struct gen *self, uint64_t timeout_ms);
+/* Stops all in reverse order of their start, each child within 5 s, and then the
+ * controller. AGNER_ETIMEOUT: not all are stopped yet. */
+enum agner_err apps_loader_stop(struct gen *self, uint64_t timeout_ms);
 
 /* [{Name, Description, Version}], in order of start, in self's region; as
  * application:which_applications/0 gives it, strings as lists. */

@@ -18,8 +18,8 @@
  *
  * Strict goes there and back without loss; loose is for scripts. Reading knows
  * no mode: it takes every type, a str is a binary, and ETF means with its
- * leading 131. Atoms are looked up and never made: one that this program does
- * not know stays a boxed atom, which equals by its text (B-RPC-5).
+ * leading 131. A str never becomes an atom (B-RPC-5); what comes as an atom is
+ * interned while the reader's budget lasts, and stays a boxed atom beyond it.
  */
 #ifndef MSGPACK_TERM_H
 #define MSGPACK_TERM_H
@@ -43,12 +43,13 @@ enum agner_err apps__msgpack_pack(struct etf_buffer *b, etf_term t,
                                   const struct etf_self *self);
 
 /* Reads the one value that `bytes` is, any bytes: it walks them first.
- * Identifiers of `self` become local ones. AGNER_ETRUNCATED, AGNER_EMALFORMED
- * (also an extension type that is not in the table), AGNER_ELIMIT,
- * AGNER_ENOMEM. */
+ * Identifiers of `self` become local ones. `budget` NULL makes no atoms.
+ * AGNER_ETRUNCATED, AGNER_EMALFORMED (also an extension type that is not in the
+ * table), AGNER_ELIMIT, AGNER_ENOMEM. */
 enum agner_err apps__msgpack_unpack(struct etf_region *r, const uint8_t *bytes,
                                     size_t size, const struct etf_self *self,
-                                    etf_term *t, struct agner_error *error);
+                                    struct etf_atom_budget *budget, etf_term *t,
+                                    struct agner_error *error);
 
 /* One MessagePack-RPC message as it came in. */
 struct rpc_frame {
@@ -72,6 +73,7 @@ struct rpc_frame {
  */
 enum agner_err apps__rpc_read(struct etf_region *r, const uint8_t *bytes,
                               size_t size, const struct etf_self *self,
+                              struct etf_atom_budget *budget,
                               struct rpc_frame *f, struct agner_error *error);
 
 /* The id of the request that these bytes begin: false when there is none, as

@@ -18,6 +18,7 @@
 struct unpacker {
     struct etf_region *region;
     const struct etf_self *self;
+    struct etf_atom_budget *budget; /* or NULL */
     struct agner_error *error;
 };
 
@@ -151,7 +152,9 @@ static enum agner_err read_etf(struct unpacker *u, const uint8_t *bytes,
 {
     struct etf_atom_budget none = { 0 };
     struct etf_decode_options options = { .self = u->self,
-                                          .budget = &none,
+                                          .budget = u->budget != NULL
+                                                        ? u->budget
+                                                        : &none,
                                           .exact = true };
 
     return etf_from_binary(u->region, bytes, size, &options, t, NULL, u->error);
@@ -167,7 +170,7 @@ static enum agner_err read_ext(struct unpacker *u, const msgpack_object *o,
 
     switch (o->via.ext.type) {
     case MSGPACK_EXT_ATOM:
-        got = etf_atom_limited(u->region, (const char *)bytes, size, NULL);
+        got = etf_atom_limited(u->region, (const char *)bytes, size, u->budget);
         if (etf_is_none(got))
             return agner_fail(u->error, AGNER_EMALFORMED,
                               "ext 1 is an atom: UTF-8, at most 255 "
@@ -230,9 +233,10 @@ static enum agner_err read_object(struct unpacker *u, const msgpack_object *o,
 
 enum agner_err apps__msgpack_unpack(struct etf_region *r, const uint8_t *bytes,
                                     size_t size, const struct etf_self *self,
-                                    etf_term *t, struct agner_error *error)
+                                    struct etf_atom_budget *budget, etf_term *t,
+                                    struct agner_error *error)
 {
-    struct unpacker u = { r, self, error };
+    struct unpacker u = { r, self, budget, error };
 
     return read_nested(&u, bytes, size, 0, false, t);
 }
@@ -297,9 +301,10 @@ static enum agner_err read_frame(struct unpacker *u, const msgpack_object *o,
 
 enum agner_err apps__rpc_read(struct etf_region *r, const uint8_t *bytes,
                               size_t size, const struct etf_self *self,
+                              struct etf_atom_budget *budget,
                               struct rpc_frame *f, struct agner_error *error)
 {
-    struct unpacker u = { r, self, error };
+    struct unpacker u = { r, self, budget, error };
     msgpack_unpacked whole;
     size_t used = 0;
     int got;

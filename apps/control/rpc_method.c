@@ -4,7 +4,7 @@
  * node are in rpc_look.c.
  *
  * Texts from a client never make an atom (B-RPC-5): a name that no atom has yet
- * is the name of nothing here.
+ * is the name of nothing here, and a request's is an atom that is not interned.
  */
 #include "rpc_look.h"
 #include "rpc_server.h"
@@ -67,12 +67,9 @@ enum agner_err rpc__fail(struct rpc_failure *f, enum agner_err err,
 
 etf_term rpc__param(struct rpc_call *c, const char *name)
 {
-    etf_term key = etf_atom_find(name, strlen(name));
     etf_term value = etf_map_get(c->params, etf_text(rt_region(c->self), name));
 
-    if (etf_is_none(value) && !etf_is_none(key))
-        value = etf_map_get(c->params, key);
-    return value;
+    return etf_is_none(value) ? etf_map_get(c->params, etf_atom(name)) : value;
 }
 
 /* An atom, or a text that is an atom's: ETF_NONE for anything else. */
@@ -160,14 +157,16 @@ etf_term rpc__request(struct gen *self, etf_term params, bool first_is_text)
 {
     etf_term items[16];
     int64_t count = etf_list_size(params);
+    etf_bytes text;
     etf_term name;
 
     if (count < 0 || count > 16) /* more than a request's arity ever is */
         return params;
     for (int64_t i = 0; i < count; i++)
         (void)etf_list_next(&params, &items[i]);
-    if (first_is_text) {
-        name = name_of(items[0]);
+    if (first_is_text && etf_get_bytes(items[0], &text)) {
+        name = etf_atom_limited(rt_region(self), (const char *)text.data,
+                                text.size, NULL);
         if (!etf_is_none(name))
             items[0] = name;
     }

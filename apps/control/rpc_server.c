@@ -15,6 +15,7 @@
 #define PENDING_MAX     1024
 #define FRAME_MAX       (16u << 20)
 #define OUTPUT_MAX      (64u << 20)
+#define ATOMS_MAX       16384
 /* clang-format on */
 
 /* ---- The keeper
@@ -226,6 +227,7 @@ enum agner_err apps_control_start(struct gen *self,
     set_limits(&control->options);
     control->rt = node_rt(options->node);
     control->net = options->world->net;
+    atomic_init(&control->atoms_left, ATOMS_MAX);
     control->started_ms = rt_now_ms(control->rt);
     control->scratch = etf_region_new(0);
     err = control->scratch == NULL

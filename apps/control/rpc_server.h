@@ -44,6 +44,7 @@ struct apps_control {
     /* Processes that hold this pointer, the keeper among them; each wakes the
      * word as it goes. */
     _Atomic uint32_t processes;
+    _Atomic uint32_t atoms_left; /* that clients may still make */
 
     /* Loop thread only. */
     struct rt_listener *listener;
@@ -141,7 +142,7 @@ enum agner_err rpc__call_params(struct rpc_call *c, etf_term *target,
 
 /* The request that the parameters of a call by name are
  * (docs/control-socket.md): one stands for itself, several are a tuple, and a
- * text in front is the atom of that name, if there is one. */
+ * text in front is an atom, not interned if it was not before. */
 etf_term rpc__request(struct gen *self, etf_term params, bool first_is_text);
 
 #endif

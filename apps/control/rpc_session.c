@@ -25,6 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ATOMS_TAKEN 64
+
 /* A message that wants an answer, or at least to be counted as dealt with. */
 struct errand {
     bool answered; /* a request: it has an id */
@@ -46,7 +48,8 @@ struct session {
     uint32_t conn;
     enum msgpack_mode mode;
     uint64_t next_number;
-    struct pending *pending; /* owned; in no order */
+    struct etf_atom_budget atoms; /* taken from the control's */
+    struct pending *pending;      /* owned; in no order */
     size_t count, room;
 };
 
@@ -515,16 +518,37 @@ static enum agner_err serve(struct gen *self, const struct errand *e,
     return run_name(self, e, frame, at_ms, f);
 }
 
+/* Atoms are counted for the socket as a whole, and taken from there by the
+ * handful. Order: relaxed, since the count stands for nothing but itself. */
+static void take_atoms(struct session *s)
+{
+    _Atomic uint32_t *left = &s->control->atoms_left;
+    uint32_t seen = atomic_load_explicit(left, memory_order_relaxed), take;
+
+    if (s->atoms.left > 0)
+        return;
+    do {
+        take = seen < ATOMS_TAKEN ? seen : ATOMS_TAKEN;
+    } while (take > 0 && !atomic_compare_exchange_weak_explicit(
+                             left, &seen, seen - take, memory_order_relaxed,
+                             memory_order_relaxed));
+    s->atoms.left = take;
+}
+
 static void message_came(struct gen *self, uint64_t at_ms, etf_bytes bytes)
 {
+    struct session *s = rt_state(self);
     struct etf_self node = rt_node(rt_of(self));
     struct errand e = { .frame_size = bytes.size };
     struct etf_buffer nothing = { 0 };
     struct rpc_failure f = { .term = ETF_NONE };
     struct rpc_frame frame;
     struct agner_error error;
-    enum agner_err err = apps__rpc_read(rt_region(self), bytes.data, bytes.size,
-                                        &node, &frame, &error);
+    enum agner_err err;
+
+    take_atoms(s);
+    err = apps__rpc_read(rt_region(self), bytes.data, bytes.size, &node,
+                         &s->atoms, &frame, &error);
 
     e.answered = frame.has_id && frame.kind == RPC_REQUEST;
     e.id = frame.id;
@@ -607,6 +631,8 @@ static void session_destroy(void *state)
     if (control == NULL) /* ended before init */
         return;
     world = control->options.world;
+    atomic_fetch_add_explicit(&control->atoms_left, s->atoms.left,
+                              memory_order_relaxed);
     /* Release: as in the keeper's. */
     if (atomic_fetch_sub_explicit(&control->processes, 1,
                                   memory_order_release) == 1)

@@ -5,7 +5,7 @@
  *   --------------------  ----------------------------------------------------
  *   {start, Which}        ok, or {error, Code, Text}; Which is a binary
  *   {stop, Name}          the same
- *   stop_all              ok
+ *   stop                  ok, when all are stopped; then it ends itself
  *   which_applications    [{Name, Description, Version}], as OTP's
  *
  * One thing at a time: whoever asks while an application starts waits for that,
@@ -21,8 +21,8 @@
 
 #include "builtin.h"
 #include "master.h"
-#include "start_order.h"
 #include "so.h"
+#include "start_order.h"
 
 #define START_TIME_MS 60000
 #define WHICH_TIME_MS 2000
@@ -88,15 +88,14 @@ static const struct gen_application *find_loaded(const struct controller *c,
     return NULL;
 }
 
-/* Two objects must not offer one name; one object may be opened twice. */
+/* Two objects must not offer one name; one object may be opened twice. One that
+ * was asked for goes before a built-in one. */
 static enum agner_err remember(struct controller *c, const char *path,
                                const struct gen_application *found,
                                struct agner_error *error)
 {
     const struct gen_application *known = find_loaded(c, found->name);
 
-    if (known == NULL)
-        known = apps__builtin(found->name);
     if (known != NULL && known != found)
         return agner_fail(error, AGNER_ENOTLOADED,
                           "%s: there is an application %s already", path,
@@ -138,9 +137,9 @@ static enum agner_err find(void *ctx, const char *which,
 
     if (strchr(which, '/') != NULL)
         return load(self, which, found, error);
-    known = apps__builtin(which);
+    known = find_loaded(c, which);
     if (known == NULL)
-        known = find_loaded(c, which);
+        known = apps__builtin(which);
     if (known != NULL) {
         *found = known;
         return AGNER_OK;
@@ -289,10 +288,11 @@ static enum gen_next controller_call(struct gen *self, struct gen_from from,
 
     if (etf_match(request, "which_applications"))
         return gen_reply(self, from, which_applications(self, c));
-    if (etf_match(request, "stop_all")) {
-        stop_all(self, c);
-    } else if (etf_match(request, "{start, _}", &which) &&
-               etf_get_text(which, text, sizeof text)) {
+    if (etf_match(request,
+                  "stop")) /* terminate stops all, then goes the answer */
+        return gen_stop_reply(self, from, ETF_A(shutdown), ETF_A(ok));
+    if (etf_match(request, "{start, _}", &which) &&
+        etf_get_text(which, text, sizeof text)) {
         err = start(self, text, &error);
     } else if (etf_match(request, "{stop, _}", &which) &&
                etf_get_text(which, text, sizeof text)) {
@@ -403,11 +403,11 @@ enum agner_err apps_application_stop(struct gen *self, const char *name,
                error);
 }
 
-enum agner_err apps_stop_all(struct gen *self, uint64_t timeout_ms)
+enum agner_err apps_loader_stop(struct gen *self, uint64_t timeout_ms)
 {
     etf_term reply;
 
-    return ask(self, etf_make(self, "stop_all"), timeout_ms, &reply, NULL);
+    return ask(self, ETF_A(stop), timeout_ms, &reply, NULL);
 }
 
 enum agner_err apps_which(struct gen *self, etf_term *list)
