@@ -33,9 +33,9 @@ enum exit_code {
 /* What the options say. A text is NULL, and a flag false, when not given. */
 struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
-    bool foreground;
+    bool foreground, detach;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
-    const char *log_level;
+    const char *log_level, *log_file;
     const char *apps[CLI_APPS_MAX];
     size_t app_count;
     struct apps_listen listen;

@@ -211,8 +211,8 @@ static enum agner_err read_answer(struct client *c, struct etf_region *r,
                                   struct agner_error *error)
 {
     struct rpc_frame frame;
-    enum agner_err err =
-        apps__rpc_read(r, c->in.data, c->walk.next, &c->self, &frame, error);
+    enum agner_err err = apps__rpc_read(r, c->in.data, c->walk.next, &c->self,
+                                        NULL, &frame, error);
 
     if (err != AGNER_OK)
         return err;

@@ -19,11 +19,13 @@ const struct command cmd_call = {
     .summary = "call a server and print its answer",
     .example = "agner call counter '{add, 5}'\n"
                "agner call '<0.12.0>' get --json\n"
+               "agner call \"{stock, 'shop@10.0.0.7'}\" '{take, 1}'\n"
                "agner call -n shop@10.0.0.7 stock '{take, 1}' --timeout 2s",
-    .text = "TERM is Erlang syntax; - reads it from standard input, @FILE from "
-            "a file.\nNAME is a registered name, or a pid of the node. A node "
-            "that has no control\nsocket here, of agner or of Erlang, is "
-            "called by Erlang distribution.",
+    .text =
+        "TERM is Erlang syntax; - reads it from standard input, @FILE from a "
+        "file.\nNAME is a registered name, {Name, Node}, or a pid of the "
+        "node. A node that has\nno control socket here, of agner or of "
+        "Erlang, is called by Erlang distribution.",
     .args_min = 2,
     .args_max = 2,
     .options = options,

@@ -62,8 +62,12 @@ static const struct option options[] = {
       OPTION_TEXT, CLI_OPTION(log_level), 0, 0, NULL },
     { "ready-fd", 0, "FD", "write the ready line there too, then close it",
       OPTION_NUMBER, CLI_OPTION(ready_fd), 3, 1048576, NULL },
-    { "foreground", 0, NULL, "stay in the foreground (the only way)",
-      OPTION_FLAG, CLI_OPTION(foreground), 0, 0, NULL },
+    { "detach", 0, NULL, "go on in the background once it is ready",
+      OPTION_FLAG, CLI_OPTION(detach), 0, 0, "foreground" },
+    { "foreground", 0, NULL, "stay in the foreground (the default)",
+      OPTION_FLAG, CLI_OPTION(foreground), 0, 0, "detach" },
+    { "log-file", 0, "FILE", "append the log there (default: stderr)",
+      OPTION_TEXT, CLI_OPTION(log_file), 0, 0, NULL },
     CLI_HELP_ROW,
     CLI_END_ROW,
 };
@@ -239,7 +243,7 @@ static void stop(struct start *st)
 {
     cli_notify("STOPPING=1");
     if (st->self != NULL) {
-        if (apps_stop_all(st->self, st->s.stop_time_ms) == AGNER_ETIMEOUT)
+        if (apps_loader_stop(st->self, st->s.stop_time_ms) == AGNER_ETIMEOUT)
             (void)fprintf(stderr, "agner start: applications did not stop in "
                                   "time\n");
         if (st->control != NULL)
@@ -263,9 +267,12 @@ static void say_ready(struct start *st)
                         node_name(st->node), node_port(st->node));
 
     st->ready = true;
-    (void)fputs(line, stdout);
-    (void)fflush(stdout); /* nobody reads it: no failure of the node */
+    if (!st->cli->o.detach) {
+        (void)fputs(line, stdout);
+        (void)fflush(stdout); /* nobody reads it: no failure of the node */
+    }
     cli_notify("READY=1");
+    start_detached(line);
     if (st->cli->o.ready_fd == CLI_ABSENT)
         return;
     if (write((int)st->cli->o.ready_fd, line, (size_t)size) != size)
@@ -326,6 +333,8 @@ static int run(struct cli *cli)
     static struct start st; /* large, and one */
     int code = start_settings(cli, &st.s);
 
+    if (code == EXIT_DONE)
+        code = start_output(cli);
     if (code != EXIT_DONE)
         return code;
     st.cli = cli;
@@ -348,7 +357,7 @@ const struct command cmd_start = {
     .arguments = "",
     .summary = "start a node, in the foreground",
     .example = "agner start --name shop@127.0.0.1 --app counter\n"
-               "agner start --config shop.config\n"
+               "agner start --config shop.config --detach\n"
                "agner start --name shop@10.0.0.7 --app /opt/shop/shop.so",
     .text =
         "Prints \"NAME ready on port PORT\" when it is up and every "
@@ -357,9 +366,8 @@ const struct command cmd_start = {
         "localhost listens there, any other on all\naddresses, unless "
         "--listen says otherwise. It is hidden unless --visible is\ngiven: "
         "global's protocol is not spoken yet, and global:sync() of Erlang "
-        "nodes\nwould wait for a visible one. Without a cookie file "
-        "($XDG_CONFIG_HOME/agner/cookie,\n~/.erlang.cookie) one is "
-        "written.",
+        "nodes\nwould wait for a visible one. Without a cookie\nfile "
+        "($XDG_CONFIG_HOME/agner/cookie, ~/.erlang.cookie) one is written.",
     .options = options,
     .run = run,
 };

@@ -23,4 +23,16 @@ struct start_settings {
 int start_settings(struct cli *cli, struct start_settings *s);
 void start_settings_fini(struct start_settings *s);
 
+/*
+ * Opens --log-file, and with --detach goes on in a child, before there are
+ * threads. The parent waits for the child's start_detached(), prints the line,
+ * and ends with code 0; a child that ends before has said why, and its code
+ * becomes the parent's. EXIT_DONE, or a code with the reason printed.
+ */
+int start_output(struct cli *cli);
+
+/* In such a child: the node is ready. From now on it has no terminal. Otherwise
+ * does nothing. */
+void start_detached(const char *line);
+
 #endif

@@ -11,20 +11,32 @@ static const char *const methods[] = {
     [TALK_SEND] = "agner.send",
 };
 
+/* NAME, or {Name, Node} when it looks like one: a name of another node, which
+ * the node that is asked reaches for us. EXIT_DONE, or a code with the reason
+ * printed.
+ */
+static int read_name(struct cli *cli, etf_term *to)
+{
+    if (cli->args[0][0] == '{')
+        return cli_term(cli, cli->args[0], to);
+    *to = etf_text(cli->region, cli->args[0]);
+    return EXIT_DONE;
+}
+
 /* ---- By the control socket
  * ------------------------------------------------------- */
 
 static int by_socket(struct cli *cli, enum talk how, struct target *t,
-                     etf_term message)
+                     etf_term to, etf_term message)
 {
     uint64_t ms = cli_timeout(cli);
     struct etf_region *r = cli->region;
     etf_term result;
     etf_term timeout = ms == RT_INFINITY ? ETF_A(infinity) : etf_uint(r, ms);
-    int code = cli_method(cli, t, methods[how],
-                          etf_make(r, "#{to => _, msg => _, timeout => _}",
-                                   cli->args[0], message, timeout),
-                          ms, &result);
+    int code = cli_method(
+        cli, t, methods[how],
+        etf_make(r, "#{to => _, msg => _, timeout => _}", to, message, timeout),
+        ms, &result);
 
     if (code == EXIT_DONE && (how == TALK_CALL || cli->o.json))
         code = cli_print(cli, result);
@@ -34,17 +46,19 @@ static int by_socket(struct cli *cli, enum talk how, struct target *t,
 /* ---- By distribution
  * -------------------------------------------------------------- */
 
-/* A pid of that node, as it prints its own, or a name there. */
-static bool read_target(struct cli *cli, struct target *t, etf_term *to)
+/* A text is the name of a process there. A pid would be one of our own node,
+ * since nobody has told us the numbers of that one. */
+static bool read_target(struct target *t, etf_term to, etf_term *target)
 {
-    const char *text = cli->args[0];
-    etf_term name;
+    char name[256];
 
-    if (text[0] == '<') /* would be a process of our own node */
+    *target = to;
+    if (etf_tuple_size(to) == 2)
+        return true;
+    if (!etf_get_text(to, name, sizeof name) || name[0] == '<')
         return false;
-    name = etf_atom(text);
-    *to = etf_make(t->self, "{_, _}", name, etf_atom(t->name));
-    return !etf_is_none(*to);
+    *target = etf_make(t->self, "{_, _}", etf_atom(name), etf_atom(t->name));
+    return true;
 }
 
 static int print_error(struct cli *cli, const struct target *t,
@@ -66,12 +80,12 @@ static int print_error(struct cli *cli, const struct target *t,
 }
 
 static int by_distribution(struct cli *cli, enum talk how, struct target *t,
-                           etf_term message)
+                           etf_term name, etf_term message)
 {
     etf_term to, reply = ETF_NONE;
     enum agner_err err = AGNER_OK;
 
-    if (!read_target(cli, t, &to))
+    if (!read_target(t, name, &to))
         return cli_fail(cli, EXIT_USAGE, "a registered name",
                         "%s: a process of another node is reached by its name",
                         cli->args[0]);
@@ -95,17 +109,19 @@ static int by_distribution(struct cli *cli, enum talk how, struct target *t,
 
 int cli_talk(struct cli *cli, enum talk how)
 {
-    etf_term message;
+    etf_term to, message;
     struct target t;
     int code = cli_term(cli, cli->args[1], &message);
 
+    if (code == EXIT_DONE)
+        code = read_name(cli, &to);
     if (code != EXIT_DONE)
         return code;
     code = cli_open(cli, NULL, true, &t);
     if (code != EXIT_DONE)
         return code;
-    code = t.client != NULL ? by_socket(cli, how, &t, message)
-                            : by_distribution(cli, how, &t, message);
+    code = t.client != NULL ? by_socket(cli, how, &t, to, message)
+                            : by_distribution(cli, how, &t, to, message);
     cli_close(&t);
     return code;
 }
