@@ -1,0 +1,14 @@
+/* Every public header from C++17, twice: once alone is checked by the others. */
+#include <agner/etf.h>
+#include <agner/gen.h>
+#include <agner/node.h>
+#include <agner/rt.h>
+
+#include <agner/etf.h>
+
+int main()
+{
+    etf_term t = etf_nil();
+
+    return etf_kind(t) == ETF_KIND_NIL ? 0 : 1;
+}

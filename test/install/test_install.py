@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""What `meson install` puts down is enough for a program of somebody else."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD, SOURCE, MESON = sys.argv[1:4]
+HERE = os.path.dirname(os.path.abspath(__file__))
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+PREFIXES = ("agner_", "etf_", "gen_", "node_", "rt_")
+
+
+def run(*args, **more):
+    done = subprocess.run(args, text=True, capture_output=True, **more)
+    if done.returncode != 0:
+        raise AssertionError(f"{args}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp(prefix="agner-install-")
+        cls.addClassCleanup(shutil.rmtree, cls.root)
+        run(*MESON.split(), "install", "-C", BUILD, "--no-rebuild",
+            "--destdir", cls.root)
+        found = [os.path.join(path, name)
+                 for path, _, names in os.walk(cls.root) for name in names]
+        cls.files = {os.path.basename(name): name for name in found}
+        cls.lib = os.path.dirname(cls.files["libagner.a"])
+        cls.env = dict(os.environ, LD_LIBRARY_PATH=cls.lib,
+                       PKG_CONFIG_PATH=os.path.dirname(cls.files["agner.pc"]),
+                       PKG_CONFIG_SYSROOT_DIR=cls.root)
+
+    def flags(self, *what):
+        return run("pkg-config", *what, "agner", env=self.env).split()
+
+    def build(self, compiler, source, *flags):
+        out = os.path.join(self.root, "program")
+        run(compiler, os.path.join(HERE, source), *WARNINGS,
+            *self.flags("--cflags"), *flags, "-o", out)
+        return out
+
+    def test_a_program_builds_and_runs_with_the_shared_library(self):
+        out = self.build("cc", "hello.c", "-std=gnu11", *self.flags("--libs"))
+        self.assertIn("libagner.so.0 ", run("ldd", out, env=self.env))
+        self.assertEqual(run(out, env=self.env), "{hello,world,too}\n")
+
+    def test_it_builds_and_runs_with_the_static_one(self):
+        # PKG_CONFIG_SYSROOT_DIR is put before system folders too.
+        libs = [flag for flag in self.flags("--libs", "--static")
+                if not flag.startswith("-L") and flag != "-lagner"]
+        out = self.build("cc", "hello.c", "-std=gnu11",
+                         self.files["libagner.a"], *libs)
+        self.assertNotIn("libagner", run("ldd", out))
+        self.assertEqual(run(out), "{hello,world,too}\n")
+
+    def test_headers_are_c_plus_plus_too(self):
+        self.build("c++", "headers.cc", "-std=c++17", *self.flags("--libs"))
+
+    def test_each_header_stands_alone(self):
+        for name in ("etf.h", "rt.h", "gen.h", "node.h"):
+            for compiler, language in (("cc", "c"), ("c++", "c++")):
+                run(compiler, "-x", language, "-fsyntax-only", *WARNINGS,
+                    *self.flags("--cflags"), self.files[name])
+
+    def test_only_the_public_functions_are_exported(self):
+        declared = set()
+        for name in ("etf.h", "rt.h", "gen.h", "node.h"):
+            with open(self.files[name]) as f:
+                text = re.sub(r"/\*.*?\*/|^ *#.*?[^\\]$", "", f.read(),
+                              flags=re.S | re.M)
+            for declaration in re.findall(r"AGNER_API\b([^;]*);", text):
+                declared.add(re.search(r"(\w+)\(", declaration).group(1))
+        listed = run("nm", "-D", "--defined-only",
+                     os.path.join(self.lib, "libagner.so"))
+        exported = {line.split()[-1].split("@")[0]
+                    for line in listed.splitlines()} - {"AGNER_0.1"}
+        for name in exported:
+            self.assertTrue(name.startswith(PREFIXES), name)
+        self.assertEqual(exported - declared, set(), "exported, not declared")
+        self.assertEqual(declared - exported, set(), "declared, not there")
+
+    def test_the_library_has_its_versioned_name(self):
+        listed = run("objdump", "-p", os.path.join(self.lib, "libagner.so"))
+        self.assertRegex(listed, r"SONAME\s+libagner\.so\.0\n")
+        self.assertIn("AGNER_0.1", listed)
+
+    def test_private_headers_stay_at_home(self):
+        headers = {name for name in self.files if name.endswith(".h")}
+        self.assertLessEqual({"etf.h", "etf_match.h", "rt.h", "gen.h",
+                              "node.h"}, headers)
+        self.assertFalse([name for name in headers if "door" in name
+                          or "world" in name or "carrier" in name])
+
+    def test_the_command_is_there(self):
+        self.assertRegex(run(self.files["agner"], "version"), r"^agner \d")
+
+
+unittest.main(argv=sys.argv[:1])
