@@ -297,17 +297,19 @@ static struct rt_signal big_message(struct etf_region *r, const char *to,
  */
 static void fragments_keep_each_senders_order(void **state)
 {
-    struct two two = two_nodes();
+    struct node_options a = pair_options(A), b = pair_options(B);
+    struct two two;
     struct etf_region *r = etf_region_new(0);
     struct rt_signal big = big_message(r, B, 1, 3u << 20);
     size_t from_one;
 
     (void)state;
+    a.high_mark = 64u << 20; /* nobody waits: all is queued at once */
+    two = two_with(&a, &b);
     assert_int_equal(connect_a(two.a, B, NULL), AGNER_OK);
     assert_int_equal(recorder_send(two.at_a, &big), AGNER_OK);
-    big.flags = 0;
     for (uint32_t sender = 2; sender < 5; sender++)
-        send_int(two.at_a, B, sender, sender); /* over the mark: may wait */
+        send_int(two.at_a, B, sender, sender);
     send_int(two.at_a, B, 1, 1);
     recorder_expect_count(two.at_b, 6);
     from_one = recorder_expect(two.at_b, 0, FROM_A(1) "binary 3145728 ...");
