@@ -55,6 +55,12 @@
 
 /* A full fence: for the two places that need store-load order. */
 #define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
+/* A full fence right after a read-modify-write, which on x86 was one already. */
+#if defined(__x86_64__)
+#define fence_after_rmw() atomic_signal_fence(memory_order_seq_cst)
+#else
+#define fence_after_rmw() atomic_thread_fence(memory_order_seq_cst)
+#endif
 /* Keeps the compiler from moving accesses across; no instruction. */
 #define fence_compiler() atomic_signal_fence(memory_order_seq_cst)
 

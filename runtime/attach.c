@@ -56,7 +56,6 @@ struct gen *rt_attach(struct rt *rt)
         put_external(rt, gen);
         return NULL;
     }
-    rt__names_begin(rt, p);
     gen->rt = rt;
     gen->process = p;
     gen->external = true;

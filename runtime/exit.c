@@ -305,11 +305,12 @@ void rt__exit_process(struct gen *self, struct process *p)
                      .p = p,
                      .self = rt__pid_word(p),
                      .box = p->u.exit_reason };
-    struct relations *t = p->relations;
-    struct envelope *queue, *inbox;
+    struct relations *t;
+    struct envelope *queue;
 
-    e.reason = rt__exit_reason(p);
-    rt__take(e.rt, e.worker, p); /* who asked before the end hears its reason */
+    /* Whoever asked before hears the reason; whoever comes from here on finds
+     * the mailbox closed. */
+    rt__act_all(e.rt, e.worker, p, rt__mailbox_close(&p->inbox));
     e.box = p->u.exit_reason;
     e.reason = rt__exit_reason(p);
     t = p->relations;
@@ -332,13 +333,8 @@ void rt__exit_process(struct gen *self, struct process *p)
     queue = p->queue;
     p->queue = NULL;
     refuse_all(&e, queue, e.reason);
-
-    /* Order: the generation is written before the mailbox is closed (release in
-     * the exchange), so that whoever finds it closed, and looks, finds it dead.
-     */
+    /* Release: the slot's next life sees everything that this one did. */
     store_release(&p->generation, load_relaxed(&p->generation) + 1);
-    inbox = rt__mailbox_close(&p->inbox);
-    refuse_all(&e, inbox, ETF_A(noproc));
     if ((load_relaxed(&p->door) & DOOR_LIMITED) != 0)
         close_limits(&e);
     free_state(p);

@@ -146,8 +146,6 @@ enum agner_err rt_receive_match(struct gen *self,
     rt__take(self->rt, self->worker, p);
     rt__wait_begin(self, WAIT_NOTHING, timeout_ms);
     for (;;) {
-        uint64_t deadline_ns = self->wait.deadline_ns;
-
         m = find(self, &before, before == NULL ? p->queue : before->next, match,
                  ctx, &term);
         if (m != NULL) {
@@ -158,11 +156,11 @@ enum agner_err rt_receive_match(struct gen *self,
             return err;
         if (timeout_ms == 0)
             return AGNER_ETIMEOUT;
+        rt__wait_fix(self);
         self->wait.kind = WAIT_MESSAGE;
         self->wait.done = false;
         self->wait.timed_out = false;
         self->wait.mark = before;
-        self->wait.deadline_ns = deadline_ns;
         err = rt__block(self);
         /* What came together with the time-out counts. */
         last = err != AGNER_OK;

@@ -5,15 +5,12 @@
  * holds it, or 0. Looking up is a load, registering an exchange. Each process
  * knows its names, so that they can be freed when it ends. A lock, shared by
  * the slots of a stripe, guards that list and orders registering against
- * ending: from rt__names_end() to the slot's next life the list is CLOSED.
+ * ending: rt__name_add() and rt__names_end() say how.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "worker.h"
-
-static struct names closed;
-#define CLOSED (&closed) /* an address; never written */
 
 static rt_spin *stripe(struct rt *rt, const struct process *p)
 {
@@ -56,23 +53,28 @@ uint64_t rt__name_find(struct rt *rt, etf_term name)
 /* The stripe is held. */
 static enum agner_err remember(struct process *p, etf_term name)
 {
-    struct names *names = p->names;
-    uint32_t capacity;
+    struct names *names = load_relaxed(&p->names);
+    uint32_t capacity, count = names == NULL ? 0 : names->count;
 
-    if (names == CLOSED)
-        return AGNER_ENOPROC;
     if (names == NULL || names->count == names->capacity) {
         capacity = names == NULL ? 1 : names->capacity * 2;
         names = realloc(names, sizeof *names + capacity * sizeof(etf_term));
         if (names == NULL)
             return AGNER_ENOMEM;
-        if (p->names == NULL)
-            names->count = 0;
+        names->count = count;
         names->capacity = capacity;
-        p->names = names;
+        store_relaxed(&p->names, names);
     }
     names->items[names->count++] = name;
     return AGNER_OK;
+}
+
+/* Is that life over? The stripe is held, and the name was written before. */
+static bool is_over(const struct process *p, etf_term pid)
+{
+    fence_seq_cst(); /* names, then the mailbox: pairs with rt__names_end() */
+    return load_relaxed(&p->generation) != etf__pid_generation(pid) ||
+           load_relaxed(&p->inbox) == MAILBOX_DEAD;
 }
 
 enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
@@ -87,8 +89,11 @@ enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
     rt__lock(stripe(rt, p));
     if (load_acquire(&p->generation) == etf__pid_generation(pid)) {
         err = remember(p, name);
-        if (err == AGNER_OK && !cas_acq_rel(word, &none, pid.word)) {
-            p->names->count--;
+        if (err == AGNER_OK && is_over(p, pid)) {
+            load_relaxed(&p->names)->count--;
+            err = AGNER_ENOPROC;
+        } else if (err == AGNER_OK && !cas_acq_rel(word, &none, pid.word)) {
+            load_relaxed(&p->names)->count--;
             err = AGNER_ETAKEN;
         }
     }
@@ -96,38 +101,39 @@ enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
     return err;
 }
 
+/*
+ * Order: the mailbox was closed before (a full barrier), and we read `names`
+ * after; rt__name_add() writes `names`, fences, and then looks at the mailbox.
+ * So either we see its name or it sees our end.
+ */
 void rt__names_end(struct rt *rt, struct process *p)
 {
     struct names *names;
     uint32_t i;
 
+    fence_after_rmw();
+    if (load_relaxed(&p->names) == NULL)
+        return;
     rt__lock(stripe(rt, p));
-    names = p->names;
-    p->names = CLOSED;
+    names = load_relaxed(&p->names);
+    store_relaxed(&p->names, NULL);
     for (i = 0; names != NULL && i < names->count; i++)
         store_release(word_of(rt, names->items[i], false), 0u);
     rt__unlock(stripe(rt, p));
     free(names);
 }
 
-void rt__names_begin(struct rt *rt, struct process *p)
-{
-    if (p->names == NULL)
-        return;
-    rt__lock(stripe(rt, p));
-    p->names = NULL;
-    rt__unlock(stripe(rt, p));
-}
-
 uint32_t rt__names_of(struct rt *rt, struct process *p, etf_term *names,
                       uint32_t room)
 {
+    const struct names *have;
     uint32_t count = 0;
 
     rt__lock(stripe(rt, p));
-    if (p->names != NULL && p->names != CLOSED) {
-        count = p->names->count;
-        memcpy(names, p->names->items,
+    have = load_relaxed(&p->names);
+    if (have != NULL) {
+        count = have->count;
+        memcpy(names, have->items,
                (count < room ? count : room) * sizeof *names);
     }
     rt__unlock(stripe(rt, p));
@@ -159,10 +165,10 @@ enum agner_err rt_register(struct rt *rt, etf_term name, etf_pid pid)
 /* The stripe is held. Was it there? */
 static bool forget(struct process *p, etf_term name)
 {
-    struct names *names = p->names;
+    struct names *names = load_relaxed(&p->names);
     uint32_t i;
 
-    for (i = 0; names != NULL && names != CLOSED && i < names->count; i++) {
+    for (i = 0; names != NULL && i < names->count; i++) {
         if (!etf_same(names->items[i], name))
             continue;
         memmove(&names->items[i], &names->items[i + 1],

@@ -11,16 +11,6 @@
 #define SLAB_BYTES (64u * 1024u)
 #define OUT_BATCH  32u
 
-/* Classes: multiples of 16 to 256, then quarters of a power of two to 1024. */
-static unsigned class_of(size_t size)
-{
-    if (size <= 256)
-        return (unsigned)((size + 15) / 16) - 1;
-    if (size <= 512)
-        return 16 + (unsigned)((size - 256 + 63) / 64) - 1;
-    return 20 + (unsigned)((size - 512 + 127) / 128) - 1;
-}
-
 static size_t class_size(unsigned class)
 {
     if (class < 16)
@@ -29,8 +19,6 @@ static size_t class_size(unsigned class)
         return 256 + ((size_t) class - 15) * 64;
     return 512 + ((size_t) class - 19) * 128;
 }
-
-#define LARGEST 1024u
 
 int rt__pool_init(struct pool *pool, uint16_t index, struct pool *const *all,
                   uint16_t count)
@@ -118,34 +106,30 @@ static struct block *fresh(struct pool *pool, unsigned class)
 #ifdef RT_ASAN
 
 /* Under the address sanitizer every block is malloc's, so that it sees each use
- * after free. */
-void *rt__pool_get(struct pool *pool, size_t size)
+ * after free: the free lists stay empty. */
+void *rt__pool_get_slow(struct pool *pool, size_t size)
 {
     (void)pool;
     (void)fresh;
     (void)take_returned;
-    (void)class_of;
     return from_malloc(size);
 }
 
 #else
 
-void *rt__pool_get(struct pool *pool, size_t size)
+void *rt__pool_get_slow(struct pool *pool, size_t size)
 {
     unsigned class;
     struct block *block;
 
-    if (pool == NULL || size > LARGEST)
+    if (pool == NULL)
         return from_malloc(size);
-    class = class_of(size);
+    class = rt__pool_class(size);
+    if (load_relaxed(&pool->returned) != NULL)
+        take_returned(pool);
     block = pool->free[class];
-    if (__builtin_expect(block == NULL, 0)) {
-        if (load_relaxed(&pool->returned) != NULL)
-            take_returned(pool);
-        block = pool->free[class];
-        if (block == NULL)
-            return fresh(pool, class);
-    }
+    if (block == NULL)
+        return fresh(pool, class);
     pool->free[class] = block->next;
     return block;
 }
@@ -163,9 +147,9 @@ static void send_home(struct pool *home, struct block *first,
     } while (!cas_weak_release(&home->returned, &seen, first));
 }
 
-void rt__pool_put(struct pool *pool, struct pool *const *all, void *memory)
+void rt__pool_put_slow(struct pool *pool, struct pool *const *all,
+                       struct block *block)
 {
-    struct block *block = memory;
     struct pool_out *out;
 
     if (block->owner == POOL_MALLOC) {
@@ -174,11 +158,6 @@ void rt__pool_put(struct pool *pool, struct pool *const *all, void *memory)
     }
     if (pool == NULL) {
         send_home(all[block->owner], block, block);
-        return;
-    }
-    if (block->owner == pool->index) {
-        block->next = pool->free[block->class];
-        pool->free[block->class] = block;
         return;
     }
     out = &pool->out[block->owner];

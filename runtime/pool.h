@@ -54,13 +54,52 @@ int rt__pool_init(struct pool *pool, uint16_t index, struct pool *const *all,
                   uint16_t count);
 void rt__pool_fini(struct pool *pool);
 
-/* A block of at least `size` bytes (with its header), or NULL. `pool` NULL:
- * from malloc. Owner's thread only. */
-void *rt__pool_get(struct pool *pool, size_t size);
+/* Classes: multiples of 16 to 256, then of 64 to 512, then of 128 to 1024. */
+#define POOL_LARGEST 1024u
+static inline unsigned rt__pool_class(size_t size)
+{
+    if (size <= 256)
+        return (unsigned)((size + 15) / 16) - 1;
+    if (size <= 512)
+        return 16 + (unsigned)((size - 256 + 63) / 64) - 1;
+    return 20 + (unsigned)((size - 512 + 127) / 128) - 1;
+}
 
-/* Frees a block of any pool. `pool` is the calling worker's, or NULL with `all`
- * known by the block's owner index. */
-void rt__pool_put(struct pool *pool, struct pool *const *all, void *block);
+void *rt__pool_get_slow(struct pool *pool, size_t size);
+void rt__pool_put_slow(struct pool *pool, struct pool *const *all,
+                       struct block *block);
+
+/* A block of at least `size` bytes (with its header), or NULL. `pool` NULL: from
+ * malloc. Owner's thread only. */
+static inline void *rt__pool_get(struct pool *pool, size_t size)
+{
+    struct block *block;
+    unsigned class;
+
+    if (pool == NULL || size > POOL_LARGEST)
+        return rt__pool_get_slow(NULL, size);
+    class = rt__pool_class(size);
+    block = pool->free[class];
+    if (__builtin_expect(block == NULL, 0))
+        return rt__pool_get_slow(pool, size);
+    pool->free[class] = block->next;
+    return block;
+}
+
+/* Frees a block of any pool. `pool` is the calling worker's, or NULL: `all` leads
+ * to its owner. */
+static inline void rt__pool_put(struct pool *pool, struct pool *const *all,
+                                void *memory)
+{
+    struct block *block = memory;
+
+    if (pool == NULL || block->owner != pool->index) {
+        rt__pool_put_slow(pool, all, block);
+        return;
+    }
+    block->next = pool->free[block->class];
+    pool->free[block->class] = block;
+}
 
 /* Sends the collected chains home: before a worker parks. */
 void rt__pool_flush(struct pool *pool);

@@ -26,40 +26,14 @@ struct extras *rt__extras(struct process *p)
     return x;
 }
 
-void rt__queue_add(struct process *p, struct envelope *m)
+void rt__uncount(struct process *p, struct envelope *m)
 {
-    m->next = NULL;
-    if (p->queue == NULL)
-        p->queue = m;
-    else
-        p->queue_tail->next = m;
-    p->queue_tail = m;
-    store_relaxed(&p->queued, load_relaxed(&p->queued) + 1);
-}
+    struct limits *limits = p->extras->limits;
 
-static void uncount(struct process *p, struct envelope *m)
-{
-    struct limits *limits;
-
-    store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
-    if ((m->flags & ENVELOPE_COUNTED) == 0)
-        return;
     m->flags &= (uint8_t)~ENVELOPE_COUNTED;
-    limits = p->extras->limits;
     sub_relaxed(&limits->count, 1u);
     if (limits->bytes_max != 0)
         sub_relaxed(&limits->bytes, rt__envelope_bytes(m));
-}
-
-struct envelope *rt__queue_pop(struct process *p)
-{
-    struct envelope *m = p->queue;
-
-    if (m == NULL)
-        return NULL;
-    p->queue = m->next;
-    uncount(p, m);
-    return m;
 }
 
 void rt__queue_remove(struct process *p, struct envelope *before,
@@ -71,7 +45,9 @@ void rt__queue_remove(struct process *p, struct envelope *before,
         before->next = m->next;
     if (p->queue_tail == m)
         p->queue_tail = before;
-    uncount(p, m);
+    store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
+    if ((m->flags & ENVELOPE_COUNTED) != 0)
+        rt__uncount(p, m);
 }
 
 static bool is_word(etf_term t)

@@ -106,7 +106,7 @@ struct process {
         etf_term exit_word; /* PROCESS_EXITING: the reason if it is a word */
         void *arg;          /* PROCESS_RAW */
     } v;
-    struct names *names;     /* owned; guarded by the slot's stripe: names.c */
+    _Atomic(struct names *) names; /* owned; guarded by the slot's stripe: names.c */
     etf_term parent;         /* local pid word, or NONE: see extras */
     _Atomic uint32_t queued; /* glance: length of `queue` */
     _Atomic uint32_t reductions; /* glance: low bits */
@@ -131,7 +131,8 @@ struct wait {
     bool done;
     bool timed_out;
     _Atomic uint64_t seq; /* counts waits of this stack; in WAKE envelopes */
-    uint64_t deadline_ns;
+    uint64_t timeout_ms;
+    uint64_t deadline_ns; /* 0: timeout_ms from now, not computed yet */
     uint64_t id;             /* WAIT_CALL */
     etf_term callee;         /* WAIT_CALL: its pid word */
     struct envelope *mark;   /* WAIT_MESSAGE: the last one looked at, or NULL */
@@ -219,9 +220,34 @@ static inline bool rt__ref_local(const etf_ref *ref, uint64_t *id,
 
 /* The process's extras, made when there are none; NULL when memory is out. */
 struct extras *rt__extras(struct process *p);
-/* Appends to / takes from the queue of received signals. Owner. */
-void rt__queue_add(struct process *p, struct envelope *m);
-struct envelope *rt__queue_pop(struct process *p);
+/* `m` leaves a mailbox that counts it. */
+void rt__uncount(struct process *p, struct envelope *m);
+
+/* Appends to, and takes from, the queue of received signals. Owner. */
+static inline void rt__queue_add(struct process *p, struct envelope *m)
+{
+    m->next = NULL;
+    if (p->queue == NULL)
+        p->queue = m;
+    else
+        p->queue_tail->next = m;
+    p->queue_tail = m;
+    store_relaxed(&p->queued, load_relaxed(&p->queued) + 1);
+}
+
+static inline struct envelope *rt__queue_pop(struct process *p)
+{
+    struct envelope *m = p->queue;
+
+    if (m == NULL)
+        return NULL;
+    p->queue = m->next;
+    store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
+    if (__builtin_expect((m->flags & ENVELOPE_COUNTED) != 0, 0))
+        rt__uncount(p, m);
+    return m;
+}
+
 /* Takes `m`, whose predecessor is `before` (NULL: it is the first), out. */
 void rt__queue_remove(struct process *p, struct envelope *before,
                       struct envelope *m);
@@ -234,9 +260,21 @@ etf_term rt__exit_reason(const struct process *p);
 /* ---- receive.c: from the inbox to the queue ---------------------------------
  */
 
-/* Takes what has come: signals act, messages join the queue. Owner; `gen` is
- * the stack that the caller runs on (for its worker) or the external one. */
-void rt__take(struct rt *rt, struct worker *worker, struct process *p);
+/* Takes what has come: signals act, messages join the queue. Owner; `worker` is the
+ * calling one, or NULL. */
+void rt__take_slow(struct rt *rt, struct worker *worker, struct process *p);
+
+static inline void rt__take(struct rt *rt, struct worker *worker,
+                            struct process *p)
+{
+    /* Relaxed: what is not seen now will be, by whoever parks the process. */
+    if (load_relaxed(&p->inbox) != NULL)
+        rt__take_slow(rt, worker, p);
+}
+
+/* Lets a chain of signals act that came for the life `generation`. Owner. */
+void rt__act_all(struct rt *rt, struct worker *worker, struct process *p,
+                 struct envelope *chain);
 
 /* Has the wait of a blocked process ended? */
 bool rt__wait_over(struct process *p);

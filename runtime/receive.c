@@ -441,20 +441,20 @@ static void shed(struct context *c)
     }
 }
 
-void rt__take(struct rt *rt, struct worker *worker, struct process *p)
+void rt__act_all(struct rt *rt, struct worker *worker, struct process *p,
+                 struct envelope *m)
 {
     struct context c = { rt, worker, p };
-    struct envelope *m = rt__mailbox_take(&p->inbox);
-    uint32_t generation;
+    uint32_t generation = load_relaxed(&p->generation);
 
-    if (m == NULL)
-        return;
-    generation = load_relaxed(&p->generation);
     while (m != NULL) {
         struct envelope *next = m->next;
 
-        if (m->generation != generation && m->generation != 0)
+        if (__builtin_expect(m->generation != generation, 0) &&
+            m->generation != 0)
             rt__refuse(rt, worker, p, m, ETF_A(noproc)); /* an earlier life */
+        else if (m->kind <= ENVELOPE_CAST)
+            rt__queue_add(p, m);
         else
             act(&c, m);
         m = next;
@@ -462,6 +462,11 @@ void rt__take(struct rt *rt, struct worker *worker, struct process *p)
     if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0) &&
         p->extras->limits->overflow == RT_OVERFLOW_DROP_OLDEST)
         shed(&c);
+}
+
+void rt__take_slow(struct rt *rt, struct worker *worker, struct process *p)
+{
+    rt__act_all(rt, worker, p, rt__mailbox_take(&p->inbox));
 }
 
 bool rt__wait_over(struct process *p)

@@ -140,12 +140,11 @@ static enum agner_err must_end(const struct process *p)
     return (p->flags & PROCESS_KILLED) != 0 ? AGNER_EKILLED : AGNER_EEXITING;
 }
 
-enum agner_err rt__may_run(struct gen *self)
+enum agner_err rt__may_run_slow(struct gen *self)
 {
     enum agner_err err = must_end(self->process);
 
-    if (__builtin_expect(err != AGNER_OK, 0) && !self->external &&
-        ++self->refused > REFUSED_MAX)
+    if (err != AGNER_OK && !self->external && ++self->refused > REFUSED_MAX)
         rt_exit(self, ETF_A(killed)); /* the reason that it has holds */
     return err;
 }
@@ -164,19 +163,31 @@ enum agner_err rt_check(struct gen *self)
 void rt__wait_begin(struct gen *self, enum wait_kind kind, uint64_t timeout_ms)
 {
     struct wait *wait = &self->wait;
-    uint64_t now_ns;
 
     wait->kind = kind;
     wait->done = false;
     wait->timed_out = false;
     wait->answer = NULL;
     wait->mark = NULL;
-    wait->deadline_ns = RT_NEVER;
-    if (timeout_ms == RT_INFINITY)
-        return;
-    now_ns = self->rt->world->now_ns(self->rt->world->ctx);
-    if (timeout_ms < (RT_NEVER - now_ns) / 1000000u)
-        wait->deadline_ns = now_ns + timeout_ms * 1000000u;
+    wait->timeout_ms = timeout_ms;
+    wait->deadline_ns = timeout_ms == RT_INFINITY ? RT_NEVER : 0;
+}
+
+void rt__wait_fix(struct gen *self)
+{
+    struct wait *wait = &self->wait;
+
+    if (wait->deadline_ns == 0)
+        wait->deadline_ns = rt__deadline(self->rt, wait->timeout_ms);
+}
+
+uint64_t rt__deadline(const struct rt *rt, uint64_t timeout_ms)
+{
+    uint64_t now_ns = rt->world->now_ns(rt->world->ctx);
+
+    if (timeout_ms >= (RT_NEVER - now_ns) / 1000000u)
+        return RT_NEVER;
+    return now_ns + timeout_ms * 1000000u;
 }
 
 /* Ends the wait's claim on its time. A deadline that is just entering the wheel
@@ -201,6 +212,7 @@ static void wait_on_thread(struct gen *self)
     struct wait *wait = &self->wait;
     uint32_t seen;
 
+    rt__wait_fix(self);
     for (;;) {
         /* Acquire pairs with the waker's release: its push is seen below. */
         seen = load_acquire(&self->wake_word);

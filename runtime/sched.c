@@ -334,8 +334,10 @@ static struct process *find(struct worker *w)
     struct process *p = NULL;
 
     w->tick++;
-    if (w->tick % TIMERS_EVERY == 0)
+    if (w->tick % TIMERS_EVERY == 0) {
         rt__timers_fire(rt, w, &w->wheel);
+        rt__lazy_look(w);
+    }
     if (load_relaxed(&rt->high.count) + load_relaxed(&rt->low.count) > 0)
         p = by_priority(w);
     if (p == NULL && w->tick % SHARED_EVERY == 0)

@@ -142,8 +142,10 @@ void rt__slab_fini(struct rt *rt)
     uint32_t i, j;
 
     for (i = 0; i < load_relaxed(&rt->chunk_count); i++) {
-        for (j = 0; j < CHUNK_SLOTS; j++)
+        for (j = 0; j < CHUNK_SLOTS; j++) {
             free(*rt__limits(rt, &rt->chunks[i][j]));
+            free(load_relaxed(&rt->chunks[i][j].names));
+        }
         free(rt->chunks[i]);
     }
     free(rt->free_slots);

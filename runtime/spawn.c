@@ -237,7 +237,6 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
         return AGNER_ELIMIT;
     }
     word = rt__pid_word(p);
-    rt__names_begin(rt, p);
     err = furnish(self, p, b, o, word);
     if (b->args != NULL)
         rt__queue_add(p, b->args);

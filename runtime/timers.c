@@ -13,6 +13,8 @@
 #include "relation.h"
 #include "worker.h"
 
+#define LAZY_NS 1000000u /* how late a deadline may enter the wheel */
+
 static uint64_t now_ms(const struct rt *rt)
 {
     return rt->world->now_ns(rt->world->ctx) / 1000000u;
@@ -218,7 +220,7 @@ static bool arm_wait(struct worker *w, const struct lazy *lazy)
 {
     struct envelope *m;
     struct timer *timer;
-    uint64_t id;
+    uint64_t id, deadline_ns;
 
     if (load_relaxed(&lazy->gen->wait.seq) != lazy->seq)
         return true;
@@ -226,7 +228,10 @@ static bool arm_wait(struct worker *w, const struct lazy *lazy)
     if (m == NULL)
         return false;
     m->id = lazy->seq;
-    if (start(w->rt, w, tick_of(lazy->deadline_ns), 0,
+    deadline_ns = lazy->deadline_ns != 0
+                      ? lazy->deadline_ns
+                      : rt__deadline(w->rt, lazy->timeout_ms);
+    if (start(w->rt, w, tick_of(deadline_ns), 0,
               etf__local_pid(lazy->process->slot, lazy->generation), m, false,
               &timer, &id) != AGNER_OK) {
         rt__envelope_free(w->rt, w, m);
@@ -245,6 +250,20 @@ void rt__lazy_flush(struct worker *w)
         if (!arm_wait(w, &w->lazy[i]))
             w->lazy[kept++] = w->lazy[i]; /* no memory: once more later */
     w->lazy_count = kept;
+    w->lazy_since_ns = 0;
+}
+
+void rt__lazy_look(struct worker *w)
+{
+    uint64_t now_ns;
+
+    if (w->lazy_count == 0)
+        return;
+    now_ns = w->rt->world->now_ns(w->rt->world->ctx);
+    if (w->lazy_since_ns == 0)
+        w->lazy_since_ns = now_ns;
+    else if (now_ns - w->lazy_since_ns > LAZY_NS)
+        rt__lazy_flush(w);
 }
 
 void rt__lazy_add(struct worker *w, struct gen *gen)
@@ -260,6 +279,7 @@ void rt__lazy_add(struct worker *w, struct gen *gen)
     lazy->process = gen->process;
     lazy->generation = load_relaxed(&gen->process->generation);
     lazy->seq = load_relaxed(&gen->wait.seq);
+    lazy->timeout_ms = gen->wait.timeout_ms;
     lazy->deadline_ns = gen->wait.deadline_ns;
 }
 

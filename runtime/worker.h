@@ -46,7 +46,8 @@ struct lazy {
     struct process *process;
     uint32_t generation;
     uint64_t seq;
-    uint64_t deadline_ns;
+    uint64_t timeout_ms;
+    uint64_t deadline_ns; /* 0: timeout_ms from when it is looked at */
 };
 
 struct worker {
@@ -77,6 +78,7 @@ struct worker {
     struct wheel wheel;
     struct lazy lazy[LAZY_SIZE];
     unsigned lazy_count;
+    uint64_t lazy_since_ns; /* when the list was first looked at; 0: not yet */
     uint64_t ref_next, ref_end;
     uint64_t seq_base;
     uint32_t slots[SLOT_CACHE]; /* free ones */
@@ -234,8 +236,17 @@ void rt__wait_begin(struct gen *self, enum wait_kind kind, uint64_t timeout_ms);
 /* Leaves the code of a process for good: finish, or what it becomes, follows.
  */
 _Noreturn void rt__leave_code(struct gen *self);
+/* Makes the wait's deadline absolute: it will be waited for more than once. */
+void rt__wait_fix(struct gen *self);
+uint64_t rt__deadline(const struct rt *rt, uint64_t timeout_ms);
 /* May the code go on? AGNER_OK, AGNER_EEXITING, AGNER_EKILLED. */
-enum agner_err rt__may_run(struct gen *self);
+enum agner_err rt__may_run_slow(struct gen *self);
+static inline enum agner_err rt__may_run(struct gen *self)
+{
+    if (__builtin_expect((self->process->flags & PROCESS_EXITING) == 0, 1))
+        return AGNER_OK;
+    return rt__may_run_slow(self);
+}
 /* Counts one operation; yields when the slice is over. */
 static inline void rt__spend(struct gen *self);
 void rt__spend_slow(struct gen *self);
@@ -316,6 +327,8 @@ bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
 void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel);
 /* Lets every lazy deadline of the worker that still counts enter its wheel. */
 void rt__lazy_flush(struct worker *worker);
+/* The same once the oldest has waited for about a millisecond. */
+void rt__lazy_look(struct worker *worker);
 void rt__lazy_add(struct worker *worker, struct gen *gen);
 /* Ends the timers that `p` owns. */
 void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p);
@@ -358,8 +371,6 @@ enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
                             etf_term pid);
 /* Frees the names of a process that ends, and takes no more. */
 void rt__names_end(struct rt *rt, struct process *p);
-/* A new life in the slot: it may have names. */
-void rt__names_begin(struct rt *rt, struct process *p);
 /* Copies the names of a process; returns how many there are. */
 uint32_t rt__names_of(struct rt *rt, struct process *p, etf_term *names,
                       uint32_t room);
