@@ -34,50 +34,65 @@ static etf_term ref_of(struct etf_region *r, const uint64_t *numbers,
 {
     etf_ref ref = { .count = (uint32_t)(count - 1) };
 
-    for (size_t i = 1; i < count; i++) {
-        if (numbers[i] > UINT32_MAX)
-            return ETF_NONE;
+    for (size_t i = 1; i < count; i++)
         ref.words[count - 1 - i] = (uint32_t)numbers[i];
-    }
     return etf_from_ref(r, ref);
 }
 
+static const struct form {
+    const char *text;
+    size_t count_min, count_max; /* of numbers */
+    uint64_t max[2];             /* of those behind the first, the last counts
+                                    for all that follow */
+} forms[] = {
+    { "<", 3, 3, { (1u << 28) - 1, UINT32_MAX } },
+    { "#Ref<", 2, 6, { UINT32_MAX, UINT32_MAX } },
+    { "#Port<", 2, 2, { UINT64_MAX, UINT64_MAX } },
+};
+
 /*
- * The first number is the node; ours is 0. That of another node is a number of
- * the printing program's own, and means nothing here.
+ * Takes the numbers of a form; how many, 0 when it is not this form. The first
+ * is the node, and ours is 0: that of another node is a number of the printing
+ * program's own, and means nothing here.
  */
+static size_t take_form(struct scan *s, const struct form *form, uint64_t *n)
+{
+    size_t size = strlen(form->text), count;
+
+    if (size > s->size - s->at ||
+        memcmp(s->text + s->at, form->text, size) != 0)
+        return 0;
+    s->at += size;
+    count = take_numbers(s, n, form->count_max);
+    if (count < form->count_min || n[0] != 0)
+        return 0;
+    for (size_t i = 1; i < count; i++)
+        if (n[i] > form->max[i == 1 ? 0 : 1])
+            return 0;
+    return count;
+}
+
 enum agner_err etf__scan_ident(struct scan *s)
 {
-    static const struct {
-        const char *text;
-        size_t count_min, count_max;
-    } forms[] = { { "<", 3, 3 }, { "#Ref<", 2, 6 }, { "#Port<", 2, 2 } };
     uint64_t n[6];
-    size_t count = 0, form;
+    size_t count = 0, form = 0;
 
-    for (form = 0; form < 3; form++) {
-        size_t size = strlen(forms[form].text);
-
-        if (size <= s->size - s->at &&
-            memcmp(s->text + s->at, forms[form].text, size) == 0) {
-            s->at += size;
-            count = take_numbers(s, n, forms[form].count_max);
+    for (; form < sizeof forms / sizeof forms[0]; form++) {
+        s->at = s->start;
+        count = take_form(s, &forms[form], n);
+        if (count > 0)
             break;
-        }
     }
-    s->value = ETF_NONE;
+    if (count == 0)
+        return etf__scan_fail(s, s->start, AGNER_ESYNTAX,
+                              "expected an identifier of this node, such as "
+                              "<0.1.2> or #Ref<0.1.2.3>");
     s->token = TOKEN_VALUE;
-    if (form < 3 && count >= forms[form].count_min && n[0] == 0) {
-        if (form == 1)
-            s->value = ref_of(s->region, n, count);
-        else if (form == 2)
-            s->value = etf_port(s->region, ETF_NONE, n[1], 0);
-        else if (n[1] >> 28 == 0 && n[2] <= UINT32_MAX)
-            s->value = etf__local_pid((uint32_t)n[1], (uint32_t)n[2]);
-    }
-    if (!etf_is_none(s->value))
-        return AGNER_OK;
-    return etf__scan_fail(s, s->start, AGNER_ESYNTAX,
-                          "expected an identifier of this node, such as "
-                          "<0.1.2> or #Ref<0.1.2.3>");
+    if (form == 0)
+        s->value = etf__local_pid((uint32_t)n[1], (uint32_t)n[2]);
+    else if (form == 1)
+        s->value = ref_of(s->region, n, count);
+    else
+        s->value = etf_port(s->region, ETF_NONE, n[1], 0);
+    return etf_is_none(s->value) ? etf__scan_no_memory(s) : AGNER_OK;
 }
