@@ -158,18 +158,41 @@ static void stops_in_an_orderly_way(void **state)
     probe_mailbox_empty(world);
 }
 
+struct stopper {
+    etf_term probe;
+    enum agner_err err; /* read when the process is dead */
+};
+
+static void stop_it(struct gen *self, void *arg)
+{
+    struct stopper *s = arg;
+
+    s->err = gen_server_stop(self, s->probe, ETF_A(normal), PROBE_LONG_MS);
+}
+
+/* The server stops for a reason of its own, with the request behind it. */
 static void tells_when_it_ended_for_another_reason(void **state)
 {
     struct probe_world *world = *state;
     struct gen *self = world->self;
-    etf_term probe = probe_start(world, "ok");
+    struct stopper stopper = { .probe = probe_start(world, "ok") };
+    struct rt_process_info info = { 0 };
+    etf_pid pid, probe;
 
-    gen_cast(self, probe, probe_term(world, "{wait}"));
-    gen_cast(self, probe, probe_term(world, "{stop, first}"));
-    rt_send(self, probe, probe_term(world, "go"));
-    assert_int_equal(gen_server_stop(self, probe, ETF_A(normal), PROBE_LONG_MS),
-                     AGNER_EEXIT);
-    probe_mailbox_empty(world);
+    assert_true(etf_get_pid(stopper.probe, &probe));
+    gen_cast(self, stopper.probe, probe_term(world, "{wait}"));
+    gen_cast(self, stopper.probe, probe_term(world, "{stop, first}"));
+    assert_int_equal(rt_spawn(self, stop_it, &stopper, NULL, &pid), AGNER_OK);
+    for (unsigned tries = PROBE_LONG_MS; tries > 0; tries--) {
+        if (rt_process_glance(world->rt, probe, &info) != AGNER_OK ||
+            info.mailbox_count == 2)
+            break;
+        (void)rt_sleep(self, 1);
+    }
+    assert_int_equal(info.mailbox_count, 2);
+    rt_send(self, stopper.probe, probe_term(world, "go"));
+    assert_int_equal(rt_wait(self, pid, PROBE_LONG_MS), AGNER_OK);
+    assert_int_equal(stopper.err, AGNER_EEXIT);
 }
 
 static void stops_waiting_when_the_server_is_busy(void **state)
