@@ -50,6 +50,8 @@ struct cli {
     size_t arg_count;
     const struct rt_world *world;
     struct etf_region *region; /* for all that is read and built */
+    char found[256]; /* name of the only node that runs, once it was looked for
+                      */
 };
 
 enum option_type {

@@ -266,7 +266,7 @@ static bool is_served(struct cli *cli, const char *name)
     return true;
 }
 
-/* The only node that runs here, kept in the region. */
+/* The only node that runs here. */
 static int only_one(struct cli *cli, const char **name)
 {
     static const char next[] = "agner start --name NAME@HOST";
@@ -286,10 +286,9 @@ static int only_one(struct cli *cli, const char **name)
         return cli_fail(cli, EXIT_USAGE, "-n NODE with one of these",
                         "several nodes run here: %s, %s%s", names[0], names[1],
                         live > 2 ? ", ..." : "");
-    *name = strdup(names[0]); /* until the end, as all that a command has */
-    return *name != NULL
-               ? EXIT_DONE
-               : cli_fail(cli, EXIT_REMOTE, "again later", "out of memory");
+    memcpy(cli->found, names[0], sizeof names[0]);
+    *name = cli->found;
+    return EXIT_DONE;
 }
 
 int cli_open(struct cli *cli, const char *name, bool dist, struct target *t)
