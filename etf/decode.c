@@ -391,7 +391,7 @@ static void start(struct decoder *d, struct etf_region *r, const uint8_t *bytes,
 
     d->depth = 0;
     rd->next = rd->start = bytes;
-    rd->end = bytes + size;
+    rd->end = size > 0 ? bytes + size : bytes; /* which may be NULL then */
     rd->region = r;
     rd->words_left = ETF_DECODED_MAX / sizeof(uint64_t);
     rd->self = (struct etf_self){ .name = ETF_A(noname) };

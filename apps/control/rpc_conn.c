@@ -188,6 +188,8 @@ static bool has_credit(const struct rpc_conn *c)
  * there is credit left, so that more bytes are wanted. */
 static bool hand_over_all(struct rpc_conn *c)
 {
+    if (c->in.size == 0) /* no memory yet either */
+        return has_credit(c);
     while (has_credit(c)) {
         switch (apps__msgpack_walk(&c->walk, c->in.data + c->taken,
                                    c->in.size - c->taken)) {
