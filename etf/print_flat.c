@@ -120,12 +120,13 @@ static void close_frame(struct flat *f, const char *bracket)
 
 static void print_leaf(struct printer *p, etf_term t)
 {
+    bool has_node = p->has_nodes && !etf__print_stopped(p);
     size_t node = open_node(p, NODE_LEAF);
 
     if (etf_kind(t) == ETF_KIND_BINARY || etf_kind(t) == ETF_KIND_BITSTRING) {
         enum node_kind kind = etf__print_bits(p, t);
 
-        if (p->has_nodes && !etf__print_stopped(p))
+        if (has_node && p->err == AGNER_OK)
             p->nodes[node].kind = kind;
     } else {
         etf__print_leaf(p, t);
@@ -236,9 +237,9 @@ static bool next_of_list(struct flat *f, struct frame *frame, etf_term *out)
         close_frame(f, "]");
         return false;
     }
-    if (f->printer->has_nodes)
-        f->printer->nodes[frame->node].kind = NODE_IMPROPER;
     etf__put_text(f->printer, "|");
+    if (f->printer->has_nodes && !etf__print_stopped(f->printer))
+        f->printer->nodes[frame->node].kind = NODE_IMPROPER;
     frame->term = etf_nil().word;
     *out = rest;
     return true;

@@ -46,6 +46,7 @@ struct layout {
     int64_t total; /* width of the whole */
     int64_t step;  /* of tagged tuples: 0 is behind the tag, or 4, or 1 */
     bool gave_up;  /* too far to the right: try the next step */
+    bool is_dry;   /* only to see whether it gives up */
     struct walk brackets;
 };
 
@@ -54,9 +55,20 @@ struct place {
     int64_t col, indent, close, used;
 };
 
+static void put(struct layout *l, const void *text, size_t size)
+{
+    if (!l->is_dry)
+        etf__put(l->out, text, size);
+}
+
+static void put_text(struct layout *l, const char *text)
+{
+    put(l, text, strlen(text));
+}
+
 static void put_node(struct layout *l, const struct node *n)
 {
-    etf__put(l->out, l->text + n->start, n->size);
+    put(l, l->text + n->start, n->size);
 }
 
 static void put_line(struct layout *l, const char *before, int64_t indent)
@@ -64,10 +76,10 @@ static void put_line(struct layout *l, const char *before, int64_t indent)
     static const char blanks[] = "                                ";
     const int64_t step = (int64_t)sizeof blanks - 1;
 
-    etf__put_text(l->out, before);
-    etf__put_text(l->out, "\n");
-    for (; indent > 0; indent -= step)
-        etf__put(l->out, blanks, (size_t)(indent < step ? indent : step));
+    put_text(l, before);
+    put_text(l, "\n");
+    for (; indent > 0 && !l->is_dry; indent -= step)
+        put(l, blanks, (size_t)(indent < step ? indent : step));
 }
 
 static bool fits(const struct layout *l, const struct node *n, struct place at)
@@ -101,8 +113,8 @@ static void put_bits(struct layout *l, const struct node *n, struct place at)
     if (room < 8)
         room = 8;
     left = room;
-    etf__put(l->out, text, 2);
-    for (text += 2; text < end && !etf__print_stopped(l->out);) {
+    put(l, text, 2);
+    for (text += 2; text < end && !l->is_dry;) {
         const uint8_t *comma = memchr(text, ',', (size_t)(end - text));
         /* The last number is measured without the >> behind it. */
         int64_t size = comma != NULL ? comma + 1 - text : end - text - 2;
@@ -112,7 +124,7 @@ static void put_bits(struct layout *l, const struct node *n, struct place at)
             left = room;
         }
         left -= size;
-        etf__put(l->out, text, (size_t)(comma != NULL ? size : end - text));
+        put(l, text, (size_t)(comma != NULL ? size : end - text));
         text = comma != NULL ? comma + 1 : end;
     }
 }
@@ -168,7 +180,7 @@ static void open_tagged(struct layout *l, size_t index, struct place inside)
     }
     put_node(l, tag);
     if (!stepped)
-        etf__put_text(l->out, ",");
+        put_text(l, ",");
     b = push(l, BRACKET_ITEMS, index, tag->end, rest);
     if (b != NULL && stepped) { /* the elements go on in the line of the tag */
         b->is_first = 0;
@@ -189,20 +201,20 @@ static void put_part(struct layout *l, size_t index, struct place at)
     switch (n->kind) {
     case NODE_LIST:
     case NODE_IMPROPER:
-        etf__put_text(l->out, "[");
+        put_text(l, "[");
         (void)push(l, BRACKET_ITEMS, index, index + 1, inside);
         return;
     case NODE_TUPLE:
-        etf__put_text(l->out, "{");
+        put_text(l, "{");
         (void)push(l, BRACKET_ITEMS, index, index + 1, inside);
         return;
     case NODE_TAGGED:
-        etf__put_text(l->out, "{");
+        put_text(l, "{");
         if (n->end > index + 1) /* unless the text was cut right there */
             open_tagged(l, index, inside);
         return;
     case NODE_MAP:
-        etf__put_text(l->out, "#{");
+        put_text(l, "#{");
         inside.col++;
         inside.indent++;
         (void)push(l, BRACKET_PAIRS, index, index + 1, inside);
@@ -222,9 +234,9 @@ static void close_bracket(struct layout *l, enum node_kind kind)
 {
     (void)etf__walk_pop(&l->brackets, BRACKET_WORDS);
     if (kind == NODE_LIST || kind == NODE_IMPROPER)
-        etf__put_text(l->out, "]");
+        put_text(l, "]");
     else if (kind != NODE_PAIR)
-        etf__put_text(l->out, "}");
+        put_text(l, "}");
 }
 
 /* After an atomic part that fits the line goes on; after another it is full. */
@@ -241,7 +253,7 @@ static void put_tail(struct layout *l, const struct bracket *b, size_t index)
     struct place at = { b->col, b->indent, b->close + 1, b->used };
 
     if (n->is_atomic && goes_on(l, n->width + 1, at)) {
-        etf__put_text(l->out, "|");
+        put_text(l, "|");
         put_node(l, n);
         return;
     }
@@ -263,7 +275,7 @@ static void put_item(struct layout *l, struct bracket *b, size_t index,
 
     b->is_first = 0;
     if (!is_first && n->is_atomic && goes_on(l, n->width + 1, at)) {
-        etf__put_text(l->out, ",");
+        put_text(l, ",");
         put_node(l, n);
         b->col += n->width + 1;
         b->used += n->width + 1;
@@ -283,6 +295,7 @@ static void put_item(struct layout *l, struct bracket *b, size_t index,
 static void put_items(struct layout *l, struct bracket *b)
 {
     const struct node *whole = &l->nodes[b->node];
+    bool is_cut = whole->width == ETF__WIDE; /* more would follow */
     size_t index = b->child, behind;
 
     if (index >= whole->end) {
@@ -298,7 +311,7 @@ static void put_items(struct layout *l, struct bracket *b)
     if (whole->kind == NODE_IMPROPER)
         put_item(l, b, index, l->nodes[behind].end == whole->end);
     else
-        put_item(l, b, index, behind == whole->end);
+        put_item(l, b, index, behind == whole->end && !is_cut);
 }
 
 /* Key, arrow, and the value in a line of its own. */
@@ -349,19 +362,19 @@ void etf__print_lines(struct printer *p, const struct printer *flat,
                         .nodes = flat->nodes,
                         .text = flat->out->data,
                         .columns = columns,
-                        .total = flat->nodes[0].width };
-    size_t start = p->out->size;
+                        .total = flat->nodes[0].width,
+                        .is_dry = true };
 
     etf__walk_init(&l.brackets);
     for (size_t i = 0; i < 3; i++) {
-        p->out->size = start;
-        p->width = 0;
-        p->is_cut = false;
         l.step = steps[i];
         l.gave_up = false;
-        lay_out(&l);
-        if (!l.gave_up || p->err != AGNER_OK)
+        if (l.step != 1) /* which never gives up */
+            lay_out(&l);
+        if (!l.gave_up)
             break;
     }
+    l.is_dry = false;
+    lay_out(&l);
     etf__walk_fini(&l.brackets);
 }
