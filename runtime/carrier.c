@@ -419,6 +419,25 @@ static struct envelope *message_of(const struct rt_signal *s)
     return rt__envelope_new(NULL, ENVELOPE_MESSAGE, s->payload);
 }
 
+/*
+ * Is this {[alias | Ref], Reply}, sent to the pid that Ref belongs to? Some
+ * servers of OTP answer so (net_kernel, from a helper), and not through the
+ * alias: it is the same answer.
+ */
+static bool is_answer(const struct rt_signal *s, uint64_t *id, uint32_t *slot)
+{
+    const etf_term *items = etf_tuple_items(s->payload);
+    etf_term tag, head;
+    etf_ref ref;
+
+    if (etf_tuple_size(s->payload) != 2)
+        return false;
+    tag = items[0];
+    return etf_list_next(&tag, &head) && etf_same(head, ETF_A(alias)) &&
+           etf_get_ref(tag, &ref) && rt__ref_local(&ref, id, slot) &&
+           *slot == s->to.id;
+}
+
 static enum agner_err arrive_message(struct rt *rt, const struct rt_signal *s)
 {
     struct envelope *m;
@@ -436,6 +455,8 @@ static enum agner_err arrive_message(struct rt *rt, const struct rt_signal *s)
         drop = RT_DROP_NOALIAS;
         if (rt__ref_local(&s->ref, &id, &slot))
             p = rt__slot(rt, slot);
+    } else if (!etf_is_none(to) && is_answer(s, &id, &slot)) {
+        p = rt__slot(rt, slot);
     }
     if (p == NULL && etf_is_none(to)) {
         rt__count_drop(rt, NULL, drop);
