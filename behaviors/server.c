@@ -405,11 +405,19 @@ static void server_destroy(void *state)
     gen_sys_fini(&head->sys);
 }
 
+static const char *server_label(const void *state)
+{
+    const struct gen_head *head = state;
+
+    return head->server->name;
+}
+
 /* clang-format off */
 #define SERVER_BEHAVIOR(on_signal, init_fn)                                    \
     { .name = "gen_server", .state_size = GEN_HEAD_SIZE, .init = (init_fn),    \
       .message = server_message, .terminate = server_terminate,                \
-      .destroy = server_destroy, .terminate_on_signal = (on_signal) }
+      .destroy = server_destroy, .terminate_on_signal = (on_signal),           \
+      .label = server_label }
 /* clang-format on */
 
 /* By whether an exit signal runs terminate, and whether init is called. */

@@ -19,8 +19,6 @@ static enum agner_err start(struct gen *self, const struct gen_server *server,
     /* The runtime carries the pointer and does not write through it. */
     full.note = (void *)(uintptr_t)server;
     full.link = full.link || link;
-    if (full.label == NULL)
-        full.label = server->name;
     err = rt_start(self, gen__server_behavior(server, true), args, &full, pid,
                    reason);
     if (err == AGNER_ETAKEN && pid != NULL &&

@@ -167,6 +167,8 @@ void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
                                                 ? m->generation
                                                 : load_relaxed(&p->generation));
 
+    if ((m->flags & ENVELOPE_COUNTED) != 0)
+        rt__uncount(*rt__limits(rt, p), m);
     switch ((enum envelope_kind)m->kind) {
     case ENVELOPE_CALL:
     case ENVELOPE_INFO:
@@ -261,8 +263,8 @@ static void free_extras(struct process *p)
 
 static void free_state(struct process *p)
 {
-    if (p->state != NULL && p->behavior->destroy != NULL)
-        p->behavior->destroy(p->state);
+    if (p->state != NULL && load_relaxed(&p->behavior)->destroy != NULL)
+        load_relaxed(&p->behavior)->destroy(p->state);
     free(p->state);
     p->state = NULL;
 }
@@ -272,7 +274,6 @@ static void close_limits(const struct end *e)
     struct limits *limits = e->p->extras->limits;
 
     store_relaxed(&e->p->door, 0u);
-    store_relaxed(&limits->count, 0u);
     rt__gate_open(e->rt, &limits->gate); /* who waits there finds us gone */
 }
 
@@ -281,9 +282,8 @@ static void leave_slot(const struct end *e, bool keep)
 {
     struct process *p = e->p;
 
-    etf_box_free(e->box);
     p->flags = 0;
-    p->behavior = NULL;
+    store_relaxed(&p->behavior, NULL);
     p->queue = p->queue_tail = NULL;
     p->u.exit_reason = NULL;
     p->v.exit_word = ETF_NONE;
@@ -339,7 +339,8 @@ void rt__exit_process(struct gen *self, struct process *p)
         close_limits(&e);
     free_state(p);
     free_extras(p);
-    if (!etf_is_none(self->init_starter))
-        rt__init_done(self, e.reason);
     leave_slot(&e, self->external);
+    if (!etf_is_none(self->init_starter))
+        rt__init_done(self, e.reason); /* when nothing is left: I6 */
+    etf_box_free(e.box);
 }

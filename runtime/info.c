@@ -28,6 +28,26 @@ bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid)
     }
 }
 
+static const char *name_of(const struct process *p)
+{
+    const struct rt_behavior *b = load_relaxed(&p->behavior);
+
+    return b == NULL ? "" : b->name;
+}
+
+/* What to call it: its own label, or what its behaviour makes of its state.
+ * Owner. */
+static const char *label_of(const struct process *p)
+{
+    const struct rt_behavior *b = load_relaxed(&p->behavior);
+
+    if (p->extras != NULL && p->extras->label != NULL)
+        return p->extras->label;
+    if (b == NULL || b->label == NULL || (p->flags & PROCESS_STARTED) == 0)
+        return NULL;
+    return b->label(p->state);
+}
+
 enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
                                  struct rt_process_info *info)
 {
@@ -38,7 +58,7 @@ enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
         return AGNER_ENOPROC;
     memset(info, 0, sizeof *info);
     info->pid = pid;
-    info->behavior = "";
+    info->behavior = name_of(p);
     info->status = (enum rt_status)load_relaxed(&p->status);
     info->mailbox_count = load_relaxed(&p->queued);
     info->reductions = load_relaxed(&p->reductions);
@@ -139,8 +159,8 @@ static etf_term info_term(struct etf_region *r, struct process *p)
     items[4] = etf_uint(r, memory_of(p));
     items[5] = etf_bool((p->flags & PROCESS_TRAP_EXIT) != 0);
     items[6] = etf_int(r, p->priority);
-    items[7] = native(r, p->behavior == NULL ? "" : p->behavior->name);
-    items[8] = native(r, x == NULL ? NULL : x->label);
+    items[7] = native(r, name_of(p));
+    items[8] = native(r, label_of(p));
     items[9] = etf_is_none(p->parent) ? etf_nil() : p->parent;
     items[10] = x == NULL || etf_pid_is_none(x->group_leader)
                     ? rt__pid_word(p)

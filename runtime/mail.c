@@ -162,6 +162,7 @@ enum agner_err rt_receive_match(struct gen *self,
         self->wait.timed_out = false;
         self->wait.mark = before;
         err = rt__block(self);
+        before = self->wait.mark; /* it may have been dropped: receive.c */
         /* What came together with the time-out counts. */
         last = err != AGNER_OK;
         if (err == AGNER_EEXITING || err == AGNER_EKILLED ||

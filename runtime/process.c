@@ -26,14 +26,11 @@ struct extras *rt__extras(struct process *p)
     return x;
 }
 
-void rt__uncount(struct process *p, struct envelope *m)
+void rt__uncount(struct limits *limits, struct envelope *m)
 {
-    struct limits *limits = p->extras->limits;
-
     m->flags &= (uint8_t)~ENVELOPE_COUNTED;
     sub_relaxed(&limits->count, 1u);
-    if (limits->bytes_max != 0)
-        sub_relaxed(&limits->bytes, rt__envelope_bytes(m));
+    sub_relaxed(&limits->bytes, rt__envelope_bytes(m));
 }
 
 void rt__queue_remove(struct process *p, struct envelope *before,
@@ -47,7 +44,7 @@ void rt__queue_remove(struct process *p, struct envelope *before,
         p->queue_tail = before;
     store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
     if ((m->flags & ENVELOPE_COUNTED) != 0)
-        rt__uncount(p, m);
+        rt__uncount(p->extras->limits, m);
 }
 
 static bool is_word(etf_term t)

@@ -48,11 +48,13 @@ enum process_flags {
 };
 
 /* A limit on the mailbox. Stays with the slot for ever, so that a late sender
- * may read it. */
+ * may read it. The counts go over from one life of the slot to the next: each
+ * message that is added is taken off once, however late it turns out that it
+ * was meant for an earlier life. */
 struct limits {
-    _Atomic uint64_t count, bytes; /* of messages that wait */
-    uint64_t count_max, bytes_max; /* 0: none */
-    enum rt_overflow overflow;
+    _Atomic uint64_t count, bytes;         /* of messages that wait */
+    _Atomic uint64_t count_max, bytes_max; /* 0: none */
+    _Atomic uint32_t overflow;             /* enum rt_overflow */
     struct rt_gate gate; /* RT_OVERFLOW_BLOCK: senders wait here */
 };
 
@@ -86,7 +88,7 @@ struct process {
     _Atomic uint32_t generation;
     _Atomic uint32_t door;               /* enum process_door */
     struct envelope *queue, *queue_tail; /* received, for its code */
-    const struct rt_behavior *behavior;
+    _Atomic(const struct rt_behavior *) behavior; /* static; glance */
     void *state;     /* owned */
     struct gen *gen; /* its stack, while it waits on one; or its thread's */
     uint32_t slot;
@@ -221,7 +223,7 @@ static inline bool rt__ref_local(const etf_ref *ref, uint64_t *id,
 /* The process's extras, made when there are none; NULL when memory is out. */
 struct extras *rt__extras(struct process *p);
 /* `m` leaves a mailbox that counts it. */
-void rt__uncount(struct process *p, struct envelope *m);
+void rt__uncount(struct limits *limits, struct envelope *m);
 
 /* Appends to, and takes from, the queue of received signals. Owner. */
 static inline void rt__queue_add(struct process *p, struct envelope *m)
@@ -244,7 +246,7 @@ static inline struct envelope *rt__queue_pop(struct process *p)
     p->queue = m->next;
     store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
     if (__builtin_expect((m->flags & ENVELOPE_COUNTED) != 0, 0))
-        rt__uncount(p, m);
+        rt__uncount(p->extras->limits, m);
     return m;
 }
 

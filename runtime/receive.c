@@ -352,7 +352,7 @@ static void act(struct context *c, struct envelope *m)
         rt__queue_add(p, m);
         return;
     case ENVELOPE_DIRECT:
-        if (p->behavior != NULL) {
+        if (load_relaxed(&p->behavior) != NULL) {
             rt__queue_add(p, m);
             return;
         }
@@ -419,18 +419,34 @@ static void act(struct context *c, struct envelope *m)
     }
 }
 
+static bool is_over_limit(const struct limits *limits)
+{
+    uint64_t count_max = load_relaxed(&limits->count_max);
+    uint64_t bytes_max = load_relaxed(&limits->bytes_max);
+
+    return (count_max != 0 && load_relaxed(&limits->count) > count_max) ||
+           (bytes_max != 0 && load_relaxed(&limits->bytes) > bytes_max);
+}
+
+/* `m`, behind `before`, leaves the queue while the code may wait behind it. */
+static void unmark(const struct process *p, const struct envelope *m,
+                   struct envelope *before)
+{
+    if (p->gen != NULL && p->gen->wait.kind == WAIT_MESSAGE &&
+        p->gen->wait.mark == m)
+        p->gen->wait.mark = before;
+}
+
 /* Drops the oldest messages of a mailbox that is over its limit. */
 static void shed(struct context *c)
 {
-    struct limits *limits = c->p->extras->limits;
+    const struct limits *limits = c->p->extras->limits;
     struct envelope *m = c->p->queue, *before = NULL, *next;
 
-    while (m != NULL && ((limits->count_max != 0 &&
-                          load_relaxed(&limits->count) > limits->count_max) ||
-                         (limits->bytes_max != 0 &&
-                          load_relaxed(&limits->bytes) > limits->bytes_max))) {
+    while (m != NULL && is_over_limit(limits)) {
         next = m->next;
         if ((m->flags & ENVELOPE_COUNTED) != 0) {
+            unmark(c->p, m, before);
             rt__queue_remove(c->p, before, m);
             rt__count_drop(c->rt, c->worker, RT_DROP_MAILBOX);
             rt__refuse(c->rt, c->worker, c->p, m, ETF_A(mailbox_full));
@@ -460,7 +476,7 @@ void rt__act_all(struct rt *rt, struct worker *worker, struct process *p,
         m = next;
     }
     if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0) &&
-        p->extras->limits->overflow == RT_OVERFLOW_DROP_OLDEST)
+        load_relaxed(&p->extras->limits->overflow) == RT_OVERFLOW_DROP_OLDEST)
         shed(&c);
 }
 

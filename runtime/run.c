@@ -197,7 +197,7 @@ static void forget_deadline(struct gen *self)
     struct timer *timer;
 
     store_relaxed(&self->wait.seq, load_relaxed(&self->wait.seq) + 1);
-    timer = load_relaxed(&self->wait.timer);
+    timer = load_acquire(&self->wait.timer); /* pairs with arm_wait() */
     if (timer == NULL)
         return;
     (void)rt__timer_cancel(self->rt, timer, load_relaxed(&self->wait.timer_id),
@@ -309,7 +309,7 @@ void rt__scratch_reset(struct gen *self)
 static void finish(struct gen *self)
 {
     struct process *p = self->process;
-    const struct rt_behavior *b = p->behavior;
+    const struct rt_behavior *b = load_relaxed(&p->behavior);
     bool quiet =
         (p->flags & PROCESS_KILLED) != 0 ||
         (p->flags & (PROCESS_STARTED | PROCESS_RAW)) != PROCESS_STARTED ||
@@ -459,7 +459,7 @@ static void deliver(struct gen *self, struct envelope *m)
         return;
     describe(self, m);
     self->in_callback = true;
-    next = p->behavior->message(self, &self->message);
+    next = load_relaxed(&p->behavior)->message(self, &self->message);
     self->in_callback = false;
     if (self->current != NULL)
         keep_call(self);
@@ -500,9 +500,9 @@ static void first_behavior(struct gen *self)
     self->init_ignored = false;
     args->next = self->held;
     self->held = args;
-    if (p->behavior->init != NULL) {
+    if (load_relaxed(&p->behavior)->init != NULL) {
         self->in_callback = true;
-        next = p->behavior->init(self, args->term);
+        next = load_relaxed(&p->behavior)->init(self, args->term);
         self->in_callback = false;
     }
     if (next == RT_NEXT && (p->flags & PROCESS_EXITING) == 0) {

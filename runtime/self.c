@@ -53,7 +53,7 @@ void *rt_state(struct gen *self)
 
 const struct rt_behavior *rt_behavior_of(const struct gen *self)
 {
-    return self->process->behavior;
+    return load_relaxed(&self->process->behavior);
 }
 
 enum rt_next rt_stop(struct gen *self, etf_term reason)

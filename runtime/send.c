@@ -175,19 +175,20 @@ enum agner_err rt__carry(struct rt *rt, struct gen *self,
 
 static bool is_full(const struct limits *limits)
 {
-    return (limits->count_max != 0 &&
-            load_relaxed(&limits->count) >= limits->count_max) ||
-           (limits->bytes_max != 0 &&
-            load_relaxed(&limits->bytes) >= limits->bytes_max);
+    uint64_t count_max = load_relaxed(&limits->count_max);
+    uint64_t bytes_max = load_relaxed(&limits->bytes_max);
+
+    return (count_max != 0 && load_relaxed(&limits->count) >= count_max) ||
+           (bytes_max != 0 && load_relaxed(&limits->bytes) >= bytes_max);
 }
 
 void rt__limits_eased(struct gen *self)
 {
     struct limits *limits = self->process->extras->limits;
+    uint64_t count_max = load_relaxed(&limits->count_max);
 
-    if (limits->overflow == RT_OVERFLOW_BLOCK &&
-        (load_relaxed(&limits->count) * 2 <= limits->count_max ||
-         limits->count_max == 0))
+    if (load_relaxed(&limits->overflow) == RT_OVERFLOW_BLOCK &&
+        (load_relaxed(&limits->count) * 2 <= count_max || count_max == 0))
         rt__gate_open(self->rt, &limits->gate);
 }
 
@@ -224,7 +225,7 @@ static enum agner_err push_limited(struct rt *rt, struct gen *self,
     enum agner_err err;
 
     if (is_full(limits)) {
-        switch (limits->overflow) {
+        switch ((enum rt_overflow)load_relaxed(&limits->overflow)) {
         case RT_OVERFLOW_FAIL:
             rt__count_drop(rt, worker, RT_DROP_MAILBOX);
             return AGNER_EMAILBOXFULL;
@@ -247,14 +248,11 @@ static enum agner_err push_limited(struct rt *rt, struct gen *self,
         }
     }
     add_relaxed(&limits->count, 1u);
-    if (limits->bytes_max != 0)
-        add_relaxed(&limits->bytes, rt__envelope_bytes(m));
+    add_relaxed(&limits->bytes, rt__envelope_bytes(m));
     m->flags |= ENVELOPE_COUNTED;
     err = rt__push_to(rt, worker, p, m);
-    if (err != AGNER_OK) {
-        m->flags &= (uint8_t)~ENVELOPE_COUNTED;
-        sub_relaxed(&limits->count, 1u);
-    }
+    if (err != AGNER_OK)
+        rt__uncount(limits, m);
     return err;
 }
 

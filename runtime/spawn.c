@@ -10,7 +10,8 @@
 #include "relation.h"
 #include "worker.h"
 
-#define REF_BLOCK 1024u
+#define REF_BLOCK  1024u
+#define ABANDON_MS 1000u /* that the starter waits for a killed init */
 
 uint64_t rt__ref_next(struct rt *rt, struct worker *worker)
 {
@@ -44,11 +45,9 @@ static enum agner_err set_limits(struct rt *rt, struct process *p,
         *limits = calloc(1, sizeof **limits);
     if (*limits == NULL)
         return AGNER_ENOMEM;
-    store_relaxed(&(*limits)->count, 0u);
-    store_relaxed(&(*limits)->bytes, 0u);
-    (*limits)->count_max = o->mailbox_max;
-    (*limits)->bytes_max = o->mailbox_bytes_max;
-    (*limits)->overflow = o->overflow;
+    store_relaxed(&(*limits)->count_max, o->mailbox_max);
+    store_relaxed(&(*limits)->bytes_max, o->mailbox_bytes_max);
+    store_relaxed(&(*limits)->overflow, (uint32_t)o->overflow);
     p->extras->limits = *limits;
     store_relaxed(&p->door, (uint32_t)DOOR_LIMITED);
     return AGNER_OK;
@@ -159,7 +158,7 @@ static void discard(struct gen *self, struct process *p)
     }
     store_relaxed(&p->queued, 0u);
     p->flags = 0;
-    p->behavior = NULL;
+    store_relaxed(&p->behavior, NULL);
     store_release(&p->generation, load_relaxed(&p->generation) + 1);
     rt__names_end(self->rt, p);
     rt__slot_put(self->rt, self->worker, p);
@@ -193,7 +192,7 @@ static enum agner_err furnish(struct gen *self, struct process *p,
 {
     enum agner_err err;
 
-    p->behavior = b->behavior;
+    store_relaxed(&p->behavior, b->behavior);
     p->priority = (uint8_t)o->priority;
     p->parent = rt__pid_word(self->process);
     if (o->parent != NULL && etf_pid_is_local(*o->parent))
@@ -369,8 +368,12 @@ static enum agner_err started(struct gen *self, enum agner_err err,
     if (o != NULL && o->monitor_ref != NULL)
         (void)rt__ref_local(o->monitor_ref, &id, &slot);
     untie(self, word, id, o != NULL && o->link, o != NULL && o->monitor);
-    if (err != AGNER_EEXIT && err != AGNER_EIGNORE)
+    if (err != AGNER_EEXIT && err != AGNER_EIGNORE) {
+        /* It must be gone before we say so; one that computes without end is
+         * only as good as gone: marked, and unable to send. */
         (void)rt_exit_signal(self, rt__pid_of(word), ETF_A(kill));
+        (void)rt_wait(self, rt__pid_of(word), ABANDON_MS);
+    }
     return err;
 }
 
@@ -429,7 +432,8 @@ enum agner_err rt_become(struct gen *self, const struct rt_behavior *behavior,
     struct envelope *m;
     void *state;
 
-    if (self->external || p->behavior != NULL || (p->flags & PROCESS_RAW) == 0)
+    if (self->external || load_relaxed(&p->behavior) != NULL ||
+        (p->flags & PROCESS_RAW) == 0)
         return AGNER_EINVAL;
     if (state_size == 0)
         state_size = behavior->state_size;
@@ -447,7 +451,7 @@ enum agner_err rt_become(struct gen *self, const struct rt_behavior *behavior,
         p->queue_tail = m;
     p->queue = m;
     store_relaxed(&p->queued, load_relaxed(&p->queued) + 1);
-    p->behavior = behavior;
+    store_relaxed(&p->behavior, behavior);
     p->state = state;
     p->flags &= (uint16_t)~PROCESS_STARTED;
     p->flags |= PROCESS_BECOMING;

@@ -238,7 +238,8 @@ static bool arm_wait(struct worker *w, const struct lazy *lazy)
         return false;
     }
     store_relaxed(&lazy->gen->wait.timer_id, id);
-    store_relaxed(&lazy->gen->wait.timer, timer);
+    /* Release pairs with forget_deadline(): the timer is written before. */
+    store_release(&lazy->gen->wait.timer, timer);
     return true;
 }
 

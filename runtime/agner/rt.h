@@ -185,6 +185,8 @@ struct rt_behavior {
     /* Also call terminate when an exit signal ends a process that does not trap
      * exits (spec/gen.md 1.3). */
     bool terminate_on_signal;
+    /* Static text for people, of a process that has started; NULL: none. */
+    const char *(*label)(const void *state);
 };
 
 /* The state of the running behaviour process: state_size bytes. */
