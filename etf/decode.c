@@ -387,11 +387,12 @@ static void start(struct decoder *d, struct etf_region *r, const uint8_t *bytes,
                   size_t size, const struct etf_decode_options *options,
                   struct agner_error *error)
 {
+    static const uint8_t nothing[1]; /* an empty input may be NULL */
     struct reader *rd = &d->rd;
 
     d->depth = 0;
-    rd->next = rd->start = bytes;
-    rd->end = size > 0 ? bytes + size : bytes; /* which may be NULL then */
+    rd->next = rd->start = size > 0 ? bytes : nothing;
+    rd->end = rd->start + size;
     rd->region = r;
     rd->words_left = ETF_DECODED_MAX / sizeof(uint64_t);
     rd->self = (struct etf_self){ .name = ETF_A(noname) };
