@@ -220,13 +220,10 @@ static const char *const priorities[] = {
 static etf_term row_map(struct gen *self, const struct rt_process_info *i)
 {
     return etf_make(self,
-                    "#{pid => _, name => _, behavior => _, label => _, "
-                    "status => _, mailbox => _, messages => _, "
-                    "reductions => _, memory => _}",
-                    i->pid, or_nil(i->name), text_or_nil(self, i->behavior),
-                    text_or_nil(self, i->label), etf_atom(statuses[i->status]),
-                    i->mailbox_count, i->messages_in, i->reductions,
-                    i->memory_bytes);
+                    "#{pid => _, name => _, status => _, mailbox => _, "
+                    "messages => _}",
+                    i->pid, or_nil(i->name), etf_atom(statuses[i->status]),
+                    i->mailbox_count, i->messages_in);
 }
 
 enum agner_err rpc__ps(struct rpc_call *c)
@@ -291,15 +288,17 @@ enum agner_err rpc__process(struct rpc_call *c)
                              ? "the process is busy and does not answer"
                              : agner_strerror(err));
     row = row_map(c->self, &i);
-    more = etf_make(c->self,
-                    "[{parent, _}, {group_leader, _}, {priority, _}, "
-                    "{trap_exit, _}, {links, _}, {monitors, _}, "
-                    "{monitored_by, _}, {aliases, _}, {names, _}]",
-                    pid_or_nil(c->self, i.parent),
-                    pid_or_nil(c->self, i.group_leader),
-                    etf_atom(priorities[i.priority]), i.trap_exit,
-                    or_nil(i.links), or_nil(i.monitors), or_nil(i.monitored_by),
-                    or_nil(i.aliases), or_nil(i.names));
+    more = etf_make(
+        c->self,
+        "[{behavior, _}, {label, _}, {memory, _}, {parent, _}, "
+        "{group_leader, _}, {priority, _}, "
+        "{trap_exit, _}, {links, _}, {monitors, _}, "
+        "{monitored_by, _}, {aliases, _}, {names, _}]",
+        text_or_nil(c->self, i.behavior), text_or_nil(c->self, i.label),
+        i.memory_bytes, pid_or_nil(c->self, i.parent),
+        pid_or_nil(c->self, i.group_leader), etf_atom(priorities[i.priority]),
+        i.trap_exit, or_nil(i.links), or_nil(i.monitors),
+        or_nil(i.monitored_by), or_nil(i.aliases), or_nil(i.names));
     while (!etf_is_none(row) && etf_list_next(&more, &pair))
         row = etf_map_put(rt_region(c->self), row, etf_tuple_items(pair)[0],
                           etf_tuple_items(pair)[1]);

@@ -75,6 +75,8 @@ class Ping(Case):
                      str(self.port))
         self.assertIsNotNone(other.ready)
         self.check(["ping", "-n", "near@127.0.0.1", NAME], 0, "pong\n", "")
+        self.check(["call", "-n", "near@127.0.0.1", "{counter, '%s'}" % NAME,
+                    "{add, 6}"], 0, "6\n", "")
         _, out, _ = self.check(["nodes", "-n", NAME], 0)
         self.assertIn("near@127.0.0.1\tup\t", out)
         code, _, _ = self.run_it("ping", "-n", "near@127.0.0.1",

@@ -126,6 +126,9 @@ extern const struct command cmd_call, cmd_cast, cmd_epmd, cmd_info, cmd_names,
  * EXIT_USAGE with the reason printed. Blanks secrets in `argv`. */
 int cli_read(struct cli *cli, int argc, char **argv);
 
+/* Where epmd is: --epmd-port, or else $ERL_EPMD_PORT, or else 4369. */
+uint16_t cli_epmd_port(const struct cli *cli);
+
 /* Milliseconds from "250ms", "5s", "2m", "1h" or "infinity" (RT_INFINITY, here
  * INT64_MAX): false when it is none of these. */
 bool cli_time(const char *text, int64_t *ms);

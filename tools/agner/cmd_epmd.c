@@ -5,8 +5,6 @@
 
 #include <signal.h>
 
-#define EPMD_PORT 4369
-
 static const struct option options[] = {
     { "listen", 0, "HOST:PORT", "where to listen (default 127.0.0.1:4369)",
       OPTION_LISTEN, CLI_OPTION(listen), 0, 0, NULL },
@@ -17,7 +15,7 @@ static const struct option options[] = {
 static int run(struct cli *cli)
 {
     const char *host = cli->o.listen.set ? cli->o.listen.host : "127.0.0.1";
-    uint16_t port = cli->o.listen.set ? cli->o.listen.port : EPMD_PORT;
+    uint16_t port = cli->o.listen.set ? cli->o.listen.port : cli_epmd_port(cli);
     struct agner_error error = { AGNER_OK, "" };
     struct node_epmd_server *server;
     enum agner_err err;

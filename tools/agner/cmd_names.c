@@ -63,8 +63,7 @@ static int print_entries(struct cli *cli, const struct node_epmd_entry *entries,
 static int run(struct cli *cli)
 {
     const char *host = cli->arg_count > 0 ? cli->args[0] : "127.0.0.1";
-    uint16_t port =
-        cli->o.epmd_port == CLI_ABSENT ? 0 : (uint16_t)cli->o.epmd_port;
+    uint16_t port = cli_epmd_port(cli);
     struct agner_error error = { AGNER_OK, "" };
     struct node_epmd_entry *entries;
     size_t count = ENTRIES_MAX;

@@ -19,13 +19,9 @@ static const struct option options[] = {
 static const struct column columns[] = {
     { "pid",        "PID",        false },
     { "name",       "NAME",       false },
-    { "behavior",   "BEHAVIOR",   false },
-    { "label",      "LABEL",      false },
     { "status",     "STATUS",     false },
     { "mailbox",    "MAILBOX",    true },
     { "messages",   "MESSAGES",   true },
-    { "reductions", "REDUCTIONS", true },
-    { "memory",     "MEMORY",     true },
 };
 /* clang-format on */
 
@@ -51,8 +47,8 @@ const struct command cmd_ps = {
     .arguments = "",
     .summary = "list the processes of a node",
     .example = "agner ps\nagner ps --json | jq '.[] | select(.mailbox > 100)'",
-    .text = "MAILBOX counts waiting messages, MESSAGES those received in all, "
-            "MEMORY bytes.",
+    .text = "MAILBOX counts waiting messages, MESSAGES those received in all.\n"
+            "`agner info PID` tells more.",
     .options = options,
     .run = run,
 };

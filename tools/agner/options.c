@@ -10,6 +10,7 @@
 
 #include "suggest.h"
 
+#define EPMD_PORT   4369
 #define OPTIONS_MAX 32 /* rows of one command */
 
 struct reader {
@@ -254,4 +255,17 @@ int cli_read(struct cli *cli, int argc, char **argv)
         cli->arg_count < cli->command->args_min)
         return usage(cli, "expected %s", cli->command->arguments);
     return code;
+}
+
+uint16_t cli_epmd_port(const struct cli *cli)
+{
+    static const struct option row = { .min = 1, .max = 65535 };
+    const char *set = getenv("ERL_EPMD_PORT");
+    int64_t port = EPMD_PORT;
+
+    if (cli->o.epmd_port != CLI_ABSENT)
+        return (uint16_t)cli->o.epmd_port;
+    if (set != NULL && !read_number(&row, set, &port))
+        port = EPMD_PORT; /* as Erlang's own does with nonsense */
+    return (uint16_t)port;
 }

@@ -180,8 +180,7 @@ static int start_node(struct cli *cli, const char *name, const char *cookie,
     (void)snprintf(own, sizeof own, "agner-cli-%08x%s", random, host);
     options.name = own;
     options.rt.world = cli->world;
-    if (cli->o.epmd_port != CLI_ABSENT)
-        options.epmd_port = (uint16_t)cli->o.epmd_port;
+    options.epmd_port = cli_epmd_port(cli);
     err = node_start(&options, &t->node, &error);
     if (err != AGNER_OK)
         return cli_fail(cli, cli_code(err), "agner help ping", "%s",

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""The command and a real Erlang node, each way, with an epmd of the command."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+AGNER = os.environ["AGNER"]
+COOKIE = "interop-cookie"
+
+# A gen_server in funs: a process that answers calls, and tells what it heard.
+SERVER = """
+  register(server, spawn(fun() ->
+    F = fun F(Heard) -> receive
+      {'$gen_call', {P, Tag}, heard} -> P ! {Tag, lists:reverse(Heard)}, F([]);
+      {'$gen_call', {P, Tag}, R} -> P ! {Tag, {got, R}}, F(Heard);
+      M -> F([M | Heard])
+    end end, F([]) end)),
+  io:format("up~n"), receive stop -> ok end.
+"""
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.home = tempfile.mkdtemp(prefix="agner-interop-")
+        self.addCleanup(shutil.rmtree, self.home)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.env = dict(os.environ, HOME=self.home, XDG_RUNTIME_DIR=self.home,
+                        ERL_EPMD_PORT=str(self.port))
+        self.env.pop("XDG_CONFIG_HOME", None)
+        path = os.path.join(self.home, ".erlang.cookie")
+        with open(path, "w") as f:
+            f.write(COOKIE)
+        os.chmod(path, 0o400)
+        self.start([AGNER, "epmd", "--listen", f"127.0.0.1:{self.port}"],
+                   "epmd ready")
+
+    def start(self, args, line):
+        process = subprocess.Popen(args, env=self.env, text=True,
+                                   stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        self.assertIn(line, process.stdout.readline())
+
+    def beam(self):
+        self.start(["erl", "-noshell", "-start_epmd", "false", "-name",
+                    "beam@127.0.0.1", "-eval", SERVER], "up")
+
+    def check(self, args, code, out):
+        done = subprocess.run([AGNER, *args], env=self.env, text=True,
+                              capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (code, out),
+                         done.stderr)
+
+    def test_an_erlang_node_is_pinged_called_cast_and_sent_to(self):
+        self.beam()
+        there = ["-n", "beam@127.0.0.1"]
+        self.check(["ping", "beam@127.0.0.1"], 0, "pong\n")
+        self.check(["call", *there, "server", "{hello, \"there\", #{a => 1.5}}"],
+                   0, "{got,{hello,\"there\",#{a => 1.5}}}\n")
+        self.check(["cast", *there, "server", "one"], 0, "")
+        self.check(["send", *there, "server", "{two, <<3>>}"], 0, "")
+        self.check(["call", *there, "server", "heard"], 0,
+                   "[{'$gen_cast',one},{two,<<3>>}]\n")
+        self.check(["call", *there, "nobody", "x"], 6, "")
+        self.check(["ping", "gone@127.0.0.1"], 6, "")
+        done = subprocess.run([AGNER, "names", "--no-headers"], env=self.env,
+                              text=True, capture_output=True, timeout=60)
+        self.assertRegex(done.stdout, r"^beam\t\d+\n$")
+
+    def test_an_erlang_node_with_another_cookie_refuses(self):
+        self.beam()
+        other = os.path.join(self.home, "other")
+        with open(other, "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write("not that one")
+        self.check(["ping", "beam@127.0.0.1", "--cookie-file", other], 4, "")
+
+    def test_an_erlang_node_pings_and_calls_ours(self):
+        self.start([AGNER, "start", "--name", "ours@127.0.0.1", "--app",
+                    "counter"], "ours@127.0.0.1 ready")
+        done = subprocess.run(
+            ["erl", "-noshell", "-start_epmd", "false", "-name",
+             "beam@127.0.0.1", "-eval", """
+               N = 'ours@127.0.0.1',
+               io:format("~p.~n", [[
+                 net_adm:ping(N),
+                 gen_server:call({counter, N}, {add, 5}),
+                 gen_server:call({net_kernel, N}, nonsense),
+                 nodes(), nodes(hidden),
+                 gen_server:call({application_controller, N},
+                                 which_applications),
+                 catch rpc:block_call(N, erlang, node, [])]]),
+               halt()."""],
+            env=self.env, text=True, capture_output=True, timeout=60)
+        self.assertRegex(
+            done.stdout.replace("\n", "").replace(" ", ""),
+            r"^\[pong,5,\{error,not_supported\},\[\],\['ours@127.0.0.1'\],"
+            r'\[\{kernel,"whatothernodeslookfor","[0-9.]+"\},'
+            r'\{counter,"keepsonenumber","1.0"\}\],'
+            r"\{badrpc,not_supported\}\]\.$", done.stderr)
+
+    def test_a_visible_node_survives_what_an_erlang_node_says_first(self):
+        self.start([AGNER, "start", "--visible", "--name", "ours@127.0.0.1",
+                    "--app", "counter"], "ours@127.0.0.1 ready")
+        done = subprocess.run(
+            ["erl", "-noshell", "-start_epmd", "false", "-name",
+             "beam@127.0.0.1", "-eval", """
+               N = 'ours@127.0.0.1',
+               pong = net_adm:ping(N),
+               [N] = nodes(),
+               A = [gen_server:call({counter, N}, {add, 1})
+                    || _ <- lists:seq(1, 100)],
+               io:format("~p ~p~n", [lists:last(A), net_adm:ping(N)]),
+               halt()."""],
+            env=self.env, text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.stdout, "100 pong\n", done.stderr)
+        done = subprocess.run([AGNER, "call", "counter", "{add, 0}"],
+                              env=self.env, text=True, capture_output=True,
+                              timeout=60)
+        self.assertEqual(done.stdout, "100\n", done.stderr)
+
+
+if shutil.which("erl") is None:
+    raise SystemExit(77)
+unittest.main()
