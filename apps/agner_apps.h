@@ -23,8 +23,7 @@ struct rt_world;
 
 #define APPS_PATH_MAX 4096 /* bytes of a path or a name, with its zero */
 
-/* ---- loader: applications ---------------------------------------------------
- */
+/* ---- loader: applications ----------------------------------------------- */
 
 /* How shared objects are opened: dlopen() and its relatives, or a test's own.
  */
@@ -67,16 +66,15 @@ enum agner_err apps_application_start(struct gen *self, const char *which,
 enum agner_err apps_application_stop(struct gen *self, const char *name,
                                      struct agner_error *error);
 
-/* Stops all in reverse order of their start, each child within 5 s, and then the
- * controller. AGNER_ETIMEOUT: not all are stopped yet. */
+/* Stops all in reverse order of their start, each child within 5 s, and then
+ * the controller. AGNER_ETIMEOUT: not all are stopped yet. */
 enum agner_err apps_loader_stop(struct gen *self, uint64_t timeout_ms);
 
 /* [{Name, Description, Version}], in order of start, in self's region; as
  * application:which_applications/0 gives it, strings as lists. */
 enum agner_err apps_which(struct gen *self, etf_term *list);
 
-/* ---- config
- * ------------------------------------------------------------------- */
+/* ---- config ------------------------------------------------------------- */
 
 #define APPS_CONFIG_ABSENT (-1)
 
@@ -127,8 +125,7 @@ enum agner_err apps_config_parse(const char *file, const char *text,
                                  struct agner_error *error);
 void apps_config_fini(struct apps_config *config);
 
-/* ---- control
- * --------------------------------------------------------------------- */
+/* ---- control ------------------------------------------------------------ */
 
 struct apps_control;
 

@@ -47,15 +47,16 @@
     atomic_compare_exchange_weak_explicit( \
         (p), (seen), (v), memory_order_release, memory_order_relaxed)
 
-/* ThreadSanitizer does not model fences; where we use one, nothing but a wake-up
- * depends on it, so it has no race to miss. */
+/* ThreadSanitizer does not model fences; where we use one, nothing but a
+ * wake-up depends on it, so it has no race to miss. */
 #if defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
 
 /* A full fence: for the two places that need store-load order. */
 #define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
-/* A full fence right after a read-modify-write, which on x86 was one already. */
+/* A full fence right after a read-modify-write, which on x86 was one already.
+ */
 #if defined(__x86_64__)
 #define fence_after_rmw() atomic_signal_fence(memory_order_seq_cst)
 #else

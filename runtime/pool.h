@@ -69,8 +69,8 @@ void *rt__pool_get_slow(struct pool *pool, size_t size);
 void rt__pool_put_slow(struct pool *pool, struct pool *const *all,
                        struct block *block);
 
-/* A block of at least `size` bytes (with its header), or NULL. `pool` NULL: from
- * malloc. Owner's thread only. */
+/* A block of at least `size` bytes (with its header), or NULL. `pool` NULL:
+ * from malloc. Owner's thread only. */
 static inline void *rt__pool_get(struct pool *pool, size_t size)
 {
     struct block *block;
@@ -86,8 +86,8 @@ static inline void *rt__pool_get(struct pool *pool, size_t size)
     return block;
 }
 
-/* Frees a block of any pool. `pool` is the calling worker's, or NULL: `all` leads
- * to its owner. */
+/* Frees a block of any pool. `pool` is the calling worker's, or NULL: `all`
+ * leads to its owner. */
 static inline void rt__pool_put(struct pool *pool, struct pool *const *all,
                                 void *memory)
 {

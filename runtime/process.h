@@ -86,10 +86,10 @@ struct process {
     /* One line: what a send and a dispatch touch. */
     rt_inbox inbox;
     _Atomic uint32_t generation;
-    _Atomic uint32_t door;               /* enum process_door */
-    struct envelope *queue, *queue_tail; /* received, for its code */
+    _Atomic uint32_t door;                        /* enum process_door */
+    struct envelope *queue, *queue_tail;          /* received, for its code */
     _Atomic(const struct rt_behavior *) behavior; /* static; glance */
-    void *state;     /* owned */
+    void *state;                                  /* owned */
     struct gen *gen; /* its stack, while it waits on one; or its thread's */
     uint32_t slot;
     uint16_t flags; /* enum process_flags */
@@ -108,10 +108,10 @@ struct process {
         etf_term exit_word; /* PROCESS_EXITING: the reason if it is a word */
         void *arg;          /* PROCESS_RAW */
     } v;
-    _Atomic(struct names *) names; /* owned; guarded by the slot's stripe: names.c */
-    etf_term parent;         /* local pid word, or NONE: see extras */
-    _Atomic uint32_t queued; /* glance: length of `queue` */
-    _Atomic uint32_t reductions; /* glance: low bits */
+    _Atomic(struct names *) names; /* owned; its stripe guards it: names.c */
+    etf_term parent;               /* local pid word, or NONE: see extras */
+    _Atomic uint32_t queued;       /* glance: length of `queue` */
+    _Atomic uint32_t reductions;   /* glance: low bits */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct process) == 128, "two cache lines");
@@ -134,7 +134,7 @@ struct wait {
     bool timed_out;
     _Atomic uint64_t seq; /* counts waits of this stack; in WAKE envelopes */
     uint64_t timeout_ms;
-    uint64_t deadline_ns; /* 0: timeout_ms from now, not computed yet */
+    uint64_t deadline_ns;    /* 0: timeout_ms from now, not computed yet */
     uint64_t id;             /* WAIT_CALL */
     etf_term callee;         /* WAIT_CALL: its pid word */
     struct envelope *mark;   /* WAIT_MESSAGE: the last one looked at, or NULL */
@@ -217,8 +217,7 @@ static inline bool rt__ref_local(const etf_ref *ref, uint64_t *id,
     return true;
 }
 
-/* ---- process.c: the parts of a process ------------------------------------
- */
+/* ---- process.c: the parts of a process ---------------------------------- */
 
 /* The process's extras, made when there are none; NULL when memory is out. */
 struct extras *rt__extras(struct process *p);
@@ -259,11 +258,10 @@ void rt__must_exit(struct process *p, etf_term reason, bool kill,
                    bool by_signal);
 etf_term rt__exit_reason(const struct process *p);
 
-/* ---- receive.c: from the inbox to the queue ---------------------------------
- */
+/* ---- receive.c: from the inbox to the queue ----------------------------- */
 
-/* Takes what has come: signals act, messages join the queue. Owner; `worker` is the
- * calling one, or NULL. */
+/* Takes what has come: signals act, messages join the queue. Owner; `worker` is
+ * the calling one, or NULL. */
 void rt__take_slow(struct rt *rt, struct worker *worker, struct process *p);
 
 static inline void rt__take(struct rt *rt, struct worker *worker,

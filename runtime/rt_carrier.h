@@ -24,7 +24,7 @@ enum rt_signal_kind {
     RT_SIGNAL_EXIT2,      /* exit/2: reason */
     RT_SIGNAL_MONITOR,    /* to a pid or `name`, `ref` */
     RT_SIGNAL_DEMONITOR,  /* to a pid or `name`, `ref` */
-    RT_SIGNAL_DOWN,       /* from a pid or `name`, to the watcher, `ref`: reason */
+    RT_SIGNAL_DOWN, /* from a pid or `name`, to the watcher, `ref`: reason */
     RT_SIGNAL_GROUP_LEADER, /* from is the leader */
 };
 
@@ -33,11 +33,11 @@ struct rt_signal {
     unsigned flags; /* enum rt_send_flags; going out only */
     etf_term node;  /* the other node's name: an interned atom */
     etf_pid from;
-    etf_pid to;     /* all zero where `name` or `ref` is the target */
-    etf_term name;  /* or ETF_NONE */
+    etf_pid to;    /* all zero where `name` or `ref` is the target */
+    etf_term name; /* or ETF_NONE */
     etf_ref ref;
     uint64_t id;
-    etf_term payload; /* message or reason; borrowed */
+    etf_term payload;    /* message or reason; borrowed */
     struct etf_box *box; /* arriving: if not NULL it holds the payload, and
                             rt__arrive() takes it */
 };
@@ -46,18 +46,18 @@ struct rt_carrier {
     void *ctx;
 
     /*
-     * Takes a signal for another node, on the sender's thread of control. Borrows
-     * it during the call. Connects if need be (unless NOCONNECT) and queues what
-     * comes meanwhile. `self` is the sending process, or NULL: a process may be
-     * made to wait in here (rt__gate_wait) while the link is over its mark.
-     * AGNER_ENOCONN, AGNER_EAGAIN (NOSUSPEND), AGNER_EBADTERM, AGNER_ELIMIT,
-     * AGNER_ENOMEM.
+     * Takes a signal for another node, on the sender's thread of control.
+     * Borrows it during the call. Connects if need be (unless NOCONNECT) and
+     * queues what comes meanwhile. `self` is the sending process, or NULL: a
+     * process may be made to wait in here (rt__gate_wait) while the link is
+     * over its mark. AGNER_ENOCONN, AGNER_EAGAIN (NOSUSPEND), AGNER_EBADTERM,
+     * AGNER_ELIMIT, AGNER_ENOMEM.
      */
     enum agner_err (*carry)(void *ctx, struct gen *self,
                             const struct rt_signal *signal);
 
-    /* Some process wants to hear of this node's end: connect if need be, and when
-     * that fails say so with rt__node_down(). */
+    /* Some process wants to hear of this node's end: connect if need be, and
+     * when that fails say so with rt__node_down(). */
     void (*want)(void *ctx, etf_term node);
 };
 
@@ -68,30 +68,30 @@ void rt__carrier_set(struct rt *rt, const struct rt_carrier *carrier);
 void rt__node_set(struct rt *rt, etf_term name, uint32_t creation);
 
 /* A signal from another node, handled as if its sender were local; in order for
- * each caller. Any thread. `from` and `to` are as the peer wrote them, `to` being
- * this node's; unknown targets are answered or dropped as the protocol says
- * (spec/distribution.md 6). Never waits. */
+ * each caller. Any thread. `from` and `to` are as the peer wrote them, `to`
+ * being this node's; unknown targets are answered or dropped as the protocol
+ * says (spec/distribution.md 6). Never waits. */
 enum agner_err rt__arrive(struct rt *rt, const struct rt_signal *signal);
 
-/* The connection to `node` is up, or gone: each link and monitor across it fires
- * once with `noconnection`, then each subscriber hears {nodedown, Node} (G6, G20).
- * Comes after every rt__arrive() of that connection, and before the first of the
- * next one. */
+/* The connection to `node` is up, or gone: each link and monitor across it
+ * fires once with `noconnection`, then each subscriber hears {nodedown, Node}
+ * (G6, G20). Comes after every rt__arrive() of that connection, and before the
+ * first of the next one. */
 void rt__node_up(struct rt *rt, etf_term node);
 void rt__node_down(struct rt *rt, etf_term node);
 
-/* So many messages for other nodes were lost after carry() took them: they show in
- * rt_stats() (G9). Any thread. */
+/* So many messages for other nodes were lost after carry() took them: they show
+ * in rt_stats() (G9). Any thread. */
 void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count);
 
-/* Ends every process as rt_free() does, and returns when they are gone. The workers
- * and the carrier go on meanwhile, so that signals still come and go; rt_free() then
- * finds nobody. Not from a process of this runtime. */
+/* Ends every process as rt_free() does, and returns when they are gone. The
+ * workers and the carrier go on meanwhile, so that signals still come and go;
+ * rt_free() then finds nobody. Not from a process of this runtime. */
 void rt__halt(struct rt *rt, uint64_t grace_ms);
 
 /*
- * A gate that processes wait at, first come, first through. Whoever owns it shuts
- * and opens it from any thread. All zero is open.
+ * A gate that processes wait at, first come, first through. Whoever owns it
+ * shuts and opens it from any thread. All zero is open.
  */
 struct rt_gate {
     _Atomic uint32_t lock; /* guards the rest */
@@ -99,7 +99,8 @@ struct rt_gate {
     struct rt_gate_wait *first, *last;
 };
 
-/* Waits until the gate is open. AGNER_EEXITING, AGNER_EKILLED. At once when open. */
+/* Waits until the gate is open. AGNER_EEXITING, AGNER_EKILLED. At once when
+ * open. */
 enum agner_err rt__gate_wait(struct gen *self, struct rt_gate *gate);
 void rt__gate_shut(struct rt_gate *gate);
 void rt__gate_open(struct rt *rt, struct rt_gate *gate);

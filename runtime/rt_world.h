@@ -50,7 +50,8 @@ struct rt_world {
     uint64_t (*now_ns)(void *ctx);
     uint64_t (*wall_ns)(void *ctx);
 
-    /* Fills `bytes` with random ones, good enough for keys in the real world. */
+    /* Fills `bytes` with random ones, good enough for keys in the real world.
+     */
     void (*random)(void *ctx, void *bytes, size_t size);
 
     /* Starts a thread that calls run(arg). AGNER_ESYSTEM. The simulated world
@@ -79,8 +80,8 @@ struct rt_world {
     void (*enter)(void *ctx, struct rt_entity *entity);
     void (*leave)(void *ctx, struct rt_entity *entity);
 
-    /* Reads a file of at most `bytes_max` into `b`. AGNER_ENONAME: no such file,
-     * AGNER_ELIMIT: too large, AGNER_ESYSTEM: other; error says why. */
+    /* Reads a file of at most `bytes_max` into `b`. AGNER_ENONAME: no such
+     * file, AGNER_ELIMIT: too large, AGNER_ESYSTEM: other; error says why. */
     enum agner_err (*file_read)(void *ctx, const char *path, size_t bytes_max,
                                 struct etf_buffer *b,
                                 struct agner_error *error);
@@ -91,7 +92,7 @@ struct rt_world {
 /* The operating system. Static; needs no clean-up. */
 const struct rt_world *rt_world_real(void);
 
-/* ---- The network: one loop, many connections ------------------------------- */
+/* ---- The network: one loop, many connections ---------------------------- */
 
 struct rt_loop;
 struct rt_listener;
@@ -112,8 +113,8 @@ struct rt_task {
     struct rt_task *next; /* the loop's */
 };
 
-/* A timer on the loop: embed it. All zero is a stopped one. Never early. Stopped
- * or not, its memory is the owner's again once the loop is gone. */
+/* A timer on the loop: embed it. All zero is a stopped one. Never early.
+ * Stopped or not, its memory is the owner's again once the loop is gone. */
 struct rt_loop_timer {
     void (*fire)(struct rt_loop_timer *timer);
     /* The loop's: loop_timer.h. */
@@ -136,8 +137,9 @@ struct rt_conn_owner {
     void (*received)(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
                      size_t size);
     /* AGNER_OK: we closed, or the peer did in an orderly way (text says
-     * which); AGNER_ETIMEOUT, AGNER_ENOCONN (refused, unreachable), AGNER_ENONAME
-     * (the host does not resolve), AGNER_ESYSTEM: what the system said. */
+     * which); AGNER_ETIMEOUT, AGNER_ENOCONN (refused, unreachable),
+     * AGNER_ENONAME (the host does not resolve), AGNER_ESYSTEM: what the system
+     * said. */
     void (*closed)(void *ctx, struct rt_conn *conn, enum agner_err why,
                    const char *text);
 };
@@ -148,10 +150,9 @@ struct rt_listen_owner {
      * returning. `from` is the other end. */
     void (*accepted)(void *ctx, struct rt_listener *listener,
                      struct rt_conn *conn, const struct rt_address *from);
-    /* May be NULL. No connection could be taken (out of descriptors, of memory):
-     * what waits is tried again in 100 ms. */
-    void (*refused)(void *ctx, struct rt_listener *listener,
-                    const char *text);
+    /* May be NULL. No connection could be taken (out of descriptors, of
+     * memory): what waits is tried again in 100 ms. */
+    void (*refused)(void *ctx, struct rt_listener *listener, const char *text);
 };
 
 /* A piece to be written; its bytes are borrowed until `done`, which runs on the
@@ -174,8 +175,8 @@ struct rt_net {
                                struct agner_error *error);
     void (*loop_free)(struct rt_loop *loop);
 
-    /* Runs `task` on the loop's thread, in the order posted. Any thread. Wake-ups
-     * merge, tasks do not. */
+    /* Runs `task` on the loop's thread, in the order posted. Any thread.
+     * Wake-ups merge, tasks do not. */
     void (*post)(struct rt_loop *loop, struct rt_task *task);
 
     /* All that follow: loop thread only. */
@@ -186,11 +187,11 @@ struct rt_net {
                         uint64_t after_ms, uint64_t repeat_ms);
     void (*timer_stop)(struct rt_loop *loop, struct rt_loop_timer *timer);
 
-    /* Listens. A stale UNIX socket file that nobody serves is replaced; the file
-     * gets mode 0600. *bound (may be NULL) is the address with its real port.
-     * Resolves the host, if it is a name, and waits for that. AGNER_ETAKEN (in
-     * use), AGNER_ENOTALLOWED, AGNER_ENONAME, AGNER_EINVAL (an address that
-     * cannot be), AGNER_ENOMEM, AGNER_ENOTRUNNING (the loop ends),
+    /* Listens. A stale UNIX socket file that nobody serves is replaced; the
+     * file gets mode 0600. *bound (may be NULL) is the address with its real
+     * port. Resolves the host, if it is a name, and waits for that.
+     * AGNER_ETAKEN (in use), AGNER_ENOTALLOWED, AGNER_ENONAME, AGNER_EINVAL (an
+     * address that cannot be), AGNER_ENOMEM, AGNER_ENOTRUNNING (the loop ends),
      * AGNER_ESYSTEM. */
     enum agner_err (*listen)(struct rt_loop *loop,
                              const struct rt_address *address,
@@ -201,8 +202,8 @@ struct rt_net {
     void (*unlisten)(struct rt_listener *listener);
 
     /* Begins to connect; the outcome is `opened` or `closed`, later. timeout_ms
-     * 0: the system's own. AGNER_ENOMEM, AGNER_EINVAL for an address that cannot
-     * be, AGNER_ENOTRUNNING (the loop ends). */
+     * 0: the system's own. AGNER_ENOMEM, AGNER_EINVAL for an address that
+     * cannot be, AGNER_ENOTRUNNING (the loop ends). */
     enum agner_err (*dial)(struct rt_loop *loop,
                            const struct rt_address *address,
                            uint64_t timeout_ms,
@@ -218,8 +219,9 @@ struct rt_net {
     void (*read)(struct rt_conn *conn, bool on);
 
     /* Writes in order; `done` comes later, when the system has the bytes, or
-     * with the reason why it never will. Takes *write until then. Before `opened`
-     * it waits. After close() nothing is sent any more: AGNER_ENOCONN. */
+     * with the reason why it never will. Takes *write until then. Before
+     * `opened` it waits. After close() nothing is sent any more: AGNER_ENOCONN.
+     */
     void (*write)(struct rt_conn *conn, struct rt_write *write);
 
     /* Closes; nothing is received any more. `flush` first writes what was given

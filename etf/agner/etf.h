@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define AGNER_API __attribute__((visibility("default")))
+#define AGNER_API     __attribute__((visibility("default")))
 #define AGNER_CHECKED __attribute__((warn_unused_result))
 
 /* ---- Errors: one list for all rooms ------------------------------------ */
@@ -115,10 +115,10 @@ enum etf_kind {
     ETF_KIND_TUPLE,
     ETF_KIND_MAP,
     ETF_KIND_NIL,
-    ETF_KIND_LIST, /* a cons cell */
-    ETF_KIND_BINARY,   /* whole bytes */
+    ETF_KIND_LIST,      /* a cons cell */
+    ETF_KIND_BINARY,    /* whole bytes */
     ETF_KIND_BITSTRING, /* bits that are no multiple of 8 */
-    ETF_KIND_RESOURCE, /* a native value: never leaves the node */
+    ETF_KIND_RESOURCE,  /* a native value: never leaves the node */
 };
 
 AGNER_API enum etf_kind etf_kind(etf_term t);
@@ -183,7 +183,7 @@ AGNER_API void etf_region_reset(struct etf_region *r);
 /* Bytes in use. */
 AGNER_API size_t etf_region_used(const struct etf_region *r);
 
-/* ---- Boxes: owned terms -------------------------------------------------- */
+/* ---- Boxes: owned terms ------------------------------------------------- */
 
 struct etf_box;
 
@@ -206,7 +206,7 @@ AGNER_API size_t etf_box_size(const struct etf_box *box);
 /* Copies `t` into `r`. ETF_NONE when the region is full. */
 AGNER_API etf_term etf_copy(struct etf_region *r, etf_term t);
 
-/* ---- Atoms ---------------------------------------------------------------- */
+/* ---- Atoms -------------------------------------------------------------- */
 
 /* The atom of this UTF-8 text, interned: one word, valid for ever. ETF_NONE
  * when the text is over 255 characters, not UTF-8, or the table (1,048,576
@@ -277,7 +277,7 @@ enum etf_atom_number {
 #define ETF_A(name) \
     ((etf_term){ ((uint64_t)ETF_ATOM_##name << 3) | ETF_TAG_ATOM })
 
-/* ---- Building ------------------------------------------------------------- */
+/* ---- Building ----------------------------------------------------------- */
 /* All return ETF_NONE when the region is full, and when a part is ETF_NONE, so
  * that one check at the end of a construction is enough. */
 
@@ -317,17 +317,17 @@ AGNER_API etf_term etf_port(struct etf_region *r, etf_term node, uint64_t id,
 AGNER_API etf_term etf_export(struct etf_region *r, etf_term module,
                               etf_term function, uint32_t arity);
 /* A native value. `destroy` runs once, on any thread, when the last term that
- * refers to it is gone; it may be NULL. It does not run when there is no room for
- * the first one. Refuses to be encoded. */
+ * refers to it is gone; it may be NULL. It does not run when there is no room
+ * for the first one. Refuses to be encoded. */
 AGNER_API etf_term etf_resource(struct etf_region *r, void *value,
                                 void (*destroy)(void *value));
 
-/* ---- Inspecting ------------------------------------------------------------ */
+/* ---- Inspecting --------------------------------------------------------- */
 /* Getters that can fail return false and leave the output alone. */
 
 AGNER_API bool etf_get_int(etf_term t, int64_t *v);
 AGNER_API bool etf_get_uint(etf_term t, uint64_t *v);
-AGNER_API bool etf_get_float(etf_term t, double *v); /* floats only */
+AGNER_API bool etf_get_float(etf_term t, double *v);  /* floats only */
 AGNER_API bool etf_get_number(etf_term t, double *v); /* integers rounded */
 AGNER_API bool etf_get_bool(etf_term t, bool *v);
 AGNER_API bool etf_get_pid(etf_term t, etf_pid *v);
@@ -337,7 +337,8 @@ AGNER_API bool etf_get_port(etf_term t, etf_term *node, uint64_t *id,
 AGNER_API bool etf_get_export(etf_term t, etf_term *module, etf_term *function,
                               uint32_t *arity);
 /* Sign and magnitude bytes, least significant first, of any integer. `bytes`
- * of `size` must suffice: *used is set, and false returned, when it does not. */
+ * of `size` must suffice: *used is set, and false returned, when it does not.
+ */
 AGNER_API bool etf_get_big(etf_term t, bool *negative, uint8_t *bytes,
                            size_t size, size_t *used);
 AGNER_API bool etf_get_bytes(etf_term t, etf_bytes *v); /* binaries */
@@ -376,34 +377,36 @@ static inline bool etf_pid_is_local(etf_pid p)
     return etf_is_none(p.node);
 }
 
-/* ---- Order, equality, hash -------------------------------------------------- */
+/* ---- Order, equality, hash ---------------------------------------------- */
 
-/* The standard term order (==): below 0, 0, above 0. Local identifiers are below
- * those of other nodes that are else the same; native values come last, in the
- * order they were made. Nesting past a few dozen levels takes memory: what it
- * does not suffice for counts as equal here, and as different in etf_equal(). */
+/* The standard term order (==): below 0, 0, above 0. Local identifiers are
+ * below those of other nodes that are else the same; native values come last,
+ * in the order they were made. Nesting past a few dozen levels takes memory:
+ * what it does not suffice for counts as equal here, and as different in
+ * etf_equal(). */
 AGNER_API int etf_compare(etf_term a, etf_term b);
 /* The exact order of map keys (integer before float when equal). */
 AGNER_API int etf_compare_exact(etf_term a, etf_term b);
 /* =:= as OTP 25 has it: 0.0 and -0.0 are equal, 1 and 1.0 are not. */
 AGNER_API bool etf_equal(etf_term a, etf_term b);
-/* erlang:phash2(T, Range); range 0 stands for 2^32. phash2(T) has range 2^27. */
+/* erlang:phash2(T, Range); range 0 stands for 2^32. phash2(T) has range 2^27.
+ */
 AGNER_API uint32_t etf_phash2(etf_term t, uint32_t range);
 
-/* ---- Codec --------------------------------------------------------------------- */
+/* ---- Codec -------------------------------------------------------------- */
 
-#define ETF_DEPTH_MAX 100000u           /* nesting: AGNER_ELIMIT beyond */
-#define ETF_DECODED_MAX (256u << 20)    /* bytes of one decoded term */
-#define ETF_BIG_BYTES_MAX 524280u       /* digits of one integer */
-#define ETF_TUPLE_MAX ((1u << 24) - 1u) /* arity */
+#define ETF_DEPTH_MAX     100000u           /* nesting: AGNER_ELIMIT beyond */
+#define ETF_DECODED_MAX   (256u << 20)      /* bytes of one decoded term */
+#define ETF_BIG_BYTES_MAX 524280u           /* digits of one integer */
+#define ETF_TUPLE_MAX     ((1u << 24) - 1u) /* arity */
 
 /* Everything may be zero / NULL. */
 struct etf_decode_options {
-    const struct etf_self *self;     /* whose identifiers are local */
-    struct etf_atom_budget *budget;  /* NULL: unlimited interning */
-    bool safe;                       /* refuse unknown atoms and exports */
-    bool exact;                      /* bytes after the term are an error */
-    const etf_term *cache;           /* ATOM_CACHE_REF table, or NULL */
+    const struct etf_self *self;    /* whose identifiers are local */
+    struct etf_atom_budget *budget; /* NULL: unlimited interning */
+    bool safe;                      /* refuse unknown atoms and exports */
+    bool exact;                     /* bytes after the term are an error */
+    const etf_term *cache;          /* ATOM_CACHE_REF table, or NULL */
     uint32_t cache_count;
 };
 
@@ -481,13 +484,13 @@ struct etf_encode_options {
 AGNER_API enum agner_err etf_encode(struct etf_buffer *b, etf_term t,
                                     const struct etf_encode_options *options);
 
-/* The stored form, with 131. `level` is 0 for plain, 1 to 9 for zlib (left plain
- * when compressing does not help), -1 for zlib's default. */
+/* The stored form, with 131. `level` is 0 for plain, 1 to 9 for zlib (left
+ * plain when compressing does not help), -1 for zlib's default. */
 AGNER_API enum agner_err etf_to_binary(struct etf_buffer *b, etf_term t,
                                        const struct etf_encode_options *options,
                                        int level);
 
-/* ---- Text ------------------------------------------------------------------------ */
+/* ---- Text --------------------------------------------------------------- */
 
 enum etf_style {
     ETF_STYLE_W,  /* ~w */
@@ -499,10 +502,10 @@ enum etf_style {
 
 struct etf_print_options {
     enum etf_style style;
-    unsigned columns;  /* ~p: line width, 0 for one line (~0p) */
-    size_t bytes_max;  /* text is cut there with "..."; 0: no limit */
+    unsigned columns;   /* ~p: line width, 0 for one line (~0p) */
+    size_t bytes_max;   /* text is cut there with "..."; 0: no limit */
     unsigned depth_max; /* deeper parts print as "..."; 0: no limit */
-    bool full_ids;     /* #pid(node,id,serial,creation) as in the vectors */
+    bool full_ids;      /* #pid(node,id,serial,creation) as in the vectors */
     const struct etf_self *self; /* for full_ids of local identifiers */
 };
 
@@ -515,9 +518,9 @@ AGNER_API enum agner_err etf_print(struct etf_buffer *b, etf_term t,
 AGNER_API char *etf_format(char *buffer, size_t size, etf_term t);
 
 /*
- * Reads one term in Erlang syntax. Sources: erl_scan, erl_parse; spec/etf.md 5.3.
- * Besides, `<0.1.2>` is read as a local pid and #Ref<0.a.b.c> as a local
- * reference, since people paste them.
+ * Reads one term in Erlang syntax. Sources: erl_scan, erl_parse;
+ * spec/etf.md 5.3. Besides, `<0.1.2>` is read as a local pid and #Ref<0.a.b.c>
+ * as a local reference, since people paste them.
  *
  *   size  bytes of text; *used (may be NULL) is set to where the term, with its
  *         full stop if there is one, ends. With used == NULL anything but white
@@ -530,23 +533,23 @@ AGNER_API enum agner_err etf_parse(struct etf_region *r, const char *text,
                                    size_t size, etf_term *term, size_t *used,
                                    struct agner_error *error);
 
-/* ---- Match and make: Erlang patterns, C types ---------------------------------------- */
+/* ---- Match and make: Erlang patterns, C types --------------------------- */
 /*
  *     int64_t n; etf_pid who; etf_term rest;
  *     if (etf_match(msg, "{add, _, _}", &n, &who)) ...
  *     t = etf_make(self, "{ok, #{total => _}}", n);
  *
  * Each `_` takes its C variable's type. Match: int32_t, uint32_t, int64_t,
- * uint64_t, double (floats only), bool, etf_term, etf_pid, etf_ref, etf_bytes (a
- * binary); for text take an etf_term and ask etf_get_text(). An integer out of
- * range does not match. `__` in a pattern matches anything and takes no argument.
- * Make takes values of the same types and `const char *` (a binary).
+ * uint64_t, double (floats only), bool, etf_term, etf_pid, etf_ref, etf_bytes
+ * (a binary); for text take an etf_term and ask etf_get_text(). An integer out
+ * of range does not match. `__` in a pattern matches anything and takes no
+ * argument. Make takes values of the same types and `const char *` (a binary).
  * Lists match by length or with a tail: "[_, _ | _]". Map patterns match maps
- * that have these keys, and perhaps others. A pattern is a string literal: it is
- * compiled once per call site and cached there. A pattern that does not parse, or
- * whose count of `_` differs from the arguments, matches nothing and makes
- * ETF_NONE; in a checked build it asserts. So does one nested more than 16 deep,
- * and a `_` in a key to match (to make, keys may have them).
+ * that have these keys, and perhaps others. A pattern is a string literal: it
+ * is compiled once per call site and cached there. A pattern that does not
+ * parse, or whose count of `_` differs from the arguments, matches nothing and
+ * makes ETF_NONE; in a checked build it asserts. So does one nested more than
+ * 16 deep, and a `_` in a key to match (to make, keys may have them).
  */
 
 enum etf_arg_type {
@@ -596,7 +599,7 @@ AGNER_API etf_term etf__make(struct etf_pattern *cache, const char *pattern,
                              struct etf_region *r,
                              const struct etf_out_arg *args, size_t count);
 
-/* ---- Field tables: C structs as tuples and maps ---------------------------------------- */
+/* ---- Field tables: C structs as tuples and maps ------------------------- */
 
 enum etf_field_type {
     ETF_FIELD_INT32,
@@ -607,27 +610,29 @@ enum etf_field_type {
     ETF_FIELD_BOOL,
     ETF_FIELD_PID,
     ETF_FIELD_REF,
-    ETF_FIELD_TERM,  /* borrowed from the source term */
-    ETF_FIELD_TEXT,  /* char[size]: binary, string or atom; made as a binary */
-    ETF_FIELD_ATOM,  /* char[size], made as an atom */
+    ETF_FIELD_TERM,   /* borrowed from the source term */
+    ETF_FIELD_TEXT,   /* char[size]: binary, string or atom; made as a binary */
+    ETF_FIELD_ATOM,   /* char[size], made as an atom */
     ETF_FIELD_STRUCT, /* nested: `fields` */
 };
 
 struct etf_field {
-    const char *name;  /* map key (atom; a binary or string key also matches) */
+    const char *name; /* map key (atom; a binary or string key also matches) */
     enum etf_field_type type;
     size_t offset;
-    size_t size;       /* of the member */
-    bool optional;     /* maps and property lists: may be absent */
+    size_t size;                    /* of the member */
+    bool optional;                  /* maps and property lists: may be absent */
     const struct etf_field *fields; /* of a nested struct */
     size_t field_count;
 };
 
+/* clang-format off */
 #define ETF_FIELD(struct_type, member, field_type)              \
     {                                                           \
         #member, (field_type), offsetof(struct_type, member),   \
             sizeof(((struct_type *)0)->member), false, NULL, 0  \
     }
+/* clang-format on */
 
 /* Fills the struct at `out` from a map, a property list, or a tuple (fields in
  * order; when `tag` is given the first element must be that atom). Says which

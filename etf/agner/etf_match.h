@@ -1,5 +1,6 @@
 /*
- * etf_match.h -- etf_match() and etf_make(): each argument passed with its type.
+ * etf_match.h -- etf_match() and etf_make(): each argument passed with its
+ * type.
  *
  * Part of etf.h, which includes it (in C; C++ has no _Generic). A variable of a
  * type that no row names is a compile-time error.

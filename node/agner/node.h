@@ -12,8 +12,8 @@
  *     gen_call(self, etf_make(self, "{counter, 'store@127.0.0.1'}"), ...);
  *
  * A program may run several nodes. A node is a runtime (rt.h), a listener that
- * speaks the Erlang distribution, and one I/O thread. It has no processes of its
- * own; apps/ brings those that other nodes expect (net_kernel and so on).
+ * speaks the Erlang distribution, and one I/O thread. It has no processes of
+ * its own; apps/ brings those that other nodes expect (net_kernel and so on).
  *
  * Sources: Erlang Distribution Protocol; spec/distribution.md.
  */
@@ -36,23 +36,23 @@ enum node_epmd {
 
 /* All zero but `name` and `cookie` is a good default. Strings are copied. */
 struct node_options {
-    const char *name;   /* name@host */
-    const char *cookie; /* 1 to 255 bytes; never logged */
-    const char *listen_host; /* NULL: all addresses; "127.0.0.1" is wise in tests */
+    const char *name;        /* name@host */
+    const char *cookie;      /* 1 to 255 bytes; never logged */
+    const char *listen_host; /* NULL: all addresses; tests: "127.0.0.1" */
     uint16_t listen_port;    /* 0: any */
     bool no_listen;          /* dial only */
     bool hidden;
     enum node_epmd epmd;
-    uint16_t epmd_port;          /* 0: ERL_EPMD_PORT, or else 4369 */
-    uint64_t tick_time_ms;       /* 0: 60,000 (net_ticktime) */
-    uint64_t setup_time_ms;      /* 0: 7,000 for a whole handshake */
-    size_t packet_max;           /* bytes; 0: 64 MiB */
-    size_t high_mark;            /* bytes queued to a peer; 0: 1 MiB */
-    size_t fragment_size;        /* bytes; 0: 65,536 */
-    uint32_t atoms_per_peer;     /* 0: 16,384 */
+    uint16_t epmd_port;               /* 0: ERL_EPMD_PORT, or else 4369 */
+    uint64_t tick_time_ms;            /* 0: 60,000 (net_ticktime) */
+    uint64_t setup_time_ms;           /* 0: 7,000 for a whole handshake */
+    size_t packet_max;                /* bytes; 0: 64 MiB */
+    size_t high_mark;                 /* bytes queued to a peer; 0: 1 MiB */
+    size_t fragment_size;             /* bytes; 0: 65,536 */
+    uint32_t atoms_per_peer;          /* 0: 16,384 */
     bool no_atom_cache, no_fragments; /* offer less: for tests and old peers */
-    uint64_t flags_off;          /* further distribution flags not to offer */
-    struct rt_options rt;        /* workers, log, world ... */
+    uint64_t flags_off;   /* further distribution flags not to offer */
+    struct rt_options rt; /* workers, log, world ... */
 };
 
 /* Starts a node: its runtime, its listener, its registration with epmd.
@@ -63,8 +63,8 @@ AGNER_API enum agner_err node_start(const struct node_options *options,
                                     struct agner_error *error);
 
 /* Stops it: no new connections, processes end (`shutdown`, after `grace_ms`
- * kill), what is queued for peers goes out for at most 5 s, all is freed. Not from
- * a process of this node. */
+ * kill), what is queued for peers goes out for at most 5 s, all is freed. Not
+ * from a process of this node. */
 AGNER_API void node_stop(struct node *node, uint64_t grace_ms);
 
 AGNER_API struct rt *node_rt(const struct node *node);
@@ -74,8 +74,9 @@ AGNER_API uint16_t node_port(const struct node *node);
 
 /* Connects to `name` and waits until that is done, one way or the other. From a
  * process or an attached thread. AGNER_OK also when it was connected.
- * AGNER_ENOCONN, AGNER_EAUTH (cookies differ), AGNER_ENONAME (epmd does not know it),
- * AGNER_ETIMEOUT, AGNER_ENOTALLOWED, AGNER_EPROTO; error tells the step. */
+ * AGNER_ENOCONN, AGNER_EAUTH (cookies differ), AGNER_ENONAME (epmd does not
+ * know it), AGNER_ETIMEOUT, AGNER_ENOTALLOWED, AGNER_EPROTO; error tells the
+ * step. */
 AGNER_API enum agner_err node_connect(struct gen *self, struct node *node,
                                       const char *name,
                                       struct agner_error *error);
@@ -83,7 +84,8 @@ AGNER_API enum agner_err node_connect(struct gen *self, struct node *node,
  * AGNER_ENOCONN when there is none. */
 AGNER_API enum agner_err node_disconnect(struct node *node, const char *name);
 
-/* Where to find `name` without epmd. AGNER_EALREADY, AGNER_EINVAL, AGNER_ENOMEM. */
+/* Where to find `name` without epmd. AGNER_EALREADY, AGNER_EINVAL,
+ * AGNER_ENOMEM. */
 AGNER_API enum agner_err node_route(struct node *node, const char *name,
                                     const char *host, uint16_t port);
 
@@ -111,7 +113,7 @@ AGNER_API size_t node_peers(struct node *node, struct node_peer_info *peers,
 AGNER_API void node_trace(struct node *node,
                           void (*line)(void *ctx, const char *text), void *ctx);
 
-/* ---- epmd, as a client and as a server ------------------------------------------ */
+/* ---- epmd, as a client and as a server ---------------------------------- */
 
 struct node_epmd_entry {
     char name[256]; /* the part before @ */
@@ -120,17 +122,16 @@ struct node_epmd_entry {
 
 /* Asks the epmd at host:port (0: the default) who is registered. Blocks the
  * calling thread up to timeout_ms. *count: room, then entries. */
-AGNER_API enum agner_err node_epmd_names(const struct rt_world *world,
-                                         const char *host, uint16_t port,
-                                         uint64_t timeout_ms,
-                                         struct node_epmd_entry *entries,
-                                         size_t *count,
-                                         struct agner_error *error);
+AGNER_API enum agner_err
+node_epmd_names(const struct rt_world *world, const char *host, uint16_t port,
+                uint64_t timeout_ms, struct node_epmd_entry *entries,
+                size_t *count, struct agner_error *error);
 
 struct node_epmd_server;
 
-/* Serves epmd on a port of this machine (0: any free one) until it is stopped, or
- * killed by a request from this machine. host NULL: all addresses. AGNER_ETAKEN. */
+/* Serves epmd on a port of this machine (0: any free one) until it is stopped,
+ * or killed by a request from this machine. host NULL: all addresses.
+ * AGNER_ETAKEN. */
 AGNER_API enum agner_err node_epmd_serve(const struct rt_world *world,
                                          const char *host, uint16_t port,
                                          struct node_epmd_server **server,

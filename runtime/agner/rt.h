@@ -11,8 +11,8 @@
  * Memory. What a callback receives and what it builds lives until it returns.
  * A raw process (rt_spawn) has no callbacks: there it lives until rt_reset().
  *
- * Targets (`to`) are terms, as in Erlang: a pid, an atom (name on this node), an
- * alias or other reference, or {Name, Node}.
+ * Targets (`to`) are terms, as in Erlang: a pid, an atom (name on this node),
+ * an alias or other reference, or {Name, Node}.
  *
  * Any function that takes a `self` is for the process's own code, on its own
  * thread of control. What takes a `struct rt *` may be called from any thread.
@@ -36,7 +36,7 @@ struct rt;
 struct gen;
 struct rt_world;
 
-/* ---- The runtime ---------------------------------------------------------- */
+/* ---- The runtime -------------------------------------------------------- */
 
 enum rt_log_level {
     RT_LOG_ERROR,
@@ -58,12 +58,12 @@ struct rt_options {
     uint64_t watchdog_ms;         /* 0: 10; RT_INFINITY: no watchdog */
     bool contain_crashes;         /* SIGSEGV ... in a callback ends the process:
                                      spec/reliability.md G42 */
-    size_t stack_size;            /* bytes; 0: 64 KiB, 256 KiB with sanitizers */
-    unsigned blocking_threads;    /* 0: 4; most that rt_blocking() uses */
-    size_t message_max;           /* bytes of one message; 0: 256 MiB */
-    enum rt_log_level log_level;  /* lines above it are dropped; 0 is ERROR... */
-    bool log_all;                 /* ...so this turns every level on */
-    rt_log_fn log;                /* NULL: lines to stderr */
+    size_t stack_size;           /* bytes; 0: 64 KiB, 256 KiB with sanitizers */
+    unsigned blocking_threads;   /* 0: 4; most that rt_blocking() uses */
+    size_t message_max;          /* bytes of one message; 0: 256 MiB */
+    enum rt_log_level log_level; /* lines above it are dropped; 0 is ERROR... */
+    bool log_all;                /* ...so this turns every level on */
+    rt_log_fn log;               /* NULL: lines to stderr */
     void *log_ctx;
 };
 
@@ -71,8 +71,9 @@ struct rt_options {
 AGNER_API enum agner_err rt_new(const struct rt_options *options,
                                 struct rt **out, struct agner_error *error);
 
-/* Ends every process (exit reason `shutdown`, then after `grace_ms` kill), stops
- * the workers and frees everything. Not from a process of this runtime. */
+/* Ends every process (exit reason `shutdown`, then after `grace_ms` kill),
+ * stops the workers and frees everything. Not from a process of this runtime.
+ */
 AGNER_API void rt_free(struct rt *rt, uint64_t grace_ms);
 
 /* Writes a line to the runtime's log. */
@@ -80,7 +81,8 @@ AGNER_API void rt_log(struct rt *rt, enum rt_log_level level,
                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Name and creation of the node that this runtime is, nonode@nohost at first. */
+/* Name and creation of the node that this runtime is, nonode@nohost at first.
+ */
 AGNER_API struct etf_self rt_node(const struct rt *rt);
 
 /* Monotonic milliseconds of the runtime's world. */
@@ -92,7 +94,7 @@ AGNER_API uint64_t rt_wall_ns(const struct rt *rt);
 
 struct rt_stats {
     uint64_t processes, processes_peak, spawned;
-    uint64_t messages;  /* taken from mailboxes */
+    uint64_t messages;   /* taken from mailboxes */
     uint64_t dropped[8]; /* by enum rt_drop */
     uint64_t slices, steals, parks, handovers, long_schedules;
     uint64_t timers_set, timers_fired;
@@ -116,32 +118,34 @@ AGNER_API void rt_stats(struct rt *rt, struct rt_stats *stats);
 
 /* A process for the calling thread: with it the thread may send, receive, call
  * and wait like any process; waiting blocks the thread. NULL: no memory. Every
- * attach wants its detach, on the same thread. The process ends with `normal`. */
+ * attach wants its detach, on the same thread. The process ends with `normal`.
+ */
 AGNER_API struct gen *rt_attach(struct rt *rt);
 AGNER_API void rt_detach(struct gen *self);
 
-/* ---- Behaviours: code that runs when a message comes ------------------------ */
+/* ---- Behaviours: code that runs when a message comes -------------------- */
 
 /* What a callback wants next. */
 enum rt_next {
-    RT_NEXT, /* wait for the next message */
-    RT_STOP, /* end with the reason given to rt_stop() */
-    RT_IGNORE, /* init only: end with `normal`, the starter gets AGNER_EIGNORE */
+    RT_NEXT,   /* wait for the next message */
+    RT_STOP,   /* end with the reason given to rt_stop() */
+    RT_IGNORE, /* init only: end with `normal`, the starter gets AGNER_EIGNORE
+                */
 };
 
 enum rt_message_kind {
     RT_MESSAGE, /* any term: `term` */
-    RT_CALL,    /* a gen_server call: `term` is the request, `from` the caller */
-    RT_CAST,    /* a gen_server cast: `term` is the request */
-    RT_EXIT,    /* trapped exit: `term` is {'EXIT', Pid, Reason} */
-    RT_DOWN,    /* `term` is {'DOWN', Ref, process, Object, Reason} */
-    RT_TIMEOUT, /* the timeout that rt_timeout() asked for; no term */
-    RT_DIRECT,  /* a native request: `direct` */
+    RT_CALL, /* a gen_server call: `term` is the request, `from` the caller */
+    RT_CAST, /* a gen_server cast: `term` is the request */
+    RT_EXIT, /* trapped exit: `term` is {'EXIT', Pid, Reason} */
+    RT_DOWN, /* `term` is {'DOWN', Ref, process, Object, Reason} */
+    RT_TIMEOUT,     /* the timeout that rt_timeout() asked for; no term */
+    RT_DIRECT,      /* a native request: `direct` */
     RT_PARENT_EXIT, /* trapped exit of the parent: end, `term` is the Reason */
 };
 
-/* Who asked, for the answer. Copy and keep it as you like; any process or thread
- * of the node may answer. The fields are private. */
+/* Who asked, for the answer. Copy and keep it as you like; any process or
+ * thread of the node may answer. The fields are private. */
 struct gen_from {
     uint64_t pid_node;
     uint32_t pid_id, pid_serial, pid_creation;
@@ -210,7 +214,7 @@ AGNER_API void rt_suspend(struct gen *self, bool suspended);
 /* After this callback give back every byte that an idle process can spare. */
 AGNER_API void rt_hibernate(struct gen *self);
 
-/* ---- Spawning ------------------------------------------------------------------- */
+/* ---- Spawning ----------------------------------------------------------- */
 
 enum rt_priority { RT_PRIORITY_NORMAL, RT_PRIORITY_HIGH, RT_PRIORITY_LOW };
 
@@ -224,40 +228,39 @@ enum rt_overflow {
 
 /* All zero is a good default. */
 struct rt_spawn_options {
-    etf_term name;      /* atom to register, or ETF_NONE */
-    bool link;          /* atomically */
-    bool monitor;       /* atomically; the reference goes to *monitor_ref */
+    etf_term name; /* atom to register, or ETF_NONE */
+    bool link;     /* atomically */
+    bool monitor;  /* atomically; the reference goes to *monitor_ref */
     etf_ref *monitor_ref;
     bool monitor_alias; /* the reference is an alias too */
     enum rt_priority priority;
-    uint64_t mailbox_max; /* messages; 0: unbounded */
+    uint64_t mailbox_max;       /* messages; 0: unbounded */
     uint64_t mailbox_bytes_max; /* 0: unbounded */
     enum rt_overflow overflow;
-    size_t memory_max;  /* bytes; 0: unbounded; over it {memory_limit, Bytes} */
-    size_t stack_size;  /* 0: the runtime's */
+    size_t memory_max; /* bytes; 0: unbounded; over it {memory_limit, Bytes} */
+    size_t stack_size; /* 0: the runtime's */
     uint64_t init_timeout_ms; /* 0: without end */
     bool trap_exit;
     const etf_pid *group_leader; /* NULL: inherited */
     const etf_pid *parent;       /* NULL: self */
     const char *label;           /* borrowed: static */
-    size_t state_size; /* 0: the behaviour's */
-    void *note; /* for a behaviour's own use: rt_note() */
+    size_t state_size;           /* 0: the behaviour's */
+    void *note;                  /* for a behaviour's own use: rt_note() */
 };
 
-/* A raw process: code(self, arg) runs on a stack of its own, and the process ends
- * with `normal` when it returns. `arg` is the caller's; who frees it is between
- * the two. AGNER_ENOMEM, AGNER_ETAKEN (name), AGNER_ELIMIT (processes_max). */
-AGNER_API enum agner_err rt_spawn(struct gen *self,
-                                  void (*code)(struct gen *self, void *arg),
-                                  void *arg,
-                                  const struct rt_spawn_options *options,
-                                  etf_pid *pid);
+/* A raw process: code(self, arg) runs on a stack of its own, and the process
+ * ends with `normal` when it returns. `arg` is the caller's; who frees it is
+ * between the two. AGNER_ENOMEM, AGNER_ETAKEN (name), AGNER_ELIMIT
+ * (processes_max). */
+AGNER_API enum agner_err
+rt_spawn(struct gen *self, void (*code)(struct gen *self, void *arg), void *arg,
+         const struct rt_spawn_options *options, etf_pid *pid);
 
 /*
  * A behaviour process. Waits until its init has returned. `args` is copied.
- * `reason` (may be NULL) gets why init failed, in self's region, when the result
- * is AGNER_EEXIT. Errors as rt_spawn(), AGNER_EIGNORE, AGNER_ETIMEOUT. After an
- * error nothing of the process is left: no name, no link, no monitor.
+ * `reason` (may be NULL) gets why init failed, in self's region, when the
+ * result is AGNER_EEXIT. Errors as rt_spawn(), AGNER_EIGNORE, AGNER_ETIMEOUT.
+ * After an error nothing of the process is left: no name, no link, no monitor.
  */
 AGNER_API enum agner_err rt_start(struct gen *self,
                                   const struct rt_behavior *behavior,
@@ -273,18 +276,18 @@ AGNER_API enum agner_err rt_start_nowait(struct gen *self,
                                          etf_pid *pid);
 
 /*
- * Makes a raw process a behaviour process, for gen_server:enter_loop: leaves its
- * code for good, from any depth, as rt_exit() does, and goes on with `init` and
- * then its mailbox. Names, links, monitors and waiting messages stay. `args` is
- * copied; `note` is what rt_note() gives from then on. Returns only on failure:
- * AGNER_EINVAL (self is no raw process), AGNER_ENOMEM.
+ * Makes a raw process a behaviour process, for gen_server:enter_loop: leaves
+ * its code for good, from any depth, as rt_exit() does, and goes on with `init`
+ * and then its mailbox. Names, links, monitors and waiting messages stay.
+ * `args` is copied; `note` is what rt_note() gives from then on. Returns only
+ * on failure: AGNER_EINVAL (self is no raw process), AGNER_ENOMEM.
  */
 AGNER_API enum agner_err rt_become(struct gen *self,
                                    const struct rt_behavior *behavior,
                                    etf_term args, size_t state_size,
                                    void *note);
 
-/* ---- Oneself ------------------------------------------------------------------------ */
+/* ---- Oneself ------------------------------------------------------------ */
 
 AGNER_API etf_pid rt_self(const struct gen *self);
 AGNER_API etf_term rt_self_term(const struct gen *self);
@@ -298,8 +301,8 @@ AGNER_API bool rt_trap_exit(struct gen *self, bool trap);
 AGNER_API void rt_priority(struct gen *self, enum rt_priority priority);
 AGNER_API void rt_label(struct gen *self, const char *label); /* static text */
 
-/* Ends the calling process with `reason`, from any depth: does not return. In an
- * attached thread only marks it; there it returns. */
+/* Ends the calling process with `reason`, from any depth: does not return. In
+ * an attached thread only marks it; there it returns. */
 AGNER_API void rt_exit(struct gen *self, etf_term reason);
 
 /* Frees what a raw process received and built so far. */
@@ -314,7 +317,7 @@ AGNER_API enum agner_err rt_sleep(struct gen *self, uint64_t ms);
 /* A new reference of this node: 82 bits that do not repeat in its life. */
 AGNER_API etf_ref rt_make_ref(struct gen *self);
 
-/* ---- Messages -------------------------------------------------------------------------- */
+/* ---- Messages ----------------------------------------------------------- */
 
 enum rt_send_flags {
     RT_SEND_NOSUSPEND = 1, /* AGNER_EAGAIN instead of waiting */
@@ -322,11 +325,11 @@ enum rt_send_flags {
 };
 
 /*
- * Sends a copy of `message`. As in Erlang success does not mean that it arrives.
- * AGNER_ENOPROC (local, dead), AGNER_ENONAME (local name), AGNER_EMAILBOXFULL,
- * AGNER_EINCARNATION, AGNER_ENOCONN (not connected, and cannot be tried),
- * AGNER_EBADTERM, AGNER_EINVAL (no target), AGNER_ENOMEM, AGNER_EEXITING,
- * AGNER_EKILLED. May wait: spec/reliability.md G12.
+ * Sends a copy of `message`. As in Erlang success does not mean that it
+ * arrives. AGNER_ENOPROC (local, dead), AGNER_ENONAME (local name),
+ * AGNER_EMAILBOXFULL, AGNER_EINCARNATION, AGNER_ENOCONN (not connected, and
+ * cannot be tried), AGNER_EBADTERM, AGNER_EINVAL (no target), AGNER_ENOMEM,
+ * AGNER_EEXITING, AGNER_EKILLED. May wait: spec/reliability.md G12.
  */
 AGNER_API enum agner_err rt_send(struct gen *self, etf_term to,
                                  etf_term message);
@@ -343,25 +346,26 @@ AGNER_API enum agner_err rt_post(struct rt *rt, etf_term to, etf_term message);
 
 /*
  * The oldest message that has not been received; waits up to `timeout_ms`.
- * System messages show as terms ({'EXIT', ...}, {'DOWN', ...}, {'$gen_call', ...},
+ * System messages show as terms ({'EXIT', ...}, {'DOWN', ...}, {'$gen_call',
+ * ...},
  * {'$gen_cast', ...}). AGNER_ETIMEOUT, AGNER_EEXITING, AGNER_EKILLED.
  */
 AGNER_API enum agner_err rt_receive(struct gen *self, uint64_t timeout_ms,
                                     etf_term *message);
 
-/* Selective: the oldest for which match(ctx, message) is true. The others stay, in
- * order. Each call looks at each waiting message once. */
+/* Selective: the oldest for which match(ctx, message) is true. The others stay,
+ * in order. Each call looks at each waiting message once. */
 AGNER_API enum agner_err rt_receive_match(struct gen *self,
                                           bool (*match)(void *ctx, etf_term m),
                                           void *ctx, uint64_t timeout_ms,
                                           etf_term *message);
 
-/* ---- Requests: gen calls as the runtime carries them --------------------------------------- */
+/* ---- Requests: gen calls as the runtime carries them -------------------- */
 
 /*
  * Sends `request` as a call and waits for the answer: monitor and alias in one,
- * so that it ends with the reply, the callee's end, the loss of its node, or the
- * time-out, exactly once, and a late reply is never seen (G23).
+ * so that it ends with the reply, the callee's end, the loss of its node, or
+ * the time-out, exactly once, and a late reply is never seen (G23).
  *
  *   reply   AGNER_OK: the answer. AGNER_EEXIT, AGNER_ENOPROC, AGNER_ENODEDOWN:
  *           the reason, as OTP's exit reason has it. May be NULL.
@@ -381,9 +385,8 @@ AGNER_API enum agner_err rt_cast(struct gen *self, etf_term to,
 /* Answers a call, once. From the process's own code, and from any thread. */
 AGNER_API enum agner_err rt_reply(struct gen *self, const struct gen_from *from,
                                   etf_term reply);
-AGNER_API enum agner_err rt_reply_post(struct rt *rt,
-                                       const struct gen_from *from,
-                                       etf_term reply);
+AGNER_API enum agner_err
+rt_reply_post(struct rt *rt, const struct gen_from *from, etf_term reply);
 
 /* Reads `{Pid, Tag}` of a {'$gen_call', From, _} or {system, From, _} message.
  * An unusual tag is kept by the process until it ends. */
@@ -399,8 +402,8 @@ struct rt_request {
 AGNER_API enum agner_err rt_request_send(struct gen *self, etf_term to,
                                          etf_term request,
                                          struct rt_request *id);
-/* Waits for that one. After AGNER_ETIMEOUT it is still outstanding. Other results
- * as rt_call(), and AGNER_ENOREF. */
+/* Waits for that one. After AGNER_ETIMEOUT it is still outstanding. Other
+ * results as rt_call(), and AGNER_ENOREF. */
 AGNER_API enum agner_err rt_request_wait(struct gen *self,
                                          const struct rt_request *id,
                                          uint64_t timeout_ms, etf_term *reply);
@@ -417,36 +420,36 @@ AGNER_API void rt_request_abandon(struct gen *self,
                                   const struct rt_request *id);
 
 /* A native request to a behaviour process, from a process or any thread; the
- * callee sees RT_DIRECT and answers with rt_direct_reply(). `request` is borrowed
- * until the return. `result` is what the callee gave. AGNER_ENOPROC, AGNER_EEXIT,
- * AGNER_ETIMEOUT (withdrawn, or its result dropped), AGNER_ENOTSUP, AGNER_EDEADLK
- * (oneself). */
+ * callee sees RT_DIRECT and answers with rt_direct_reply(). `request` is
+ * borrowed until the return. `result` is what the callee gave. AGNER_ENOPROC,
+ * AGNER_EEXIT, AGNER_ETIMEOUT (withdrawn, or its result dropped),
+ * AGNER_ENOTSUP, AGNER_EDEADLK (oneself). */
 AGNER_API enum agner_err rt_direct(struct rt *rt, etf_pid to,
                                    const void *request, size_t size,
                                    uint64_t timeout_ms, void **result);
 AGNER_API void rt_direct_reply(struct gen *self, const struct rt_direct *direct,
                                enum agner_err err, void *result);
 
-/* ---- Links, monitors, aliases, exits ------------------------------------------------------------ */
+/* ---- Links, monitors, aliases, exits ------------------------------------ */
 
 /* AGNER_ENOPROC when a local target is dead and self does not trap exits; if it
- * does, {'EXIT', Pid, noproc} comes instead. Remote: always AGNER_OK, and a signal
- * tells what became of it. */
+ * does, {'EXIT', Pid, noproc} comes instead. Remote: always AGNER_OK, and a
+ * signal tells what became of it. */
 AGNER_API enum agner_err rt_link(struct gen *self, etf_pid to);
 AGNER_API enum agner_err rt_unlink(struct gen *self, etf_pid to);
 
 enum rt_monitor_flags {
-    RT_MONITOR_ALIAS = 1,          /* the reference is an alias: explicit */
+    RT_MONITOR_ALIAS = 1,           /* the reference is an alias: explicit */
     RT_MONITOR_ALIAS_DEMONITOR = 2, /* ... until demonitor or down */
-    RT_MONITOR_ALIAS_REPLY = 4,    /* ... or the first message through it */
+    RT_MONITOR_ALIAS_REPLY = 4,     /* ... or the first message through it */
 };
 
 /* One {'DOWN', Ref, process, Object, Reason}, at once when there is no such
  * process. `target`: pid, name, {Name, Node}. AGNER_EINVAL, AGNER_ENOMEM. */
 AGNER_API enum agner_err rt_monitor(struct gen *self, etf_term target,
                                     unsigned flags, etf_ref *ref);
-/* Was it active? With `flush` a DOWN that waits is removed. AGNER_ENOREF when it
- * was not. */
+/* Was it active? With `flush` a DOWN that waits is removed. AGNER_ENOREF when
+ * it was not. */
 AGNER_API enum agner_err rt_demonitor(struct gen *self, etf_ref ref,
                                       bool flush);
 
@@ -467,10 +470,10 @@ AGNER_API enum agner_err rt_monitor_node(struct gen *self, etf_term node,
 /* {nodeup, Node} and {nodedown, Node} of every node. */
 AGNER_API enum agner_err rt_monitor_nodes(struct gen *self, bool on);
 
-/* ---- Names ----------------------------------------------------------------------------------------- */
+/* ---- Names -------------------------------------------------------------- */
 
-/* AGNER_ETAKEN, AGNER_ENOPROC (not local or not alive), AGNER_EINVAL (no atom, or
- * `undefined`), AGNER_ENOMEM. */
+/* AGNER_ETAKEN, AGNER_ENOPROC (not local or not alive), AGNER_EINVAL (no atom,
+ * or `undefined`), AGNER_ENOMEM. */
 AGNER_API enum agner_err rt_register(struct rt *rt, etf_term name, etf_pid pid);
 /* AGNER_ENONAME. */
 AGNER_API enum agner_err rt_unregister(struct rt *rt, etf_term name);
@@ -485,7 +488,7 @@ AGNER_API bool rt_is_alive(struct rt *rt, etf_pid pid);
 AGNER_API enum agner_err rt_wait(struct gen *self, etf_pid pid,
                                  uint64_t timeout_ms);
 
-/* ---- Timers --------------------------------------------------------------------------------------------- */
+/* ---- Timers ------------------------------------------------------------- */
 
 struct rt_timer {
     uint64_t id; /* private */
@@ -513,14 +516,15 @@ AGNER_API enum agner_err rt_read_timer(struct gen *self,
                                        const struct rt_timer *timer,
                                        uint64_t *left_ms);
 
-/* ---- Blocking work -------------------------------------------------------------------------------------- */
+/* ---- Blocking work ------------------------------------------------------ */
 
-/* Runs work(arg) on a thread of the blocking pool; the process waits, its worker
- * goes on. AGNER_ENOMEM. A killed process goes on waiting for its work. */
+/* Runs work(arg) on a thread of the blocking pool; the process waits, its
+ * worker goes on. AGNER_ENOMEM. A killed process goes on waiting for its work.
+ */
 AGNER_API enum agner_err rt_blocking(struct gen *self, void (*work)(void *arg),
                                      void *arg);
 
-/* ---- Looking at processes --------------------------------------------------------------------------------- */
+/* ---- Looking at processes ----------------------------------------------- */
 
 enum rt_status {
     RT_STATUS_INIT,
@@ -536,26 +540,27 @@ struct rt_process_info {
     etf_pid pid;
     etf_pid parent;
     etf_pid group_leader;
-    etf_term name; /* first registered name, or ETF_NONE */
+    etf_term name;        /* first registered name, or ETF_NONE */
     const char *behavior; /* static; "" for a raw process */
     const char *label;    /* static or NULL */
     enum rt_status status;
     enum rt_priority priority;
     bool trap_exit;
     uint64_t mailbox_count;
-    uint64_t messages_in;  /* received in its life */
-    uint64_t reductions;   /* callbacks run */
+    uint64_t messages_in; /* received in its life */
+    uint64_t reductions;  /* callbacks run */
     uint64_t memory_bytes;
     /* Lists in the caller's region. */
     etf_term links, monitors, monitored_by, aliases, names;
 };
 
-/* What `pid` is doing. Waits for the process to answer if it must (from a process
- * or an attached thread). AGNER_ENOPROC, AGNER_ETIMEOUT (5 s: it is busy). */
+/* What `pid` is doing. Waits for the process to answer if it must (from a
+ * process or an attached thread). AGNER_ENOPROC, AGNER_ETIMEOUT (5 s: it is
+ * busy). */
 AGNER_API enum agner_err rt_process_info(struct gen *self, etf_pid pid,
                                          struct rt_process_info *info);
-/* The next live process after `after` (all zero: the first) in slot order: false
- * at the end. Any thread. */
+/* The next live process after `after` (all zero: the first) in slot order:
+ * false at the end. Any thread. */
 AGNER_API bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid);
 /* The parts of the above that need no answer: no lists. */
 AGNER_API enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,

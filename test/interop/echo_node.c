@@ -1,5 +1,6 @@
 /*
- * echo_node.c -- a node for real Erlang nodes to play with: NAME COOKIE EPMD_PORT.
+ * echo_node.c -- a node for real Erlang nodes to play with: NAME COOKIE
+ * EPMD_PORT.
  *
  * Says "ready" when it is registered, and ends when its standard input does, so
  * that it never outlives its test. It runs the server `echo` of the examples, a
