@@ -192,22 +192,24 @@ static bool put_uint(etf_term t, const struct etf_field *field, void *to)
     return is_short ? put(to, &low, sizeof low) : put(to, &v, sizeof v);
 }
 
-/* Text goes through a buffer of its own, since a member must not change before
- * all is looked at. */
-static bool put_text(etf_term t, const struct etf_field *field, void *to)
+/* To look at a text it is read into a buffer of its own, since the member must
+ * not change before all is looked at. AGNER_EINVAL, AGNER_ENOMEM. */
+static enum agner_err put_text(etf_term t, const struct etf_field *field,
+                               void *to)
 {
-    char *text;
+    char *text = to != NULL ? to : malloc(field->size);
     bool fits;
 
-    if (to != NULL)
-        return etf_get_text(t, to, field->size);
-    text = malloc(field->size);
-    fits = text != NULL && etf_get_text(t, text, field->size);
-    free(text);
-    return fits;
+    if (text == NULL)
+        return AGNER_ENOMEM;
+    fits = (field->type == ETF_FIELD_TEXT || etf_is_atom(t)) &&
+           etf_get_text(t, text, field->size);
+    if (to == NULL)
+        free(text);
+    return fits ? AGNER_OK : AGNER_EINVAL;
 }
 
-/* Any value but a struct; `to` NULL: only looks. */
+/* Any value but a text or a struct; `to` NULL: only looks. */
 static bool put_value(etf_term t, const struct etf_field *field, void *to)
 {
     double number;
@@ -233,9 +235,7 @@ static bool put_value(etf_term t, const struct etf_field *field, void *to)
     case ETF_FIELD_TERM:
         return put(to, &t, sizeof t);
     case ETF_FIELD_ATOM:
-        return etf_is_atom(t) && put_text(t, field, to);
     case ETF_FIELD_TEXT:
-        return put_text(t, field, to);
     case ETF_FIELD_STRUCT:
         break;
     }
@@ -259,16 +259,24 @@ static enum agner_err fill_field(etf_term t, const struct etf_field *field,
 {
     const struct table inner = { NULL, field->fields, field->field_count };
     void *to = out == NULL ? NULL : (char *)out + field->offset;
+    enum agner_err err;
 
     if (!etf__field_fits(field))
         return fail(path, error, "its type does not fit the member", ETF_NONE);
-    if (field->type != ETF_FIELD_STRUCT)
-        return put_value(t, field, to)
-                   ? AGNER_OK
-                   : fail(path, error, expected(field->type), t);
-    if (path->depth == ETF__FIELDS_DEPTH_MAX)
-        return fail(path, error, "the table is nested too deeply", ETF_NONE);
-    return fill(t, &inner, to, path, error);
+    if (field->type == ETF_FIELD_STRUCT) {
+        if (path->depth == ETF__FIELDS_DEPTH_MAX)
+            return fail(path, error, "the table is nested too deeply",
+                        ETF_NONE);
+        return fill(t, &inner, to, path, error);
+    }
+    if (field->type == ETF_FIELD_TEXT || field->type == ETF_FIELD_ATOM)
+        err = put_text(t, field, to);
+    else
+        err = put_value(t, field, to) ? AGNER_OK : AGNER_EINVAL;
+    if (err == AGNER_ENOMEM)
+        return agner_fail(error, err, "field %s: out of memory", field->name);
+    return err == AGNER_OK ? AGNER_OK
+                           : fail(path, error, expected(field->type), t);
 }
 
 /* Is it the tuple of this table? */

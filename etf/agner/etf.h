@@ -636,7 +636,8 @@ struct etf_field {
 
 /* Fills the struct at `out` from a map, a property list, or a tuple (fields in
  * order; when `tag` is given the first element must be that atom). Says which
- * field is wrong in `error`. AGNER_EINVAL. */
+ * field is wrong in `error`. `out` is written as a whole, or not at all.
+ * AGNER_EINVAL, AGNER_ENOMEM. */
 AGNER_API enum agner_err etf_to_struct(etf_term t, const char *tag,
                                        const struct etf_field *fields,
                                        size_t count, void *out,

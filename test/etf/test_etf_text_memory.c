@@ -1,0 +1,236 @@
+/*
+ * test_etf_text_memory.c -- every allocation of the text half fails once, the
+ * first, then the second, until all succeed: each failure is an error, leaves
+ * what there was, and leaks nothing (the address sanitizer sees to that).
+ *
+ * The linker sends the room's allocations here (--wrap).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <agner/etf.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
+
+static unsigned countdown; /* the allocation that fails; 0: none */
+
+static bool fails(void)
+{
+    return countdown > 0 && --countdown == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+    return fails() ? NULL : __real_reallocarray(old, count, size);
+}
+
+/* Calls `attempt` until it works; at least `least` failures come before. */
+static void fail_each(enum agner_err (*attempt)(void), unsigned least)
+{
+    unsigned failing = 0;
+    enum agner_err err;
+
+    do {
+        countdown = ++failing;
+        err = attempt();
+        if (countdown > 0) /* there were not so many */
+            assert_int_equal(err, AGNER_OK);
+        else
+            assert_int_equal(err, AGNER_ENOMEM);
+        assert_true(failing < 1000);
+    } while (countdown == 0);
+    countdown = 0;
+    assert_true(failing > least);
+}
+
+/* Something of everything, deep and long enough for stacks and buffers to grow.
+ */
+static const char text[] =
+    "{[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+    "]]]]]]]]],'a quoted atom',\"a string that is longer than a short buffer is"
+    ", so that it grows\",1.5,#{a => 1,b => 2,a => 3},<<1,2,3:4>>,"
+    "123456789012345678901234567890,<<\"binary\">>,"
+    "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26]}";
+
+static struct etf_region *region;
+
+static enum agner_err parse_text(void)
+{
+    etf_term t = ETF_A(ok);
+    enum agner_err err;
+
+    etf_region_free(region); /* a new one, so that its chunks may fail */
+    region = etf_region_new(0);
+    if (region == NULL)
+        return AGNER_ENOMEM;
+    err = etf_parse(region, text, sizeof text - 1, &t, NULL, NULL);
+    if (err != AGNER_OK)
+        assert_true(etf_same(t, ETF_A(ok)));
+    return err;
+}
+
+static void parsing_without_memory_is_an_error(void **state)
+{
+    (void)state;
+    fail_each(parse_text, 6);
+    etf_region_free(region);
+    region = NULL;
+}
+
+static etf_term term;
+static struct etf_print_options options;
+
+static enum agner_err print_term(void)
+{
+    struct etf_buffer b = { .size_max = 0 };
+    enum agner_err err;
+
+    if (etf_buffer_add(&b, "before", 6) != AGNER_OK)
+        return AGNER_ENOMEM;
+    err = etf_print(&b, term, &options);
+    if (err != AGNER_OK)
+        assert_int_equal(b.size, 6);
+    etf_buffer_fini(&b);
+    return err;
+}
+
+static void printing_without_memory_is_an_error(void **state)
+{
+    static const struct etf_print_options styles[] = {
+        { .style = ETF_STYLE_W },
+        { .style = ETF_STYLE_TP, .columns = 20 },
+        { .style = ETF_STYLE_TP, .columns = 20, .bytes_max = 300 },
+    };
+    char formatted[600];
+
+    (void)state;
+    region = etf_region_new(0);
+    assert_non_null(region);
+    assert_int_equal(
+        etf_parse(region, text, sizeof text - 1, &term, NULL, NULL), AGNER_OK);
+    for (size_t i = 0; i < 3; i++) {
+        options = styles[i];
+        fail_each(print_term, 3);
+    }
+    /* For logs: as much as there is. */
+    countdown = 1;
+    (void)etf_format(formatted, sizeof formatted, term);
+    assert_int_equal(countdown, 0);
+    assert_true(strlen(formatted) >= 3);
+    etf_region_free(region);
+    region = NULL;
+}
+
+/* A first use that fails is no last use: the call site tries again. */
+static enum agner_err match_term(void)
+{
+    static struct etf_pattern match, make;
+    int64_t n = 5;
+    const struct etf_in_arg in[] = { { ETF_ARG_INT64, &n } };
+    struct etf_out_arg out[] = { { .type = ETF_ARG_INT64 } };
+    etf_term t;
+
+    out[0].v.i = 7;
+    t = etf__make(&make, "{a, [b, _], <<\"c\">>}", region, out, 1);
+    if (etf_is_none(t))
+        return AGNER_ENOMEM;
+    if (etf__match(&match, "{a, [b, _], <<\"c\">>}", t, in, 1)) {
+        assert_int_equal(n, 7);
+        return AGNER_OK;
+    }
+    assert_int_equal(n, 5);
+    return AGNER_ENOMEM;
+}
+
+static void a_pattern_that_found_no_memory_is_compiled_later(void **state)
+{
+    (void)state;
+    region = etf_region_new(0);
+    assert_non_null(region);
+    fail_each(match_term, 6);
+    etf_region_free(region);
+    region = NULL;
+}
+
+struct named {
+    char name[16];
+    int64_t size;
+};
+
+static const struct etf_field fields[] = {
+    ETF_FIELD(struct named, name, ETF_FIELD_TEXT),
+    ETF_FIELD(struct named, size, ETF_FIELD_INT64),
+};
+
+static enum agner_err map_to_struct(void)
+{
+    struct named named = { "old", 1 };
+    enum agner_err err = etf_to_struct(term, NULL, fields, 2, &named, NULL);
+
+    assert_string_equal(named.name, err == AGNER_OK ? "new" : "old");
+    assert_int_equal(named.size, err == AGNER_OK ? 2 : 1);
+    return err;
+}
+
+static enum agner_err struct_to_map(void)
+{
+    const struct named named = { "a name", 5 };
+
+    return etf_is_none(etf_struct_to_map(region, fields, 2, &named))
+               ? AGNER_ENOMEM
+               : AGNER_OK;
+}
+
+static void a_struct_without_memory_stays_as_it_is(void **state)
+{
+    static const char map[] = "#{name => new,size => 2}";
+
+    (void)state;
+    region = etf_region_new(0);
+    assert_non_null(region);
+    assert_int_equal(etf_parse(region, map, sizeof map - 1, &term, NULL, NULL),
+                     AGNER_OK);
+    fail_each(map_to_struct, 1);
+    fail_each(struct_to_map, 1);
+    etf_region_free(region);
+    region = NULL;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parsing_without_memory_is_an_error),
+        cmocka_unit_test(printing_without_memory_is_an_error),
+        cmocka_unit_test(a_pattern_that_found_no_memory_is_compiled_later),
+        cmocka_unit_test(a_struct_without_memory_stays_as_it_is),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
