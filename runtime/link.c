@@ -28,6 +28,21 @@ static struct envelope *link_signal(struct gen *self)
     return &r->envelope;
 }
 
+/* Everything that the dead `to` sent us comes before what we say of its end
+ * (G1). Acquire pairs with the release of its mailbox's closing: what it pushed
+ * before is seen. */
+static void hear_last_words(struct gen *self, etf_term to)
+{
+    struct process *dead =
+        etf__tag(to) == ETF__PID ? rt__slot(self->rt, etf__pid_slot(to)) : NULL;
+
+    if (dead != NULL) {
+        (void)load_acquire(&dead->generation);
+        (void)load_acquire(&dead->inbox);
+    }
+    rt__take(self->rt, self->worker, self->process);
+}
+
 /* A dead process: {'EXIT', Pid, Reason} if that can be trapped, or an error. */
 static enum agner_err link_failed(struct gen *self, etf_term to,
                                   etf_term reason, enum agner_err err)
@@ -40,6 +55,7 @@ static enum agner_err link_failed(struct gen *self, etf_term to,
     m = rt__envelope_from(self->worker, ENVELOPE_EXIT_MESSAGE, to, reason);
     if (m == NULL)
         return AGNER_ENOMEM;
+    hear_last_words(self, to);
     rt__queue_add(p, m);
     return AGNER_OK;
 }
@@ -78,15 +94,29 @@ static enum agner_err link_local(struct gen *self, etf_term to)
 }
 
 /* The end of a link that could not be made to another node comes as a signal.
- */
-static void link_lost(struct gen *self, etf_term to)
+ * Any other failure leaves no link. */
+static enum agner_err link_lost(struct gen *self, etf_term to,
+                                enum agner_err err)
 {
-    struct envelope *m =
-        rt__envelope_from(self->worker, ENVELOPE_EXIT, to, ETF_A(noconnection));
+    struct envelope *m = NULL;
+    struct relation *r;
 
-    if (m != NULL)
+    if (err == AGNER_ENOCONN) {
+        m = rt__envelope_from(self->worker, ENVELOPE_EXIT, to,
+                              ETF_A(noconnection));
+        err = m == NULL ? AGNER_ENOMEM : AGNER_OK;
+    }
+    if (m != NULL) {
         rt__push_or_drop(self->rt, self->worker, rt__pid_word(self->process),
                          m);
+        return err;
+    }
+    r = rt__find_link(self->process, to);
+    if (r != NULL) {
+        rt__relation_remove(self->process, r);
+        rt__relation_free(self->rt, self->worker, r);
+    }
+    return err;
 }
 
 static enum agner_err link_far(struct gen *self, etf_pid pid)
@@ -118,11 +148,7 @@ static enum agner_err link_far(struct gen *self, etf_pid pid)
     err = rt__remote_join(self->rt, pid.node, rt__pid_word(p));
     if (err == AGNER_OK)
         err = rt__carry(self->rt, self, &s);
-    if (err == AGNER_ENOCONN) {
-        link_lost(self, to);
-        return AGNER_OK;
-    }
-    return err;
+    return err == AGNER_OK ? AGNER_OK : link_lost(self, to, err);
 }
 
 enum agner_err rt_link(struct gen *self, etf_pid to)
@@ -206,18 +232,46 @@ bool rt_trap_exit(struct gen *self, bool trap)
 static enum agner_err down_now(struct gen *self, struct relation *r,
                                etf_term reason)
 {
+    hear_last_words(self, r->who);
     rt__queue_add(self->process, rt__relation_down(r, reason));
     return AGNER_OK;
+}
+
+/* An entry for an alias. */
+static bool add_alias(struct gen *self, uint64_t id, uint16_t flags)
+{
+    struct relation *r =
+        rt__relation_new(self->rt, self->worker, RELATION_ALIAS, ETF_NONE, id);
+
+    if (r == NULL)
+        return false;
+    r->flags |= flags;
+    if (rt__relation_add(self->process, r))
+        return true;
+    rt__relation_free(self->rt, self->worker, r);
+    return false;
+}
+
+static void remove_alias(struct gen *self, uint64_t id)
+{
+    struct relation *r = rt__find_id(self->process, RELATION_ALIAS, id);
+
+    rt__relation_remove(self->process, r);
+    rt__relation_free(self->rt, self->worker, r);
+}
+
+/* An explicit alias has an entry of its own, since it outlives the monitor. */
+static bool is_explicit(unsigned flags)
+{
+    return flags == RT_MONITOR_ALIAS;
 }
 
 static uint16_t alias_flags(unsigned flags)
 {
     uint16_t kind = 0;
 
-    if (flags != 0)
+    if (flags != 0 && !is_explicit(flags))
         kind |= RELATION_IS_ALIAS;
-    if ((flags & RT_MONITOR_ALIAS_DEMONITOR) != 0)
-        kind |= RELATION_ALIAS_DEMONITOR;
     if ((flags & RT_MONITOR_ALIAS_REPLY) != 0)
         kind |= RELATION_ALIAS_REPLY;
     return kind;
@@ -313,6 +367,10 @@ enum agner_err rt_monitor(struct gen *self, etf_term target, unsigned flags,
                     id, flags);
     if (r == NULL)
         return AGNER_ENOMEM;
+    if (is_explicit(flags) && !add_alias(self, id, 0)) {
+        rt__relation_free(self->rt, self->worker, r);
+        return AGNER_ENOMEM;
+    }
     *ref = rt__ref(id, self->process->slot);
     /* By name: the DOWN message shows {Name, Node}. */
     if (etf__tag(target) == ETF__ATOM)
@@ -324,15 +382,15 @@ enum agner_err rt_monitor(struct gen *self, etf_term target, unsigned flags,
         r->node = etf__tag(target) == ETF__ATOM ? self->rt->node.name
                                                 : etf_tuple_items(target)[1];
     }
-    switch (t.where) {
-    case RT_WHERE_LOCAL:
-        return monitor_local(self, r, t.pid);
-    case RT_WHERE_REMOTE:
-        return monitor_far(self, r, &t);
-    case RT_WHERE_NONE:
-    case RT_WHERE_ALIAS:
-        break;
-    }
+    err = AGNER_OK;
+    if (t.where == RT_WHERE_LOCAL)
+        err = monitor_local(self, r, t.pid);
+    else if (t.where == RT_WHERE_REMOTE)
+        err = monitor_far(self, r, &t);
+    if (err != AGNER_OK && is_explicit(flags))
+        remove_alias(self, id);
+    if (t.where != RT_WHERE_NONE)
+        return err;
     if (etf_is_none(r->name) && r->box == NULL) {
         /* A pid of an earlier life of this node: the DOWN shows it. */
         r->box = etf_box_new(target);
@@ -398,15 +456,6 @@ enum agner_err rt_demonitor(struct gen *self, etf_ref ref, bool flush)
             flush_down(self, id);
         return AGNER_ENOREF;
     }
-    if ((r->flags & (RELATION_IS_ALIAS | RELATION_ALIAS_DEMONITOR |
-                     RELATION_ALIAS_REPLY)) == RELATION_IS_ALIAS) {
-        /* An explicit alias outlives the monitor. */
-        struct relation *alias = rt__relation_new(self->rt, self->worker,
-                                                  RELATION_ALIAS, ETF_NONE, id);
-
-        if (alias != NULL && !rt__relation_add(self->process, alias))
-            rt__relation_free(self->rt, self->worker, alias);
-    }
     rt__relation_remove(self->process, r);
     tell_demonitor(self, r);
     return AGNER_OK;
@@ -420,17 +469,9 @@ enum agner_err rt_alias(struct gen *self, enum rt_alias_mode mode,
                         etf_ref *alias)
 {
     uint64_t id = rt__ref_next(self->rt, self->worker);
-    struct relation *r =
-        rt__relation_new(self->rt, self->worker, RELATION_ALIAS, ETF_NONE, id);
 
-    if (r == NULL)
+    if (!add_alias(self, id, mode == RT_ALIAS_REPLY ? RELATION_ALIAS_REPLY : 0))
         return AGNER_ENOMEM;
-    if (mode == RT_ALIAS_REPLY)
-        r->flags |= RELATION_ALIAS_REPLY;
-    if (!rt__relation_add(self->process, r)) {
-        rt__relation_free(self->rt, self->worker, r);
-        return AGNER_ENOMEM;
-    }
     *alias = rt__ref(id, self->process->slot);
     return AGNER_OK;
 }

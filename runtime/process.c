@@ -66,6 +66,8 @@ void rt__must_exit(struct process *p, etf_term reason, bool kill,
 {
     if ((p->flags & PROCESS_EXITING) != 0 && !kill)
         return;
+    if (etf_is_none(reason))
+        reason = ETF_A(killed); /* it could not be built: G19 */
     if ((p->flags & (PROCESS_EXITING | PROCESS_KILLED)) ==
         (PROCESS_EXITING | PROCESS_KILLED))
         return;

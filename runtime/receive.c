@@ -96,27 +96,41 @@ static void answered(struct context *c, struct envelope *m)
 /* ---- Aliases
  * -------------------------------------------------------------------- */
 
+/* Is it the answer to a call of ours? {Tag, Reply}: the tag is ours by its
+ * number. The callee saw a message, so its entry is taken back here. */
+static bool is_answer(struct context *c, struct envelope *m)
+{
+    struct gen *gen = c->p->gen;
+    struct relation *r = rt__find_id(c->p, RELATION_REQUEST, m->id);
+    bool waits = gen != NULL && gen->wait.kind == WAIT_CALL &&
+                 !gen->wait.done && gen->wait.id == m->id;
+
+    if (!waits && r == NULL)
+        return false;
+    if (etf_tuple_size(m->term) != 2) {
+        drop(c, m);
+        return true;
+    }
+    m->term = etf_tuple_items(m->term)[1];
+    m->kind = ENVELOPE_REPLY;
+    if (r != NULL && (r->flags & RELATION_NODE) != 0) {
+        if ((r->flags & RELATION_DONE) == 0)
+            demonitor_far(c, r);
+        request_done(c, r, m);
+    } else {
+        m->sender = ETF_NONE;
+        answered(c, m);
+    }
+    return true;
+}
+
 static void through_alias(struct context *c, struct envelope *m)
 {
     struct process *p = c->p;
-    struct relation *r = rt__find_id(p, RELATION_REQUEST, m->id);
-    const etf_term *items;
+    struct relation *r;
 
-    if (r != NULL) {
-        /* {Tag, Reply}: the tag is ours by its number. */
-        items = etf_tuple_items(m->term);
-        if (etf_tuple_size(m->term) != 2) {
-            drop(c, m);
-            return;
-        }
-        m->term = items[1];
-        m->kind = ENVELOPE_REPLY;
-        if ((r->flags & RELATION_NODE) != 0)
-            demonitor_far(c, r);
-        m->sender = r->who;
-        request_done(c, r, m);
+    if (is_answer(c, m))
         return;
-    }
     r = rt__find_id(p, RELATION_ALIAS, m->id);
     if (r == NULL) {
         r = rt__find_id(p, RELATION_MONITOR, m->id);
@@ -244,6 +258,19 @@ static void watched(struct context *c, struct envelope *m)
         rt__refuse(c->rt, c->worker, c->p, m, ETF_A(killed));
 }
 
+/* The caller whose call is just being handled waits no more: it need not be
+ * kept when the callback is over. */
+static void forget_current(const struct context *c, const struct envelope *m)
+{
+    struct gen *gen = c->p->gen;
+
+    if (gen == NULL && c->worker != NULL)
+        gen = c->worker->running;
+    if (gen != NULL && gen->process == c->p && gen->current != NULL &&
+        gen->current->id == m->id && etf_same(gen->current->sender, m->sender))
+        gen->replied = true;
+}
+
 /* Some monitor of us is taken back. The envelope's term, if there is one, is
  * the far reference. */
 static void unwatched(struct context *c, struct envelope *m)
@@ -256,6 +283,8 @@ static void unwatched(struct context *c, struct envelope *m)
     if (r != NULL) {
         rt__relation_remove(c->p, r);
         rt__relation_free(c->rt, c->worker, r);
+    } else {
+        forget_current(c, m);
     }
     drop(c, m);
 }
@@ -491,7 +520,7 @@ bool rt__wait_over(struct process *p)
 
     if (wait->done)
         return true;
-    if ((p->flags & PROCESS_EXITING) != 0 && wait->kind != WAIT_WORK)
+    if (rt__must_end(p) != AGNER_OK && wait->kind != WAIT_WORK)
         return true;
     switch (wait->kind) {
     case WAIT_NOTHING:

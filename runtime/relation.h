@@ -23,8 +23,8 @@ enum relation_kind {
 
 enum relation_flags {
     RELATION_ACTIVE = 1,   /* a link: not being undone */
-    RELATION_IS_ALIAS = 2, /* a monitor whose reference is an alias too */
-    RELATION_ALIAS_DEMONITOR = 4,
+    RELATION_IS_ALIAS = 2, /* a monitor whose reference is an alias too, for as
+                              long as it is active */
     RELATION_ALIAS_REPLY = 8, /* an alias for one message */
     RELATION_DONE = 16,       /* a request: the answer is here */
     RELATION_CALL = 32,  /* a watcher that waits for the answer to its call */

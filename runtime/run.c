@@ -99,6 +99,14 @@ static bool slice_over(struct gen *self)
     return now_ns >= self->slice_end_ns;
 }
 
+/* It goes on; in terminate it stays one that ends. */
+static void now_runs(struct process *p)
+{
+    store_relaxed(&p->status, (uint8_t)((p->flags & PROCESS_CLOSING) != 0
+                                            ? RT_STATUS_EXITING
+                                            : RT_STATUS_RUNNING));
+}
+
 static void yield(struct gen *self)
 {
     struct process *p = self->process;
@@ -113,6 +121,7 @@ static void yield(struct gen *self)
     switch_to(self, next);
     p->gen = NULL;
     self->wait.kind = WAIT_NOTHING;
+    now_runs(p);
     begin_slice(self);
 }
 
@@ -132,17 +141,19 @@ void rt_yield(struct gen *self)
         yield(self);
 }
 
-static enum agner_err must_end(const struct process *p)
+/* Once terminate runs, only kill ends its waits. */
+enum agner_err rt__must_end(const struct process *p)
 {
-    if (__builtin_expect((p->flags & PROCESS_EXITING) == 0, 1) ||
-        (p->flags & PROCESS_CLOSING) != 0)
+    if (__builtin_expect((p->flags & PROCESS_EXITING) == 0, 1))
         return AGNER_OK;
-    return (p->flags & PROCESS_KILLED) != 0 ? AGNER_EKILLED : AGNER_EEXITING;
+    if ((p->flags & PROCESS_KILLED) != 0)
+        return AGNER_EKILLED;
+    return (p->flags & PROCESS_CLOSING) != 0 ? AGNER_OK : AGNER_EEXITING;
 }
 
 enum agner_err rt__may_run_slow(struct gen *self)
 {
-    enum agner_err err = must_end(self->process);
+    enum agner_err err = rt__must_end(self->process);
 
     if (err != AGNER_OK && !self->external && ++self->refused > REFUSED_MAX)
         rt_exit(self, ETF_A(killed)); /* the reason that it has holds */
@@ -249,7 +260,7 @@ static enum agner_err wait_on_stack(struct gen *self)
     self->worker->after = AFTER_PARK;
     self->worker->after_process = p;
     switch_to(self, next);
-    store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);
+    now_runs(p);
     begin_slice(self);
     return AGNER_OK;
 }
@@ -261,7 +272,7 @@ enum agner_err rt__block(struct gen *self)
     enum agner_err err = AGNER_OK;
 
     if (wait->kind != WAIT_WORK)
-        err = must_end(p);
+        err = rt__must_end(p);
     if (err != AGNER_OK) {
         wait->kind = WAIT_NOTHING;
         return err;
@@ -279,7 +290,7 @@ enum agner_err rt__block(struct gen *self)
     if (err == AGNER_OK && wait->done && wait->timed_out)
         err = AGNER_ETIMEOUT;
     else if (err == AGNER_OK && !wait->done && wait->kind != WAIT_WORK)
-        err = must_end(p);
+        err = rt__must_end(p);
     wait->kind = WAIT_NOTHING;
     return err;
 }
@@ -305,6 +316,23 @@ void rt__scratch_reset(struct gen *self)
         etf_region_reset(&self->scratch);
 }
 
+/* Takes the arguments of init out of the queue, and notes who waits. */
+static struct envelope *know_starter(struct gen *self)
+{
+    struct process *p = self->process;
+    struct envelope *args = rt__queue_pop(p);
+
+    self->init_starter = args->sender;
+    self->init_id = args->id;
+    self->init_self = rt__pid_word(p);
+    self->note = args->aux;
+    args->aux = NULL;
+    self->init_ignored = false;
+    args->next = self->held;
+    self->held = args;
+    return args;
+}
+
 /* Carries out the end of the process on this stack. */
 static void finish(struct gen *self)
 {
@@ -317,6 +345,8 @@ static void finish(struct gen *self)
         ((p->flags & PROCESS_BY_SIGNAL) != 0 && !b->terminate_on_signal);
 
     store_relaxed(&p->status, (uint8_t)RT_STATUS_EXITING);
+    if (p->queue != NULL && p->queue->kind == ENVELOPE_INIT)
+        know_starter(self); /* it ends before it began */
     if (!quiet && b->terminate != NULL) {
         p->flags |= PROCESS_CLOSING;
         self->in_callback = true;
@@ -489,17 +519,9 @@ static void first_raw(struct gen *self)
 static void first_behavior(struct gen *self)
 {
     struct process *p = self->process;
-    struct envelope *args = rt__queue_pop(p);
+    const struct envelope *args = know_starter(self);
     enum rt_next next = RT_NEXT;
 
-    self->init_starter = args->sender;
-    self->init_id = args->id;
-    self->init_self = rt__pid_word(p);
-    self->note = args->aux;
-    args->aux = NULL;
-    self->init_ignored = false;
-    args->next = self->held;
-    self->held = args;
     if (load_relaxed(&p->behavior)->init != NULL) {
         self->in_callback = true;
         next = load_relaxed(&p->behavior)->init(self, args->term);

@@ -308,13 +308,15 @@ enum agner_err rt_spawn(struct gen *self,
 static enum agner_err start(struct gen *self,
                             const struct rt_behavior *behavior, etf_term args,
                             const struct rt_spawn_options *options,
-                            uint64_t wait_id, etf_term *pid)
+                            uint64_t wait_id, etf_term *pid,
+                            uint64_t *monitor_id)
 {
     struct birth b = { .behavior = behavior };
     enum agner_err err = check(self, &options, &b);
 
     if (err != AGNER_OK)
         return err;
+    *monitor_id = b.monitor_id;
     b.state_size =
         options->state_size != 0 ? options->state_size : behavior->state_size;
     if (etf_is_none(args))
@@ -337,21 +339,35 @@ enum agner_err rt_start_nowait(struct gen *self,
                                etf_pid *pid)
 {
     etf_term word = ETF_NONE;
-    enum agner_err err = start(self, behavior, args, options, 0, &word);
+    uint64_t monitor_id;
+    enum agner_err err =
+        start(self, behavior, args, options, 0, &word, &monitor_id);
 
     if (err == AGNER_OK && pid != NULL)
         *pid = rt__pid_of(word);
     return err;
 }
 
+/* Kills a process that the starter gave up. The starter may have to end itself,
+ * so this asks nobody. false: no memory. */
+static bool kill_child(struct gen *self, etf_term word)
+{
+    struct envelope *m =
+        rt__envelope_new(self->worker, ENVELOPE_EXIT2, ETF_A(kill));
+
+    if (m == NULL)
+        return false;
+    m->sender = rt__pid_word(self->process);
+    rt__push_or_drop(self->rt, self->worker, word, m);
+    return true;
+}
+
 /* What the starter is told when its wait is over. */
 static enum agner_err started(struct gen *self, enum agner_err err,
                               etf_term word, const struct rt_spawn_options *o,
-                              etf_term *reason)
+                              uint64_t monitor_id, etf_term *reason)
 {
     struct envelope *m = self->wait.answer;
-    uint64_t id = 0;
-    uint32_t slot;
     bool ok = false;
 
     if (err == AGNER_OK) {
@@ -365,15 +381,16 @@ static enum agner_err started(struct gen *self, enum agner_err err,
     }
     if (ok)
         return AGNER_OK;
-    if (o != NULL && o->monitor_ref != NULL)
-        (void)rt__ref_local(o->monitor_ref, &id, &slot);
-    untie(self, word, id, o != NULL && o->link, o != NULL && o->monitor);
-    if (err != AGNER_EEXIT && err != AGNER_EIGNORE) {
+    if (err == AGNER_EEXIT || err == AGNER_EIGNORE) {
+        untie(self, word, monitor_id, o != NULL && o->link,
+              o != NULL && o->monitor);
+    } else if (kill_child(self, word)) {
+        untie(self, word, monitor_id, o != NULL && o->link,
+              o != NULL && o->monitor);
         /* It must be gone before we say so; one that computes without end is
          * only as good as gone: marked, and unable to send. */
-        (void)rt_exit_signal(self, rt__pid_of(word), ETF_A(kill));
         (void)rt_wait(self, rt__pid_of(word), ABANDON_MS);
-    }
+    } /* else the link, if there is one, remains: it will hear of our end */
     return err;
 }
 
@@ -386,7 +403,9 @@ enum agner_err rt_start(struct gen *self, const struct rt_behavior *behavior,
                               ? RT_INFINITY
                               : options->init_timeout_ms;
     etf_term word = ETF_NONE;
-    enum agner_err err = start(self, behavior, args, options, id, &word);
+    uint64_t monitor_id = 0;
+    enum agner_err err =
+        start(self, behavior, args, options, id, &word, &monitor_id);
 
     if (err == AGNER_ETAKEN && pid != NULL)
         (void)rt_whereis(self->rt, options->name, pid);
@@ -395,7 +414,7 @@ enum agner_err rt_start(struct gen *self, const struct rt_behavior *behavior,
     rt__wait_begin(self, WAIT_CALL, timeout_ms);
     self->wait.id = id;
     self->wait.callee = word;
-    err = started(self, rt__block(self), word, options, reason);
+    err = started(self, rt__block(self), word, options, monitor_id, reason);
     if (err == AGNER_OK && pid != NULL)
         *pid = rt__pid_of(word);
     return err;

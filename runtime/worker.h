@@ -239,7 +239,9 @@ _Noreturn void rt__leave_code(struct gen *self);
 /* Makes the wait's deadline absolute: it will be waited for more than once. */
 void rt__wait_fix(struct gen *self);
 uint64_t rt__deadline(const struct rt *rt, uint64_t timeout_ms);
-/* May the code go on? AGNER_OK, AGNER_EEXITING, AGNER_EKILLED. */
+/* Must its code end? AGNER_OK, AGNER_EEXITING, AGNER_EKILLED. */
+enum agner_err rt__must_end(const struct process *p);
+/* The same, and code that does not hear is left in the end. */
 enum agner_err rt__may_run_slow(struct gen *self);
 static inline enum agner_err rt__may_run(struct gen *self)
 {
