@@ -394,8 +394,7 @@ enum agner_err rpc__unbind(struct apps_control *control, etf_pid session)
     return post_session(control, 0, session, run_unbind);
 }
 
-/* ---- Start and stop
- * ----------------------------------------------------------- */
+/* ---- Start and stop --------------------------------------------------- */
 
 enum agner_err rpc__listen(struct apps_control *control,
                            struct agner_error *error)

@@ -76,8 +76,7 @@ enum agner_err rpc__applications(struct rpc_call *c)
     return answered(c, etf_list(rt_region(c->self), rows, count, etf_nil()));
 }
 
-/* ---- The node
- * ------------------------------------------------------------------ */
+/* ---- The node --------------------------------------------------------- */
 
 static etf_term status_map(struct rpc_call *c)
 {
@@ -200,8 +199,7 @@ enum agner_err rpc__names(struct rpc_call *c)
     return answered(c, list);
 }
 
-/* ---- Processes
- * ------------------------------------------------------------------- */
+/* ---- Processes -------------------------------------------------------- */
 
 static const char *const statuses[] = {
     [RT_STATUS_INIT] = "init",         [RT_STATUS_WAITING] = "waiting",

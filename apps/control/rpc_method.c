@@ -13,8 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Failures
- * ------------------------------------------------------------------ */
+/* ---- Failures --------------------------------------------------------- */
 
 static etf_term class_of(enum agner_err err)
 {
@@ -62,8 +61,7 @@ enum agner_err rpc__fail(struct rpc_failure *f, enum agner_err err,
     return err;
 }
 
-/* ---- Parameters
- * ------------------------------------------------------------------ */
+/* ---- Parameters ------------------------------------------------------- */
 
 etf_term rpc__param(struct rpc_call *c, const char *name)
 {
@@ -217,8 +215,7 @@ enum agner_err rpc__call_params(struct rpc_call *c, etf_term *target,
     return err;
 }
 
-/* ---- Methods
- * ------------------------------------------------------------------------ */
+/* ---- Methods ---------------------------------------------------------- */
 
 static enum agner_err deliver(struct rpc_call *c, bool cast)
 {

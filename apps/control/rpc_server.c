@@ -18,8 +18,7 @@
 #define ATOMS_MAX       16384
 /* clang-format on */
 
-/* ---- The keeper
- * -------------------------------------------------------------- */
+/* ---- The keeper ------------------------------------------------------- */
 
 struct keeper {
     struct apps_control *control; /* borrowed: it waits for us */
@@ -110,8 +109,7 @@ static const struct rt_behavior keeper = {
     .destroy = keeper_destroy,
 };
 
-/* ---- On the loop's thread, and back
- * ------------------------------------------- */
+/* ---- On the loop's thread, and back ----------------------------------- */
 
 struct errand {
     struct rt_task task; /* first */
@@ -168,8 +166,7 @@ static void close_errand(struct errand *e)
     rpc__close_all(e->control);
 }
 
-/* ---- Start and stop
- * ----------------------------------------------------------- */
+/* ---- Start and stop --------------------------------------------------- */
 
 static enum agner_err start_keeper(struct gen *self,
                                    struct apps_control *control,

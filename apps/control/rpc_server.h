@@ -86,8 +86,12 @@ void rpc__close_all(struct apps_control *control);
  * argument, and the control as its note. */
 extern const struct rt_behavior rpc__session;
 
-/* ---- Methods
- * ------------------------------------------------------------------ */
+/* A method's process: starts with {Session, Number, Method, StartedMs, Params},
+ * and sends the session {done, Number, Result} or {failed, Number, Class, Term,
+ * Text}. Its note is the node. */
+extern const struct rt_behavior rpc__helper;
+
+/* ---- Methods ---------------------------------------------------------- */
 
 /* Why a request failed, as the client gets it: [class, term, text]. */
 struct rpc_failure {

@@ -53,8 +53,7 @@ struct session {
     size_t count, room;
 };
 
-/* ---- Answers
- * ------------------------------------------------------------------ */
+/* ---- Answers ---------------------------------------------------------- */
 
 /* Tells the loop that the message is dealt with. With no memory for that the
  * credit would be lost, so the session ends, and its connection. */
@@ -118,8 +117,7 @@ static void answer_failure(struct gen *self, const struct errand *e,
         ETF_NONE);
 }
 
-/* ---- What is outstanding
- * ------------------------------------------------------- */
+/* ---- What is outstanding ---------------------------------------------- */
 
 static struct pending *find_ref(struct session *s, etf_ref ref)
 {
@@ -197,8 +195,7 @@ static struct errand forget(struct gen *self, struct pending *p)
     return e;
 }
 
-/* ---- Calls
- * ---------------------------------------------------------------------- */
+/* ---- Calls ------------------------------------------------------------ */
 
 /* What is left of `timeout_ms` when it began at `at_ms`; 0: too late. */
 static uint64_t time_left(struct gen *self, uint64_t at_ms, uint64_t timeout_ms)
@@ -272,50 +269,7 @@ static void call_ended(struct gen *self, etf_ref ref, etf_term reason)
     answer_failure(self, &e, &f);
 }
 
-/* ---- Methods that wait
- * ------------------------------------------------------------ */
-
-/* A method's process: all that it does is its init. Its note is the node; its
- * argument {Session, Number, Method, StartedMs, Params}. */
-static enum rt_next helper_init(struct gen *self, etf_term args)
-{
-    struct rpc_call c = { .self = self,
-                          .node = rt_note(self),
-                          .result = ETF_A(ok) };
-    const struct rpc_method *method;
-    etf_bytes name;
-    etf_pid session;
-    uint64_t number;
-    etf_term message;
-
-    if (!etf_match(args, "{_, _, _, _, _}", &session, &number, &name,
-                   &c.started_ms, &c.params))
-        return RT_IGNORE; /* we made it ourselves */
-    method = rpc__method(name);
-    if (method != NULL && method->run(&c) == AGNER_OK)
-        message = etf_make(self, "{done, _, _}", number, c.result);
-    else
-        message =
-            etf_make(self, "{failed, _, _, _, _}", number, c.failure.class_atom,
-                     etf_is_none(c.failure.term) ? ETF_A(nil) : c.failure.term,
-                     (const char *)c.failure.text);
-    if (etf_is_none(message))
-        message = etf_make(self, "{failed, _, overload, nil, _}", number,
-                           "the answer is too large");
-    (void)rt_send_pid(self, session, message); /* gone: nobody wants it */
-    return RT_IGNORE;
-}
-
-static enum rt_next helper_message(struct gen *self, const struct rt_message *m)
-{
-    (void)self; /* never called: init ends the process */
-    (void)m;
-    return RT_NEXT;
-}
-
-static const struct rt_behavior helper = { .name = "agner_control method",
-                                           .init = helper_init,
-                                           .message = helper_message };
+/* ---- Methods that wait ------------------------------------------------ */
 
 static enum agner_err start_helper(struct gen *self, const struct errand *e,
                                    const struct rpc_method *method,
@@ -328,7 +282,7 @@ static enum agner_err start_helper(struct gen *self, const struct errand *e,
     enum agner_err err = AGNER_ENOMEM;
 
     if (p != NULL)
-        err = rt_start_nowait(self, &helper,
+        err = rt_start_nowait(self, &rpc__helper,
                               etf_make(self, "{_, _, _, _, _}", rt_self(self),
                                        p->number, method->name, c->started_ms,
                                        c->params),
@@ -403,8 +357,7 @@ static void deadline(struct gen *self, uint64_t number)
     answer_failure(self, &e, &f);
 }
 
-/* ---- Messages from the client
- * ------------------------------------------------------ */
+/* ---- Messages from the client ----------------------------------------- */
 
 /* agner.mode: how answers are written from now on. Answers like agner.version,
  * in the new mode. */
@@ -568,8 +521,7 @@ static void message_came(struct gen *self, uint64_t at_ms, etf_bytes bytes)
         answer_failure(self, &e, &f);
 }
 
-/* ---- The process
- * --------------------------------------------------------------------- */
+/* ---- The process ------------------------------------------------------ */
 
 static enum rt_next session_init(struct gen *self, etf_term args)
 {

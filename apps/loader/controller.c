@@ -59,8 +59,7 @@ static void forget(struct controller *c, const struct running *r)
             (c->running_count - i) * sizeof *r);
 }
 
-/* ---- Finding
- * ----------------------------------------------------------------- */
+/* ---- Finding ---------------------------------------------------------- */
 
 /* Opening blocks, so it is done on a thread for that. */
 struct opening {
@@ -159,8 +158,7 @@ static bool is_running(void *ctx, const char *name)
     return find_running(gen_state(self), name) != NULL;
 }
 
-/* ---- Starting and stopping
- * ---------------------------------------------------- */
+/* ---- Starting and stopping -------------------------------------------- */
 
 static enum agner_err start_one(struct gen *self, struct controller *c,
                                 const struct gen_application *app,
@@ -235,8 +233,7 @@ static void stop_all(struct gen *self, struct controller *c)
         stop_one(self, c, &c->running[c->running_count - 1]);
 }
 
-/* ---- The process
- * ---------------------------------------------------------------- */
+/* ---- The process ------------------------------------------------------ */
 
 static etf_term answer_of(struct gen *self, enum agner_err err,
                           const struct agner_error *error)
@@ -344,8 +341,7 @@ static const struct gen_server controller = {
     .terminate = controller_terminate,
 };
 
-/* ---- For others
- * ------------------------------------------------------------------- */
+/* ---- For others ------------------------------------------------------- */
 
 static enum agner_err ask(struct gen *self, etf_term request,
                           uint64_t timeout_ms, etf_term *reply,

@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- The system's loader
- * ------------------------------------------------------ */
+/* ---- The system's loader ---------------------------------------------- */
 
 /* Now, so that what it lacks is known before anything runs; local, so that two
  * applications cannot take each other's functions. */
@@ -43,8 +42,7 @@ static void dl_close(void *handle)
 
 static const struct apps_dl dl_system = { dl_open, dl_symbol, dl_close };
 
-/* ---- Where it is
- * ------------------------------------------------------------- */
+/* ---- Where it is ------------------------------------------------------ */
 
 static enum agner_err refuse(struct agner_error *error, const char *path,
                              const char *why)
@@ -129,8 +127,7 @@ bool apps__so_find(const char *name, const struct apps_loader_options *options,
     return false;
 }
 
-/* ---- What it holds
- * ----------------------------------------------------------- */
+/* ---- What it holds ---------------------------------------------------- */
 
 static enum agner_err check_application(const char *path,
                                         const struct gen_application *a,

@@ -307,8 +307,7 @@ static void a_failed_message_leaves_the_buffer_as_it_was(void **state)
     etf_buffer_fini(&b);
 }
 
-/* ---- MessagePack-RPC
- * --------------------------------------------------------- */
+/* ---- MessagePack-RPC -------------------------------------------------- */
 
 static const struct {
     const char *what;

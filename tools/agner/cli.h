@@ -133,8 +133,7 @@ uint16_t cli_epmd_port(const struct cli *cli);
  * INT64_MAX): false when it is none of these. */
 bool cli_time(const char *text, int64_t *ms);
 
-/* ---- output.c
- * ---------------------------------------------------------------- */
+/* ---- output.c --------------------------------------------------------- */
 
 /* Prints "agner COMMAND: TEXT" and "  try: NEXT" to stderr; returns `code`. */
 int cli_fail(const struct cli *cli, int code, const char *next,
@@ -168,8 +167,7 @@ const char *cli_cell(etf_term t, char *buffer, size_t size);
 /* A value of a map by its key's name; ETF_NONE when it is not there. */
 etf_term cli_get(etf_term map, const char *key);
 
-/* ---- json.c
- * -------------------------------------------------------------------- */
+/* ---- json.c ----------------------------------------------------------- */
 
 /*
  * Appends `t` as JSON: atoms and UTF-8 binaries are strings, true, false and
@@ -179,15 +177,13 @@ etf_term cli_get(etf_term map, const char *key);
  */
 enum agner_err cli_json(struct etf_buffer *b, etf_term t);
 
-/* ---- term.c
- * -------------------------------------------------------------------- */
+/* ---- term.c ----------------------------------------------------------- */
 
 /* Reads a term argument: Erlang syntax, `-` for stdin, `@FILE`. EXIT_DONE, or
  * EXIT_USAGE with the reason printed. */
 int cli_term(struct cli *cli, const char *text, etf_term *t);
 
-/* ---- cookie.c
- * ------------------------------------------------------------------ */
+/* ---- cookie.c --------------------------------------------------------- */
 
 /*
  * Finds the cookie: --cookie, --cookie-file, then
@@ -199,8 +195,7 @@ int cli_term(struct cli *cli, const char *text, etf_term *t);
 int cli_cookie(struct cli *cli, const char *file, bool make, char cookie[256],
                char path[APPS_PATH_MAX]);
 
-/* ---- target.c: the node to talk to
- * ----------------------------------------------- */
+/* ---- target.c: the node to talk to ------------------------------------ */
 
 struct client; /* of its control socket */
 
@@ -233,8 +228,7 @@ int cli_connect(struct cli *cli, const char *name, bool trace,
 enum talk { TALK_CALL, TALK_CAST, TALK_SEND };
 int cli_talk(struct cli *cli, enum talk how);
 
-/* ---- notify.c
- * --------------------------------------------------------------------- */
+/* ---- notify.c --------------------------------------------------------- */
 
 /* Tells who started us, by $NOTIFY_SOCKET: "READY=1" and so on. Nobody asked:
  * does nothing. */

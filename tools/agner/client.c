@@ -2,9 +2,10 @@
  * client.c -- a client of a control socket on a loop of its own.
  *
  * The loop's thread collects bytes until they are one message, and then leaves
- * them alone until the next request; `progress` counts what has happened, and
- * is what the caller waits on. All fields under "loop" are the loop's while a
- * request is under way, and the caller's when it has seen `whole` or `closed`.
+ * them alone until the next request; `state` says what has happened, and is
+ * what the caller waits on. All fields under "loop" are the loop's while a
+ * request is under way, and the caller's when it has seen STATE_WHOLE or
+ * STATE_CLOSED: which of the two comes last it cannot know.
  */
 #include "client.h"
 
@@ -35,6 +36,7 @@ struct client {
     struct rt_conn *conn; /* NULL: not there, or not any more */
     struct etf_buffer in, out;
     struct msgpack_walk walk;
+    bool answered; /* `in` holds a whole message; stays true when it closes */
     struct rt_write write;
     struct agner_error error;
 };
@@ -52,8 +54,7 @@ static enum state get_state(struct client *c)
     return (enum state)atomic_load_explicit(&c->state, memory_order_acquire);
 }
 
-/* ---- On the loop's thread
- * ----------------------------------------------------- */
+/* ---- On the loop's thread --------------------------------------------- */
 
 static void opened(void *ctx, struct rt_conn *conn)
 {
@@ -78,6 +79,7 @@ static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
     case MSGPACK_WALK_MORE:
         break;
     case MSGPACK_WALK_WHOLE:
+        c->answered = true;
         set_state(c, STATE_WHOLE);
         break;
     case MSGPACK_WALK_BAD:
@@ -134,8 +136,7 @@ static void run_send(struct rt_task *task)
     c->world->net->write(c->conn, &c->write);
 }
 
-/* ---- On the caller's
- * ------------------------------------------------------------- */
+/* ---- On the caller's -------------------------------------------------- */
 
 /* Waits while the state is `seen`: false when the time is over. */
 static bool wait_change(struct client *c, enum state seen, uint64_t timeout_ms)
@@ -235,6 +236,7 @@ enum agner_err client_call(struct client *c, const char *method, etf_term param,
         return agner_fail(error, AGNER_ENOCONN, "the connection is closed");
     c->id++;
     c->in.size = c->out.size = 0;
+    c->answered = false;
     apps__msgpack_walk_init(&c->walk, ANSWER_MAX, MSGPACK_DEPTH_MAX);
     err = apps__rpc_write_request(&c->out, &c->id, method,
                                   etf_cons(r, param, etf_nil()), &c->self);
@@ -246,7 +248,8 @@ enum agner_err client_call(struct client *c, const char *method, etf_term param,
     c->world->net->post(c->loop, &c->task);
     if (!wait_change(c, STATE_WAIT, timeout_ms))
         return agner_fail(error, AGNER_ETIMEOUT, "no answer in time");
-    if (get_state(c) == STATE_WHOLE)
+    /* A node that stops may close right behind its answer. */
+    if (c->answered)
         return read_answer(c, r, answer, failed, error);
     if (error != NULL)
         *error = c->error;

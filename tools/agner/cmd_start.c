@@ -86,8 +86,7 @@ struct start {
     sigset_t signal_set;
 };
 
-/* ---- Signals
- * ------------------------------------------------------------------ */
+/* ---- Signals ---------------------------------------------------------- */
 
 /* A thread of its own waits for signals, so that nothing runs in a handler.
  * SIGURG is ours: it ends the thread. */
@@ -133,8 +132,7 @@ static void stop_asked(void *ctx)
     (void)rt_post(node_rt(st->node), etf_from_pid(NULL, st->main), ETF_A(stop));
 }
 
-/* ---- Applications
- * ---------------------------------------------------------------- */
+/* ---- Applications ----------------------------------------------------- */
 
 /* The starter: a process, so that a signal is heard while an application takes
  * long to start. */
@@ -167,8 +165,7 @@ static enum agner_err start_starter(struct start *st)
     return rt_spawn(st->self, start_applications, st, &o, &pid);
 }
 
-/* ---- Up and down
- * ------------------------------------------------------------------ */
+/* ---- Up and down ------------------------------------------------------ */
 
 static int start_node(struct start *st)
 {
@@ -257,8 +254,7 @@ static void stop(struct start *st)
     }
 }
 
-/* ---- The wait
- * ---------------------------------------------------------------------- */
+/* ---- The wait --------------------------------------------------------- */
 
 static void say_ready(struct start *st)
 {

@@ -147,8 +147,7 @@ static int write_new(struct cli *cli, const char *path, char cookie[256])
     return EXIT_DONE;
 }
 
-/* ---- Where to look
- * ------------------------------------------------------------ */
+/* ---- Where to look ---------------------------------------------------- */
 
 static bool exists(const char *path)
 {

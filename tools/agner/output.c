@@ -118,8 +118,7 @@ static etf_term get_cell(etf_term row, const char *key)
     return cli_get(cli_get(row, outer), dot + 1);
 }
 
-/* ---- Tables
- * ------------------------------------------------------------------- */
+/* ---- Tables ----------------------------------------------------------- */
 
 /* Characters, as far as a terminal gives each one cell. */
 static size_t width(const char *text)
@@ -199,8 +198,7 @@ int cli_table(const struct cli *cli, etf_term rows,
     return EXIT_DONE;
 }
 
-/* ---- Sections
- * ----------------------------------------------------------------- */
+/* ---- Sections --------------------------------------------------------- */
 
 static void print_pair(etf_term key, etf_term value, unsigned indent)
 {

@@ -39,8 +39,7 @@ static const char *first_text(const char *option, const char *file)
     return option != NULL ? option : file;
 }
 
-/* ---- Parts
- * --------------------------------------------------------------------- */
+/* ---- Parts ------------------------------------------------------------ */
 
 static int read_config(struct cli *cli, struct start_settings *s)
 {
@@ -187,9 +186,7 @@ static int set_applications(struct cli *cli, struct start_settings *s)
     return code;
 }
 
-/* ---- All
- * ----------------------------------------------------------------------------
- */
+/* ---- All -------------------------------------------------------------- */
 
 static int set_all(struct cli *cli, struct start_settings *s)
 {

@@ -23,8 +23,7 @@ static int read_name(struct cli *cli, etf_term *to)
     return EXIT_DONE;
 }
 
-/* ---- By the control socket
- * ------------------------------------------------------- */
+/* ---- By the control socket -------------------------------------------- */
 
 static int by_socket(struct cli *cli, enum talk how, struct target *t,
                      etf_term to, etf_term message)
@@ -43,8 +42,7 @@ static int by_socket(struct cli *cli, enum talk how, struct target *t,
     return code;
 }
 
-/* ---- By distribution
- * -------------------------------------------------------------- */
+/* ---- By distribution -------------------------------------------------- */
 
 /* A text is the name of a process there. A pid would be one of our own node,
  * since nobody has told us the numbers of that one. */

@@ -26,8 +26,7 @@ uint64_t cli_timeout(const struct cli *cli)
                                           : (uint64_t)cli->o.timeout_ms;
 }
 
-/* ---- By the control socket
- * -------------------------------------------------------- */
+/* ---- By the control socket -------------------------------------------- */
 
 /* What an error of the server is as an exit code. */
 static int class_code(etf_term class, etf_term term)
@@ -143,8 +142,7 @@ static int open_socket(struct cli *cli, const char *path, struct target *t)
     return code;
 }
 
-/* ---- By distribution
- * ------------------------------------------------------------- */
+/* ---- By distribution -------------------------------------------------- */
 
 static void print_line(void *ctx, const char *text)
 {
@@ -247,8 +245,7 @@ void cli_close(struct target *t)
     memset(t, 0, sizeof *t);
 }
 
-/* ---- Which one
- * -------------------------------------------------------------------- */
+/* ---- Which one -------------------------------------------------------- */
 
 #define NAMES_MAX 32
 
