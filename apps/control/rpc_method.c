@@ -278,12 +278,10 @@ static enum agner_err run_ping(struct rpc_call *c)
 
 static enum agner_err run_stop(struct rpc_call *c)
 {
-    const struct apps_control_options *o = &c->control->options;
-
-    if (o->stop == NULL)
+    if (c->control->options.stop == NULL)
         return rpc__fail(&c->failure, AGNER_ENOTALLOWED, ETF_NONE,
                          "this node is not to be stopped from here");
-    o->stop(o->stop_ctx);
+    c->stops = true;
     return AGNER_OK;
 }
 

@@ -110,6 +110,7 @@ struct rpc_call {
     uint64_t started_ms;          /* when the control socket was opened */
     etf_term params; /* its first parameter; an empty map if none */
     etf_term result; /* ok at first */
+    bool stops;      /* the node is to stop once this is answered */
     struct rpc_failure failure;
 };
 

@@ -421,6 +421,8 @@ static enum agner_err run_method(struct gen *self, const struct errand *e,
         err = method->run(&c);
         if (err == AGNER_OK)
             answer(self, e, ETF_NONE, c.result);
+        if (err == AGNER_OK && c.stops) /* the answer is on its way before */
+            s->control->options.stop(s->control->options.stop_ctx);
     }
     if (err != AGNER_OK)
         *f = c.failure;

@@ -10,6 +10,7 @@ import time
 import unittest
 
 AGNER = os.environ["AGNER"]
+SOURCE = os.environ["AGNER_INCLUDE"]
 WAIT = 30  # seconds: a deadline for what takes milliseconds
 
 
@@ -101,6 +102,17 @@ class Case(unittest.TestCase):
 
     def socket_of(self, name):
         return self.path(f"agner/{name}.sock")
+
+    def build(self, name, text, *flags):
+        """A shared object of this source, for --app."""
+        source = self.write(f"so/{name}.c", text)
+        path = self.path(f"so/{name}.so")
+        includes = [f"-I{SOURCE}/{room}" for room in
+                    ("etf", "runtime", "behaviors")]
+        subprocess.run(["cc", "-shared", "-fPIC", "-DGEN_MODULE", *includes,
+                        *flags, source, "-o", path], check=True)
+        os.chmod(path, 0o755)
+        return path
 
     def until(self, true):
         """Waits for what has no event to wait for."""

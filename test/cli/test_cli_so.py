@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """Applications from shared objects, good and broken (B-SO-1)."""
 import os
-import subprocess
 
 from agner_cli import Case, Node, main
 
 COUNTER = os.environ["COUNTER_SO"]
-SOURCE = os.environ["AGNER_INCLUDE"]
 
 GOOD = """
 #include <agner/gen.h>
@@ -18,16 +16,6 @@ GEN_APPLICATION(probe) = {
 
 
 class SharedObject(Case):
-    def build(self, name, text, *flags):
-        source = self.write(f"so/{name}.c", text)
-        path = self.path(f"so/{name}.so")
-        includes = [f"-I{SOURCE}/{room}" for room in
-                    ("etf", "runtime", "behaviors")]
-        subprocess.run(["cc", "-shared", "-fPIC", "-DGEN_MODULE", *includes,
-                        *flags, source, "-o", path], check=True)
-        os.chmod(path, 0o755)
-        return path
-
     def refused(self, path, why, *more):
         node = Node(self, "--name", "so@127.0.0.1", "--epmd", "none", "--app",
                     path, *more, wait=False)
