@@ -92,29 +92,37 @@ static struct pattern *compile_text(const char *text, etf__compile_fn compile)
     return calloc(1, sizeof *p);
 }
 
+/* Publishes `mine`, or frees it when another thread was first; the one that
+ * stays. */
+static const struct pattern *publish(struct etf_pattern *cache,
+                                     struct pattern *mine)
+{
+    void *first = NULL;
+
+    /*
+     * Order: release publishes the contents of `mine` to the acquire in
+     * etf__pattern(); acquire on failure is for those of the winner's.
+     */
+    if (__atomic_compare_exchange_n(&cache->compiled, &first, mine, false,
+                                    __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+        return mine;
+    pattern_free(mine);
+    return first;
+}
+
 const struct pattern *etf__pattern_slow(struct etf_pattern *cache,
+                                        const struct pattern *seen,
                                         const char *text, size_t count,
                                         etf__compile_fn compile)
 {
-    void *seen = __atomic_load_n(&cache->compiled, __ATOMIC_ACQUIRE);
     const struct pattern *p = seen;
 
-    if (seen == NULL) {
+    if (p == NULL) {
         struct pattern *mine = compile_text(text, compile);
 
         if (mine == NULL)
             return NULL;
-        /*
-         * Order: release publishes the contents of `mine` to the acquire in
-         * etf__pattern(); acquire on failure is for those of the winner.
-         */
-        if (__atomic_compare_exchange_n(&cache->compiled, &seen, mine, false,
-                                        __ATOMIC_RELEASE, __ATOMIC_ACQUIRE)) {
-            p = mine;
-        } else {
-            pattern_free(mine);
-            p = seen;
-        }
+        p = publish(cache, mine);
     }
     assert(p->source != NULL); /* the pattern does not parse */
     assert(p->holes == count); /* one argument for each `_` */

@@ -27,10 +27,11 @@ struct pattern {
 typedef struct pattern *(*etf__compile_fn)(etf_term term, enum agner_err *err,
                                            struct agner_error *error);
 
-/* The compiled pattern of this call site, compiled now if this is its first
- * call. NULL when it does not compile, `count` arguments are not what it takes,
- * or memory is out. */
+/* The compiled pattern of this call site, compiled now if it was NULL when it
+ * was `seen`. NULL when it does not compile, `count` arguments are not what it
+ * takes, or memory is out. */
 const struct pattern *etf__pattern_slow(struct etf_pattern *cache,
+                                        const struct pattern *seen,
                                         const char *text, size_t count,
                                         etf__compile_fn compile);
 
@@ -48,7 +49,7 @@ static inline const struct pattern *etf__pattern(struct etf_pattern *cache,
     if (__builtin_expect(p != NULL && p->source != NULL && p->holes == count,
                          1))
         return p;
-    return etf__pattern_slow(cache, text, count, compile);
+    return etf__pattern_slow(cache, p, text, count, compile);
 }
 
 /* Has `t` a hole anywhere? */

@@ -42,7 +42,7 @@ static void check_pattern(struct etf_region *r, const char *text,
     int64_t values[ETF__HOLES_MAX];
     etf_term t;
 
-    for (uint32_t i = 0; i < holes; i++) {
+    for (uint32_t i = 0; i < ETF__HOLES_MAX; i++) {
         values[i] = -1;
         in[i] = (struct etf_in_arg){ ETF_ARG_INT64, &values[i] };
         out[i] = (struct etf_out_arg){ .type = ETF_ARG_INT64 };
