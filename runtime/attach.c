@@ -48,7 +48,7 @@ struct gen *rt_attach(struct rt *rt)
     if (gen == NULL)
         return NULL;
     if (gen->home == NULL)
-        gen->home = rt__slot_get(rt, NULL);
+        (void)rt__slot_get(rt, NULL, &gen->home); /* or it stays NULL */
     else
         rt__count_process(rt, true);
     p = gen->home;

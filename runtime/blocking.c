@@ -25,6 +25,7 @@ struct blocking {
     rt_spin lock; /* guards first, last, idle, count */
     struct job *first, *last;
     unsigned idle, count;
+    unsigned waiting; /* jobs in the list */
     struct rt_thread *threads[THREADS_MAX];
     _Atomic uint32_t word; /* work came, or the end did */
     _Atomic uint32_t stopping;
@@ -49,9 +50,31 @@ static struct job *take(struct blocking *b)
         b->first = job->next;
         if (b->first == NULL)
             b->last = NULL;
+        b->waiting--;
     }
     rt__unlock(&b->lock);
     return job;
+}
+
+/* Takes that job back. false: a thread has it already. */
+static bool take_back(struct blocking *b, const struct job *job)
+{
+    struct job *before = NULL, *at;
+
+    rt__lock(&b->lock);
+    for (at = b->first; at != NULL && at != job; at = at->next)
+        before = at;
+    if (at != NULL) {
+        if (before == NULL)
+            b->first = at->next;
+        else
+            before->next = at->next;
+        if (b->last == at)
+            b->last = before;
+        b->waiting--;
+    }
+    rt__unlock(&b->lock);
+    return at != NULL;
 }
 
 static void change_idle(struct blocking *b, int by)
@@ -98,7 +121,8 @@ static bool put(struct blocking *b, struct job *job, unsigned limit)
     else
         b->last->next = job;
     b->last = job;
-    more = b->idle == 0 && b->count < limit;
+    b->waiting++;
+    more = b->waiting > b->idle && b->count < limit;
     if (more)
         b->count++;
     rt__unlock(&b->lock);
@@ -146,9 +170,9 @@ enum agner_err rt_blocking(struct gen *self, void (*work)(void *arg), void *arg)
     rt__wait_begin(self, WAIT_WORK, RT_INFINITY);
     job.wake->id = load_relaxed(&self->wait.seq);
     job.who = rt__pid_word(self->process);
-    if (put(b, &job, self->rt->options.blocking_threads) && !add_thread(b)) {
-        /* No thread at all: take it back and do it here. */
-        (void)take(b);
+    if (put(b, &job, self->rt->options.blocking_threads) && !add_thread(b) &&
+        take_back(b, &job)) {
+        /* No thread at all: do it here. */
         rt__envelope_free(self->rt, self->worker, job.wake);
         self->wait.kind = WAIT_NOTHING;
         work(arg);

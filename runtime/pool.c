@@ -35,7 +35,7 @@ void rt__pool_fini(struct pool *pool)
 {
     size_t i;
 
-    for (i = 0; i < pool->slab_count; i++)
+    for (i = 0; i < load_relaxed(&pool->slab_count); i++)
         free(pool->slabs[i]);
     free(pool->slabs);
     free(pool->out);
@@ -43,7 +43,7 @@ void rt__pool_fini(struct pool *pool)
 
 size_t rt__pool_bytes(const struct pool *pool)
 {
-    return pool->slab_count * SLAB_BYTES;
+    return load_relaxed(&pool->slab_count) * SLAB_BYTES;
 }
 
 static struct block *from_malloc(size_t size)
@@ -78,9 +78,10 @@ static struct block *fresh(struct pool *pool, unsigned class)
     struct block *block;
 
     if ((size_t)(pool->bump_end - pool->bump) < size) {
+        size_t count = load_relaxed(&pool->slab_count);
         void *slab;
 
-        if (pool->slab_count == pool->slab_capacity) {
+        if (count == pool->slab_capacity) {
             size_t capacity = pool->slab_capacity * 2 + 16;
             void **slabs = realloc(pool->slabs, capacity * sizeof *slabs);
 
@@ -92,7 +93,8 @@ static struct block *fresh(struct pool *pool, unsigned class)
         slab = aligned_alloc(64, SLAB_BYTES);
         if (slab == NULL)
             return NULL;
-        pool->slabs[pool->slab_count++] = slab;
+        pool->slabs[count] = slab;
+        store_relaxed(&pool->slab_count, count + 1);
         pool->bump = slab;
         pool->bump_end = pool->bump + SLAB_BYTES;
     }

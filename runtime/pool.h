@@ -37,9 +37,10 @@ struct pool_out {
 
 struct pool {
     struct block *free[POOL_CLASSES];
-    uint8_t *bump, *bump_end; /* fresh memory */
-    void **slabs;             /* owned: every piece of fresh memory */
-    size_t slab_count, slab_capacity;
+    uint8_t *bump, *bump_end;  /* fresh memory */
+    void **slabs;              /* owned: every piece of fresh memory */
+    _Atomic size_t slab_count; /* read by all, for rt_stats() */
+    size_t slab_capacity;
     struct pool_out *out; /* by owner; pool_count of them */
     uint16_t index;
     uint16_t pool_count;

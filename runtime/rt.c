@@ -115,6 +115,7 @@ static struct worker *new_worker(struct rt *rt, uint16_t index, bool fence)
     w->index = index;
     w->spare = index >= rt->worker_count;
     w->lock.fence = fence;
+    w->lazy_lock.fence = fence;
     w->poll_ns = 50000;
     w->base.rt = rt;
     rt__wheel_init(&w->wheel, rt_now_ms(rt));
@@ -289,33 +290,42 @@ static size_t signal_all(struct rt *rt, etf_term reason)
     return count;
 }
 
-/* Waits until no process lives, or `ms` have passed. */
-static bool drained(struct rt *rt, uint64_t ms)
+/* Does any process live that a worker runs? */
+static bool any_lives(struct rt *rt)
+{
+    etf_pid pid = { 0 };
+
+    while (rt_process_next(rt, pid, &pid))
+        if ((load_relaxed(&rt__slot(rt, pid.id)->door) & DOOR_EXTERNAL) == 0)
+            return true;
+    return false;
+}
+
+/* Waits until no process lives, or `ms` have passed. With `kill` what was just
+ * being born when the others were killed is killed too. */
+static bool drained(struct rt *rt, uint64_t ms, bool kill)
 {
     _Atomic uint32_t word = 0;
     uint64_t end_ms = rt_now_ms(rt) + ms;
 
     for (;;) {
-        etf_pid pid = { 0 };
-        bool any = false;
-
-        while (!any && rt_process_next(rt, pid, &pid))
-            any = (load_relaxed(&rt__slot(rt, pid.id)->door) & DOOR_EXTERNAL) ==
-                  0;
-        if (!any)
+        if (!any_lives(rt))
             return true;
         if (rt_now_ms(rt) >= end_ms)
             return false;
         rt->world->wait(rt->world->ctx, &word, 0,
                         (rt_now_ms(rt) + STOP_POLL_MS) * 1000000u);
+        if (kill)
+            (void)signal_all(rt, ETF_A(kill));
     }
 }
 
 void rt__halt(struct rt *rt, uint64_t grace_ms)
 {
-    if (signal_all(rt, ETF_A(shutdown)) > 0 && !drained(rt, grace_ms)) {
+    if (signal_all(rt, ETF_A(shutdown)) > 0 && !drained(rt, grace_ms, false)) {
+        store_relaxed(&rt->halting, 1u);
         (void)signal_all(rt, ETF_A(kill));
-        if (!drained(rt, ABANDON_MS))
+        if (!drained(rt, ABANDON_MS, true))
             rt_log(rt, RT_LOG_ERROR,
                    "stop: %zu processes did not end, even when killed",
                    signal_all(rt, ETF_A(kill)));

@@ -565,6 +565,8 @@ static size_t memory_of(const struct process *p)
         bytes += rt__envelope_bytes(m);
     if (p->extras != NULL)
         bytes += sizeof *p->extras + p->extras->state_size;
+    if (p->gen != NULL)
+        bytes += etf_region_used(&p->gen->scratch);
     if (p->relations != NULL)
         bytes += sizeof *p->relations +
                  p->relations->count * sizeof(struct relation);

@@ -435,8 +435,13 @@ static struct process *wait_for_work(struct worker *w)
         p = find(w);
         if (p == NULL)
             p = search(w);
-        if (sub_acq_rel(&rt->searching, 1u) == 1 && p != NULL && work_waits(w))
-            rt__wake_one(rt); /* the last to look: somebody must go on */
+        /* The last to look: somebody must go on. `searching`, then the queues:
+         * pairs with rt__schedule(). */
+        if (sub_acq_rel(&rt->searching, 1u) == 1 && p != NULL) {
+            fence_after_rmw();
+            if (work_waits(w))
+                rt__wake_one(rt);
+        }
         if (p != NULL || load_acquire(&rt->stopping) != 0)
             break;
         counted = park(w);
@@ -451,6 +456,7 @@ static void retire(struct worker *w)
 {
     struct process *p;
 
+    rt__timers_fire(w->rt, w, &w->wheel); /* nobody else does */
     while ((p = local_pop(w)) != NULL)
         shared_push(&w->rt->normal, p, p, 1);
     fence_seq_cst(); /* as in rt__schedule() */

@@ -28,14 +28,14 @@ static bool add_chunk(struct rt *rt, uint32_t index)
         chunk[i].slot = index << CHUNK_BITS | i;
     }
     /* Release pairs with the acquire in rt__slot(). */
-    __atomic_store_n(&rt->chunks[index], chunk, __ATOMIC_RELEASE);
+    store_release(&rt->chunks[index], chunk);
     store_release(&rt->chunk_count, index + 1);
     return true;
 }
 
 /* One free slot; slab_lock is held. Slot 0 is never given out: its pid could be
  * taken for none. */
-static bool take_slot(struct rt *rt, uint32_t *slot)
+static enum agner_err take_slot(struct rt *rt, uint32_t *slot)
 {
     if (rt->slot_next == 0)
         rt->slot_next = 1;
@@ -45,15 +45,21 @@ static bool take_slot(struct rt *rt, uint32_t *slot)
         *slot = rt->free_slots[rt->free_first];
         rt->free_first = (rt->free_first + 1) % rt->free_capacity;
         rt->free_count--;
-        return true;
+        return AGNER_OK;
     }
     if (rt->slot_next >= rt->options.processes_max)
-        return false;
+        return AGNER_ELIMIT;
     if (rt->slot_next >> CHUNK_BITS >= load_relaxed(&rt->chunk_count) &&
         !add_chunk(rt, rt->slot_next >> CHUNK_BITS))
-        return false;
+        return AGNER_ENOMEM;
     *slot = rt->slot_next++;
-    return true;
+    return AGNER_OK;
+}
+
+/* May workers keep free slots? Where there are few, all are for everybody. */
+static bool has_many(const struct rt *rt)
+{
+    return rt->options.processes_max / 8 >= SLOT_CACHE * rt->worker_total;
 }
 
 void rt__count_process(struct rt *rt, bool more)
@@ -70,27 +76,30 @@ void rt__count_process(struct rt *rt, bool more)
         store_relaxed(&rt->processes_peak, now);
 }
 
-struct process *rt__slot_get(struct rt *rt, struct worker *worker)
+enum agner_err rt__slot_get(struct rt *rt, struct worker *worker,
+                            struct process **p)
 {
     uint32_t slot = 0;
-    bool found = false;
+    enum agner_err err;
 
     if (worker != NULL && worker->slot_count > 0) {
         slot = worker->slots[--worker->slot_count];
         rt__count_process(rt, true);
-        return rt__slot(rt, slot);
+        *p = rt__slot(rt, slot);
+        return AGNER_OK;
     }
     rt__lock(&rt->slab_lock);
-    found = take_slot(rt, &slot);
-    if (found && worker != NULL)
+    err = take_slot(rt, &slot);
+    if (err == AGNER_OK && worker != NULL && has_many(rt))
         while (worker->slot_count < SLOT_CACHE / 2 &&
-               take_slot(rt, &worker->slots[worker->slot_count]))
+               take_slot(rt, &worker->slots[worker->slot_count]) == AGNER_OK)
             worker->slot_count++;
     rt__unlock(&rt->slab_lock);
-    if (!found)
-        return NULL;
+    if (err != AGNER_OK)
+        return err;
     rt__count_process(rt, true);
-    return rt__slot(rt, slot);
+    *p = rt__slot(rt, slot);
+    return AGNER_OK;
 }
 
 /* slab_lock is held. A slot that finds no room in the list is lost: that costs
@@ -123,12 +132,12 @@ void rt__slot_put(struct rt *rt, struct worker *worker, struct process *p)
     rt__count_process(rt, false);
     if (load_relaxed(&p->generation) == 0)
         return; /* wrapped: retired */
-    if (worker != NULL && worker->slot_count < SLOT_CACHE) {
+    if (worker != NULL && worker->slot_count < SLOT_CACHE && has_many(rt)) {
         worker->slots[worker->slot_count++] = p->slot;
         return;
     }
     rt__lock(&rt->slab_lock);
-    if (worker != NULL) {
+    if (worker != NULL && has_many(rt)) {
         for (i = SLOT_CACHE / 2; i < SLOT_CACHE; i++)
             give_slot(rt, worker->slots[i]);
         worker->slot_count = SLOT_CACHE / 2;
@@ -142,11 +151,13 @@ void rt__slab_fini(struct rt *rt)
     uint32_t i, j;
 
     for (i = 0; i < load_relaxed(&rt->chunk_count); i++) {
+        struct process *chunk = load_relaxed(&rt->chunks[i]);
+
         for (j = 0; j < CHUNK_SLOTS; j++) {
-            free(*rt__limits(rt, &rt->chunks[i][j]));
-            free(load_relaxed(&rt->chunks[i][j].names));
+            free(*rt__limits(rt, &chunk[j]));
+            free(load_relaxed(&chunk[j].names));
         }
-        free(rt->chunks[i]);
+        free(chunk);
     }
     free(rt->free_slots);
 }

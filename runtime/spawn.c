@@ -213,6 +213,8 @@ static enum agner_err furnish(struct gen *self, struct process *p,
     err = set_extras(self, p, o);
     if (err != AGNER_OK)
         return err;
+    if (p->extras != NULL)
+        p->extras->state_size = b->state_size;
     if (o->link && !tie(self, p, RELATION_LINK, word, 0))
         return AGNER_ENOMEM;
     if (o->monitor && !tie(self, p, RELATION_WATCHER, word, b->monitor_id)) {
@@ -226,14 +228,14 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
                            const struct rt_spawn_options *o, etf_term *pid)
 {
     struct rt *rt = self->rt;
-    struct process *p = rt__slot_get(rt, self->worker);
-    enum agner_err err;
+    struct process *p = NULL;
+    enum agner_err err = rt__slot_get(rt, self->worker, &p);
     etf_term word;
 
-    if (p == NULL) {
+    if (err != AGNER_OK) {
         if (b->args != NULL)
             rt__envelope_free(rt, self->worker, b->args);
-        return AGNER_ELIMIT;
+        return err;
     }
     word = rt__pid_word(p);
     err = furnish(self, p, b, o, word);
@@ -275,6 +277,8 @@ static enum agner_err check(struct gen *self,
     enum agner_err err = rt__may_run(self);
 
     rt__spend(self);
+    if (err == AGNER_OK && load_relaxed(&self->rt->halting) != 0)
+        err = AGNER_EKILLED; /* as the caller is about to be: rt__halt() */
     if (*options == NULL)
         *options = &no_options;
     if ((*options)->monitor)

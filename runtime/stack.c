@@ -78,6 +78,10 @@ static bool add_slab(struct rt *rt)
     for (i = 0; i < SLAB_STACKS; i++) {
         struct gen *gen = furnish(rt, low + i * size, size);
 
+        /* No two waits have one number, whichever stack they are on: a late
+         * WAKE ends none but its own. */
+        store_relaxed(&gen->wait.seq,
+                      (rt->stack_slab_count * SLAB_STACKS + i) * SEQ_STEP);
         gen->next = rt->gens;
         rt->gens = gen;
         rt->gens_free++;

@@ -158,6 +158,10 @@ static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
         rt__unlock(&wheel->lock);
     }
     add_relaxed(&rt->timers_fired, 1u);
+    if (!by_target && m->kind == ENVELOPE_MESSAGE) {
+        (void)rt__post_local(rt, NULL, worker, to, m, RT_SEND_NOSUSPEND);
+        return; /* what was dropped is counted */
+    }
     if (!by_target) {
         rt__push_or_drop(rt, worker, to, m);
         return;
@@ -214,9 +218,11 @@ uint64_t rt__timers_next_ms(struct rt *rt)
 /* ---- Deadlines of waits
  * ----------------------------------------------------------------- */
 
-/* Lets the deadline of a wait enter the wheel. `gen` may have gone on
- * meanwhile: it is readable, and its number tells (stack.c). */
-static bool arm_wait(struct worker *w, const struct lazy *lazy)
+/* Lets the deadline of a wait enter w's wheel. `gen` may have gone on
+ * meanwhile: it is readable, and its number tells (stack.c). `by` is the
+ * calling worker, or NULL. */
+static bool arm_wait(struct worker *w, struct worker *by,
+                     const struct lazy *lazy)
 {
     struct envelope *m;
     struct timer *timer;
@@ -224,7 +230,7 @@ static bool arm_wait(struct worker *w, const struct lazy *lazy)
 
     if (load_relaxed(&lazy->gen->wait.seq) != lazy->seq)
         return true;
-    m = rt__envelope_new(w, ENVELOPE_WAKE, ETF_NONE);
+    m = rt__envelope_new(by, ENVELOPE_WAKE, ETF_NONE);
     if (m == NULL)
         return false;
     m->id = lazy->seq;
@@ -234,7 +240,7 @@ static bool arm_wait(struct worker *w, const struct lazy *lazy)
     if (start(w->rt, w, tick_of(deadline_ns), 0,
               etf__local_pid(lazy->process->slot, lazy->generation), m, false,
               &timer, &id) != AGNER_OK) {
-        rt__envelope_free(w->rt, w, m);
+        rt__envelope_free(w->rt, by, m);
         return false;
     }
     store_relaxed(&lazy->gen->wait.timer_id, id);
@@ -243,15 +249,31 @@ static bool arm_wait(struct worker *w, const struct lazy *lazy)
     return true;
 }
 
-void rt__lazy_flush(struct worker *w)
+/* The list's lock is held. */
+static void flush(struct worker *w, struct worker *by)
 {
     unsigned i, kept = 0;
 
     for (i = 0; i < w->lazy_count; i++)
-        if (!arm_wait(w, &w->lazy[i]))
+        if (!arm_wait(w, by, &w->lazy[i]))
             w->lazy[kept++] = w->lazy[i]; /* no memory: once more later */
     w->lazy_count = kept;
     w->lazy_since_ns = 0;
+}
+
+void rt__lazy_flush(struct worker *w)
+{
+    rt__owner_enter(&w->lazy_lock);
+    flush(w, w);
+    rt__owner_leave(&w->lazy_lock);
+}
+
+void rt__lazy_rescue(struct worker *w)
+{
+    if (!rt__thief_enter(&w->lazy_lock))
+        return; /* it is just there itself */
+    flush(w, NULL);
+    rt__thief_leave(&w->lazy_lock);
 }
 
 void rt__lazy_look(struct worker *w)
@@ -271,10 +293,13 @@ void rt__lazy_add(struct worker *w, struct gen *gen)
 {
     struct lazy *lazy;
 
+    rt__owner_enter(&w->lazy_lock);
     if (w->lazy_count == LAZY_SIZE)
-        rt__lazy_flush(w);
-    if (w->lazy_count == LAZY_SIZE)
+        flush(w, w);
+    if (w->lazy_count == LAZY_SIZE) {
+        rt__owner_leave(&w->lazy_lock);
         return; /* no memory for a thousand timers: this wait has no end */
+    }
     lazy = &w->lazy[w->lazy_count++];
     lazy->gen = gen;
     lazy->process = gen->process;
@@ -282,6 +307,7 @@ void rt__lazy_add(struct worker *w, struct gen *gen)
     lazy->seq = load_relaxed(&gen->wait.seq);
     lazy->timeout_ms = gen->wait.timeout_ms;
     lazy->deadline_ns = gen->wait.deadline_ns;
+    rt__owner_leave(&w->lazy_lock);
 }
 
 /* ---- rt_timeout()
@@ -452,11 +478,15 @@ enum agner_err rt_cancel_timer(struct gen *self, const struct rt_timer *handle,
         return AGNER_OK;
     }
     /* If it is being fired just now, its message must be in the mailbox before
-     * we say so (G22). */
+     * we say so (G22). One that repeats is in the wheel again then. */
     wheel = wheel_at(self->rt, load_relaxed(&timer->wheel));
     rt__lock(&wheel->firing);
     rt__unlock(&wheel->firing);
-    return AGNER_ENOREF;
+    if (!rt__timer_cancel(self->rt, timer, handle->id, &left))
+        return AGNER_ENOREF;
+    if (left_ms != NULL)
+        *left_ms = left;
+    return AGNER_OK;
 }
 
 enum agner_err rt_read_timer(struct gen *self, const struct rt_timer *handle,

@@ -96,6 +96,7 @@ static void look_round(struct rt *rt, struct look *looks, uint64_t period_ms)
             !is_stuck(rt, w, &looks[i], period_ms))
             continue;
         stuck++;
+        rt__lazy_rescue(w);
         rt__timers_fire(rt, NULL, &w->wheel);
     }
     if (stuck > 0)

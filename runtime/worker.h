@@ -76,11 +76,11 @@ struct worker {
 
     struct pool pool;
     struct wheel wheel;
+    struct biased lazy_lock; /* guards lazy, lazy_count, lazy_since_ns */
     struct lazy lazy[LAZY_SIZE];
     unsigned lazy_count;
     uint64_t lazy_since_ns; /* when the list was first looked at; 0: not yet */
     uint64_t ref_next, ref_end;
-    uint64_t seq_base;
     uint32_t slots[SLOT_CACHE]; /* free ones */
     unsigned slot_count;
 
@@ -122,12 +122,13 @@ struct rt {
     _Atomic uint32_t searching; /* workers that look for something to steal */
     _Atomic uint32_t stuck; /* workers whose process overstays: watchdog.c */
     _Atomic uint32_t stopping;
+    _Atomic uint32_t halting; /* all are killed: none is born any more */
     struct shared_queue normal, high, low;
 
-    struct process *chunks[CHUNKS_MAX]; /* slab: read without a lock */
-    rt_spin slab_lock;                  /* guards the rest of the slab */
-    uint32_t slot_next;                 /* never used so far */
-    uint32_t *free_slots;               /* first in, first out: circular */
+    struct process *_Atomic chunks[CHUNKS_MAX]; /* slab: read without a lock */
+    rt_spin slab_lock;    /* guards the rest of the slab */
+    uint32_t slot_next;   /* never used so far */
+    uint32_t *free_slots; /* first in, first out: circular */
     uint32_t free_first, free_count, free_capacity;
     _Atomic uint32_t chunk_count;
     _Atomic uint64_t processes, processes_peak, spawned;
@@ -172,7 +173,7 @@ static inline struct process *rt__slot(const struct rt *rt, uint32_t slot)
     if (slot >> CHUNK_BITS >= CHUNKS_MAX)
         return NULL;
     /* Chunks are published by the release in slab.c and never change. */
-    chunk = __atomic_load_n(&rt->chunks[slot >> CHUNK_BITS], __ATOMIC_ACQUIRE);
+    chunk = load_acquire(&rt->chunks[slot >> CHUNK_BITS]);
     return chunk == NULL ? NULL : &chunk[slot & (CHUNK_SLOTS - 1)];
 }
 
@@ -180,15 +181,17 @@ static inline struct process *rt__slot(const struct rt *rt, uint32_t slot)
 static inline struct limits **rt__limits(const struct rt *rt,
                                          const struct process *p)
 {
-    struct process *chunk = rt->chunks[p->slot >> CHUNK_BITS];
+    /* Whoever has a process of the chunk found it by rt__slot(). */
+    struct process *chunk = load_relaxed(&rt->chunks[p->slot >> CHUNK_BITS]);
 
     return (struct limits **)(void *)(chunk + CHUNK_SLOTS) +
            (p->slot & (CHUNK_SLOTS - 1));
 }
 
-/* A slot for a new process: inbox DEAD, generation its next life's. NULL: the
- * limit, or no memory. */
-struct process *rt__slot_get(struct rt *rt, struct worker *worker);
+/* A slot for a new process: inbox DEAD, generation its next life's.
+ * AGNER_ELIMIT, AGNER_ENOMEM. */
+enum agner_err rt__slot_get(struct rt *rt, struct worker *worker,
+                            struct process **p);
 /* One process more or fewer lives, without a change of slots. */
 void rt__count_process(struct rt *rt, bool more);
 /* Gives it back; its generation was moved on. */
@@ -287,8 +290,8 @@ void rt__push_or_drop(struct rt *rt, struct worker *worker, etf_term to,
 enum agner_err rt__post_local(struct rt *rt, struct gen *self,
                               struct worker *worker, etf_term to,
                               struct envelope *m, unsigned flags);
-/* A message was taken from a mailbox with a limit: lets senders on if there is room
- * again. */
+/* A message was taken from a mailbox with a limit: lets senders on if there is
+ * room again. */
 void rt__limits_eased(struct gen *self);
 /* Where a target term leads. */
 enum rt_where {
@@ -332,6 +335,8 @@ void rt__lazy_flush(struct worker *worker);
 /* The same once the oldest has waited for about a millisecond. */
 void rt__lazy_look(struct worker *worker);
 void rt__lazy_add(struct worker *worker, struct gen *gen);
+/* The same for a worker that is stuck, by another thread. */
+void rt__lazy_rescue(struct worker *worker);
 /* Ends the timers that `p` owns. */
 void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p);
 uint64_t rt__timers_next_ms(struct rt *rt);

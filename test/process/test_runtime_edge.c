@@ -382,6 +382,200 @@ static void a_selective_wait_survives_the_drop_of_the_oldest(void **state)
     bed_everywhere(shedding, SEEDS);
 }
 
+/* ---- Threads: workers that are stuck ----------------------------------------
+ */
+
+static _Atomic uint32_t flag;
+
+static void on_one_worker(void (*fn)(struct bed *bed))
+{
+    struct rt_options options = { .workers = 1 };
+    struct bed bed;
+
+    atomic_store(&flag, 0);
+    bed_open_with(&bed, 0, options, NULL);
+    fn(&bed);
+    bed_close(&bed);
+}
+
+static void spin(struct gen *self, void *arg)
+{
+    (void)rt_send_pid(self, *(etf_pid *)arg, etf_atom("spinning"));
+    while (atomic_load(&flag) == 0)
+        continue;
+}
+
+/* Its deadline is in the list of the very worker that is stuck next. */
+static void sleeper(struct gen *self, void *arg)
+{
+    (void)rt_spawn(self, spin, arg, NULL, NULL);
+    (void)rt_sleep(self, 1);
+    atomic_store(&flag, 1);
+}
+
+static void stuck_deadline(struct bed *bed)
+{
+    etf_pid me = rt_self(bed->self), pid;
+
+    assert_int_equal(rt_spawn(bed->self, sleeper, &me, NULL, &pid), AGNER_OK);
+    bed_expect(bed, "spinning");
+    assert_int_equal(rt_wait(bed->self, pid, WAIT_MS), AGNER_OK);
+}
+
+/* G13 */
+static void a_wait_ends_in_time_though_its_worker_is_stuck(void **state)
+{
+    (void)state;
+    on_one_worker(stuck_deadline);
+}
+
+static void napper(struct gen *self, void *arg)
+{
+    (void)rt_send_pid(self, *(etf_pid *)arg, etf_atom("napping"));
+    (void)rt_sleep(self, 30);
+    (void)rt_send_pid(self, *(etf_pid *)arg, etf_atom("awake"));
+}
+
+static void spare_timer(struct bed *bed)
+{
+    etf_pid me = rt_self(bed->self);
+
+    assert_int_equal(rt_spawn(bed->self, spin, &me, NULL, NULL), AGNER_OK);
+    bed_expect(bed, "spinning");
+    assert_int_equal(rt_spawn(bed->self, napper, &me, NULL, NULL), AGNER_OK);
+    bed_expect(bed, "napping"); /* on a spare worker's wheel */
+    atomic_store(&flag, 1);     /* the spare is not needed any more */
+    bed_expect(bed, "awake");
+}
+
+static void a_spare_worker_that_rests_keeps_its_timers(void **state)
+{
+    (void)state;
+    on_one_worker(spare_timer);
+}
+
+/* ---- Threads: the blocking pool ---------------------------------------------
+ */
+
+static void work_quick(void *arg)
+{
+    (void)arg;
+}
+
+static void work_waits(void *arg)
+{
+    (void)arg;
+    while (atomic_load(&flag) == 0)
+        continue;
+}
+
+static void work_frees(void *arg)
+{
+    (void)arg;
+    atomic_store(&flag, 1);
+}
+
+static void worker_of(struct gen *self, void *arg)
+{
+    void (*const *work)(void *) = arg;
+
+    (void)rt_blocking(self, *work, NULL);
+}
+
+static void two_jobs(struct bed *bed)
+{
+    static void (*const jobs[])(void *) = { work_quick, work_waits,
+                                            work_frees };
+    etf_pid pids[3];
+    unsigned i;
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(rt_spawn(bed->self, worker_of,
+                                  (void *)(uintptr_t)&jobs[i], NULL, &pids[i]),
+                         AGNER_OK);
+        if (i == 0) /* from here on there is a thread, and it is free */
+            assert_int_equal(rt_wait(bed->self, pids[0], WAIT_MS), AGNER_OK);
+    }
+    for (i = 1; i < 3; i++)
+        assert_int_equal(rt_wait(bed->self, pids[i], WAIT_MS), AGNER_OK);
+}
+
+static void blocking_work_waits_for_no_other(void **state)
+{
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 20; i++)
+        on_one_worker(two_jobs);
+}
+
+/* ---- Limits and ends of a runtime -------------------------------------------
+ */
+
+static void idle(struct gen *self, void *arg)
+{
+    (void)arg;
+    (void)rt_sleep(self, RT_INFINITY);
+}
+
+static void breeder(struct gen *self, void *arg)
+{
+    (void)rt_spawn(self, idle, NULL, NULL, NULL);
+    (void)rt_send_pid(self, *(etf_pid *)arg, ETF_A(ok));
+    (void)rt_sleep(self, RT_INFINITY);
+}
+
+/* A worker that makes one process does not take the places of others. */
+static void the_limit_of_processes_is_for_all_workers(void **state)
+{
+    struct rt_options options = { .workers = 2, .processes_max = 100 };
+    struct bed bed;
+    etf_pid me;
+    unsigned i;
+
+    (void)state;
+    bed_open_with(&bed, 0, options, NULL);
+    me = rt_self(bed.self);
+    assert_int_equal(rt_spawn(bed.self, breeder, &me, NULL, NULL), AGNER_OK);
+    bed_expect(&bed, "ok");
+    for (i = 0; i < 90; i++)
+        assert_int_equal(rt_spawn(bed.self, idle, NULL, NULL, NULL), AGNER_OK);
+    for (i = 0; i < 10; i++)
+        if (rt_spawn(bed.self, idle, NULL, NULL, NULL) != AGNER_OK)
+            break;
+    assert_int_equal(rt_spawn(bed.self, idle, NULL, NULL, NULL), AGNER_ELIMIT);
+    bed_close(&bed);
+}
+
+static _Atomic uint32_t reborn;
+
+static void phoenix(struct gen *self, void *arg)
+{
+    atomic_fetch_add(&reborn, 1);
+    (void)rt_spawn(self, phoenix, arg, NULL, NULL);
+}
+
+/* G44: what is born while the runtime ends, ends too. */
+static void a_runtime_ends_though_processes_are_born_for_ever(void **state)
+{
+    static const unsigned workers[] = { 1, 4 };
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        struct rt_options options = { .workers = workers[i] };
+        struct bed bed;
+
+        bed_open_with(&bed, 0, options, NULL);
+        assert_int_equal(rt_spawn(bed.self, phoenix, NULL, NULL, NULL),
+                         AGNER_OK);
+        while (atomic_load(&reborn) < 1000 * (i + 1))
+            (void)rt_sleep(bed.self, 1);
+        rt_detach(bed.self);
+        rt_free(bed.rt, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +586,11 @@ int main(void)
         cmocka_unit_test(an_explicit_alias_outlives_its_monitor),
         cmocka_unit_test(a_down_comes_after_the_last_words_of_the_dead),
         cmocka_unit_test(a_selective_wait_survives_the_drop_of_the_oldest),
+        cmocka_unit_test(a_wait_ends_in_time_though_its_worker_is_stuck),
+        cmocka_unit_test(a_spare_worker_that_rests_keeps_its_timers),
+        cmocka_unit_test(blocking_work_waits_for_no_other),
+        cmocka_unit_test(the_limit_of_processes_is_for_all_workers),
+        cmocka_unit_test(a_runtime_ends_though_processes_are_born_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
