@@ -119,7 +119,7 @@ void bench_memory_row(struct bench *b);
 void bench_names(struct bench *b);
 /* bench_timers.c */
 void bench_timers(struct bench *b);
-/* bench_terms.c */
+/* bench_codec.c */
 void bench_codec(struct bench *b);
 /* bench_dist.c */
 void bench_dist_connect(struct bench *b);

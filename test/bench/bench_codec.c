@@ -1,5 +1,5 @@
 /*
- * bench_terms.c -- row codec: encode, decode and copy, four payloads, terms a
+ * bench_codec.c -- row codec: encode, decode and copy, four payloads, terms a
  * second.
  *
  * Encoding goes into one reused buffer, decoding into one region that is reset
