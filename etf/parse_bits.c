@@ -13,7 +13,10 @@
 #include "bits.h"
 #include "utf8.h"
 
-#define BITS_MAX ((uint64_t)ETF_DECODED_MAX * 8)
+/* Of the whole, and of one integer: wider than the largest, it would be mostly
+ * padding, and a few characters should not ask for much memory. */
+#define BITS_MAX    ((uint64_t)ETF_DECODED_MAX * 8)
+#define SEGMENT_MAX ((uint64_t)ETF_BIG_BYTES_MAX * 8)
 
 struct bit_writer {
     struct etf_buffer bytes; /* unused bits of the last one are 0 */
@@ -200,7 +203,8 @@ static enum agner_err parse_segment(struct scan *s, struct bit_writer *w)
     }
     err = take_size_and_type(s, &segment);
     if (err == AGNER_OK &&
-        (__builtin_mul_overflow(segment.size, segment.text.size + 1, &total) ||
+        (segment.size > SEGMENT_MAX ||
+         __builtin_mul_overflow(segment.size, segment.text.size + 1, &total) ||
          total > BITS_MAX - w->count))
         err = etf__scan_fail(s, segment.start, AGNER_ELIMIT,
                              "the binary is too large");

@@ -238,7 +238,8 @@ static void limits_are_said_to_be_limits(void **state)
     assert_int_equal(parse_n(text, 256, &error), AGNER_ELIMIT);
     assert_string_equal(
         error.text, "line 1, column 1: an atom of more than 255 characters");
-    assert_int_equal(parse_n("<<1:2147483649>>", 16, &error), AGNER_ELIMIT);
+    assert_int_equal(parse_n("<<1:4194240>>", 13, &error), AGNER_OK);
+    assert_int_equal(parse_n("<<1:4194241>>", 13, &error), AGNER_ELIMIT);
     assert_string_equal(error.text,
                         "line 1, column 3: the binary is too large");
 }
