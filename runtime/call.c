@@ -108,6 +108,20 @@ static void remove_request(struct gen *self, struct relation *r)
     rt__relation_free(self->rt, self->worker, r);
 }
 
+static void demonitor_far(struct gen *self, const struct relation *r)
+{
+    struct rt_signal s = { .kind = RT_SIGNAL_DEMONITOR,
+                           .flags = RT_SEND_NOCONNECT };
+
+    s.node = r->node;
+    s.from = rt_self(self);
+    s.name = r->name;
+    s.ref = rt__ref(r->envelope.id, self->process->slot);
+    if (etf_is_none(s.name))
+        (void)etf_get_pid(r->who, &s.to);
+    (void)rt__carry(self->rt, NULL, &s); /* or it is gone anyway */
+}
+
 /* Sends the monitor and the message of a call to another node. */
 static enum agner_err send_far(struct gen *self, const struct rt_target *t,
                                const struct relation *r, etf_term request)
@@ -158,7 +172,7 @@ static enum agner_err request_far(struct gen *self, const struct rt_target *t,
     r->flags |= RELATION_NODE;
     r->node = t->node;
     r->name = t->name;
-    err = rt__remote_join(self->rt, t->node, rt__pid_word(p));
+    err = rt__remote_join(self->rt, t->node, rt__pid_word(p), r);
     if (err == AGNER_OK && !rt__relation_add(p, r))
         err = AGNER_ENOMEM;
     if (err != AGNER_OK) {
@@ -166,11 +180,10 @@ static enum agner_err request_far(struct gen *self, const struct rt_target *t,
         return err;
     }
     err = send_far(self, t, r, request);
-    if (err == AGNER_OK)
-        return AGNER_OK;
-    r = rt__find_id(p, RELATION_REQUEST, id);
-    if (r != NULL)
+    if (err != AGNER_OK)
         remove_request(self, r);
+    else if (rt__remote_lost(self->rt, t->node, r->era))
+        demonitor_far(self, r); /* its failure is on its way */
     return err;
 }
 
@@ -309,23 +322,14 @@ enum agner_err rt_request_wait(struct gen *self, const struct rt_request *id,
 void rt_request_abandon(struct gen *self, const struct rt_request *id)
 {
     struct relation *r = find_request(self, id);
-    struct rt_signal s = { .kind = RT_SIGNAL_DEMONITOR,
-                           .flags = RT_SEND_NOCONNECT };
 
     if (r == NULL)
         return;
     if ((r->flags & RELATION_DONE) == 0) {
-        if ((r->flags & RELATION_NODE) != 0) {
-            s.node = r->node;
-            s.from = rt_self(self);
-            s.name = r->name;
-            s.ref = id->ref;
-            if (etf_is_none(s.name))
-                (void)etf_get_pid(r->who, &s.to);
-            (void)rt__carry(self->rt, NULL, &s); /* or it is gone anyway */
-        } else {
+        if ((r->flags & RELATION_NODE) != 0)
+            demonitor_far(self, r);
+        else
             give_up(self, r->who, r->envelope.id);
-        }
     }
     remove_request(self, r);
 }

@@ -29,10 +29,23 @@ struct pid_set {
     uint32_t count, capacity;
 };
 
+/* Processes that have relations with a node, each with the signal that will
+ * tell it of the node's end: that must not need memory (G20). */
+struct member {
+    etf_term pid;
+    struct envelope *down; /* owned */
+};
+
+struct member_set {
+    struct member *items;
+    uint32_t count, capacity;
+};
+
 struct far_node {
     struct far_node *next;
     etf_term name;
-    struct pid_set members;  /* have relations with it */
+    uint64_t era; /* connections that were lost: a relation is of one era */
+    struct member_set members;
     struct pid_set watchers; /* want one {nodedown, Node} each, per entry */
     struct named *named[NAMED_BUCKETS];
 };
@@ -47,6 +60,15 @@ enum agner_err rt__remote_init(struct rt *rt)
 {
     rt->remote = calloc(1, sizeof *rt->remote);
     return rt->remote == NULL ? AGNER_ENOMEM : AGNER_OK;
+}
+
+static void free_members(struct rt *rt, struct member_set *set)
+{
+    uint32_t i;
+
+    for (i = 0; i < set->count; i++)
+        rt__envelope_free(rt, NULL, set->items[i].down);
+    free(set->items);
 }
 
 static void free_named(struct far_node *node)
@@ -73,7 +95,7 @@ void rt__remote_fini(struct rt *rt)
 
         remote->nodes = node->next;
         free_named(node);
-        free(node->members.pids);
+        free_members(rt, &node->members);
         free(node->watchers.pids);
         free(node);
     }
@@ -107,18 +129,6 @@ static bool add_pid(struct rt *rt, struct pid_set *set, etf_term pid)
     }
     set->pids[set->count++] = pid;
     return true;
-}
-
-static bool has_pid(const struct pid_set *set, etf_term pid)
-{
-    uint32_t i;
-
-    /* The newest are the likeliest: a process that makes many links is there.
-     */
-    for (i = 0; i < set->count && i < 16; i++)
-        if (etf_same(set->pids[set->count - 1 - i], pid))
-            return true;
-    return false;
 }
 
 static bool remove_pid(struct pid_set *set, etf_term pid)
@@ -162,17 +172,84 @@ static struct far_node *find_node(struct remote *remote, etf_term name,
     return node;
 }
 
-enum agner_err rt__remote_join(struct rt *rt, etf_term name, etf_term pid)
+static bool has_member(const struct member_set *set, etf_term pid)
+{
+    uint32_t i;
+
+    /* The newest are the likeliest: a process that makes many links is there.
+     */
+    for (i = 0; i < set->count && i < 16; i++)
+        if (etf_same(set->items[set->count - 1 - i].pid, pid))
+            return true;
+    return false;
+}
+
+/* Room for one more; the dead make place first. */
+static bool member_room(struct rt *rt, struct member_set *set)
+{
+    struct member *items;
+    uint32_t i, kept = 0, capacity;
+
+    if (set->count < set->capacity)
+        return true;
+    for (i = 0; i < set->count; i++)
+        if (rt_is_alive(rt, rt__pid_of(set->items[i].pid)))
+            set->items[kept++] = set->items[i];
+        else
+            rt__envelope_free(rt, NULL, set->items[i].down);
+    set->count = kept;
+    if (kept * 2 < set->capacity)
+        return true;
+    capacity = set->capacity * 2 + 16;
+    items = realloc(set->items, capacity * sizeof *items);
+    if (items == NULL)
+        return kept < set->capacity;
+    set->items = items;
+    set->capacity = capacity;
+    return true;
+}
+
+static bool add_member(struct rt *rt, struct far_node *node, etf_term pid)
+{
+    struct envelope *down;
+
+    if (has_member(&node->members, pid))
+        return true;
+    if (!member_room(rt, &node->members))
+        return false;
+    down = rt__envelope_new(NULL, ENVELOPE_NODE_DOWN, node->name);
+    if (down == NULL)
+        return false;
+    node->members.items[node->members.count].pid = pid;
+    node->members.items[node->members.count++].down = down;
+    return true;
+}
+
+enum agner_err rt__remote_join(struct rt *rt, etf_term name, etf_term pid,
+                               struct relation *r)
 {
     struct far_node *node;
     bool ok;
 
     rt__lock(&rt->remote->lock);
     node = find_node(rt->remote, name, true);
-    ok = node != NULL &&
-         (has_pid(&node->members, pid) || add_pid(rt, &node->members, pid));
+    ok = node != NULL && add_member(rt, node, pid);
+    if (ok)
+        r->era = node->era;
     rt__unlock(&rt->remote->lock);
     return ok ? AGNER_OK : AGNER_ENOMEM;
+}
+
+bool rt__remote_lost(struct rt *rt, etf_term name, uint64_t era)
+{
+    const struct far_node *node;
+    bool lost;
+
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, false);
+    lost = node != NULL && node->era != era;
+    rt__unlock(&rt->remote->lock);
+    return lost;
 }
 
 void rt__remote_leave(struct rt *rt, etf_term pid)
@@ -263,16 +340,11 @@ static void tell_all(struct rt *rt, const struct pid_set *set, etf_term tag,
     etf__region_fini(&r);
 }
 
-/* A copy of `set`, which is emptied if `take`. The lock is held. */
-static struct pid_set copy_set(struct pid_set *set, bool take)
+/* A copy of `set`. The lock is held. */
+static struct pid_set copy_set(const struct pid_set *set)
 {
     struct pid_set copy = { NULL, 0, 0 };
 
-    if (take) {
-        copy = *set;
-        memset(set, 0, sizeof *set);
-        return copy;
-    }
     copy.pids = malloc((set->count + 1) * sizeof *copy.pids);
     if (copy.pids != NULL) {
         if (set->count > 0)
@@ -287,36 +359,47 @@ void rt__node_up(struct rt *rt, etf_term node)
     struct pid_set all;
 
     rt__lock(&rt->remote->lock);
-    all = copy_set(&rt->remote->all, false);
+    all = copy_set(&rt->remote->all);
     rt__unlock(&rt->remote->lock);
     tell_all(rt, &all, ETF_A(nodeup), node);
     free(all.pids);
 }
 
+/* Takes everything that belongs to the connection out of the node, whose next
+ * era begins. The lock is held. */
+static void end_era(struct far_node *node, struct member_set *members,
+                    struct pid_set *watchers)
+{
+    uint32_t i;
+
+    *members = node->members;
+    *watchers = node->watchers;
+    memset(&node->members, 0, sizeof node->members);
+    memset(&node->watchers, 0, sizeof node->watchers);
+    free_named(node);
+    for (i = 0; i < members->count; i++)
+        members->items[i].down->id = node->era;
+    node->era++;
+}
+
 void rt__node_down(struct rt *rt, etf_term name)
 {
-    struct pid_set members = { NULL, 0, 0 }, watchers = { NULL, 0, 0 }, all;
+    struct member_set members = { NULL, 0, 0 };
+    struct pid_set watchers = { NULL, 0, 0 }, all;
     struct far_node *node;
     uint32_t i;
 
     rt__lock(&rt->remote->lock);
     node = find_node(rt->remote, name, false);
-    if (node != NULL) {
-        members = copy_set(&node->members, true);
-        watchers = copy_set(&node->watchers, true);
-        free_named(node);
-    }
-    all = copy_set(&rt->remote->all, false);
+    if (node != NULL)
+        end_era(node, &members, &watchers);
+    all = copy_set(&rt->remote->all);
     rt__unlock(&rt->remote->lock);
-    for (i = 0; i < members.count; i++) {
-        struct envelope *m = rt__envelope_new(NULL, ENVELOPE_NODE_DOWN, name);
-
-        if (m != NULL)
-            rt__push_or_drop(rt, NULL, members.pids[i], m);
-    }
+    for (i = 0; i < members.count; i++)
+        rt__push_or_drop(rt, NULL, members.items[i].pid, members.items[i].down);
     tell_all(rt, &watchers, ETF_A(nodedown), name);
     tell_all(rt, &all, ETF_A(nodedown), name);
-    free(members.pids);
+    free(members.items);
     free(watchers.pids);
     free(all.pids);
 }
@@ -524,7 +607,7 @@ static enum agner_err arrive_link(struct rt *rt, const struct rt_signal *s)
     if (r == NULL)
         return AGNER_ENOMEM;
     r->envelope.kind = ENVELOPE_LINK;
-    if (!etf_is_none(to) && rt__remote_join(rt, s->node, to) == AGNER_OK &&
+    if (!etf_is_none(to) && rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
         rt__push(rt, NULL, to, &r->envelope) == AGNER_OK)
         return AGNER_OK;
     rt__relation_free(rt, NULL, r);
@@ -550,7 +633,7 @@ static enum agner_err arrive_monitor(struct rt *rt, const struct rt_signal *s)
     r->envelope.kind = ENVELOPE_MONITOR;
     r->ref = s->ref;
     r->name = s->name;
-    ok = rt__remote_join(rt, s->node, to) == AGNER_OK &&
+    ok = rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
          (etf_is_none(s->name) || named_add(rt, s->node, &s->ref, to));
     if (ok && rt__push(rt, NULL, to, &r->envelope) == AGNER_OK)
         return AGNER_OK;

@@ -125,6 +125,7 @@ static enum agner_err link_far(struct gen *self, etf_pid pid)
     etf_term to = etf_from_pid(&self->scratch, pid);
     struct rt_signal s = { .kind = RT_SIGNAL_LINK, .node = pid.node };
     struct relation *r;
+    uint64_t era;
     enum agner_err err;
 
     if (etf_is_none(to))
@@ -145,10 +146,20 @@ static enum agner_err link_far(struct gen *self, etf_pid pid)
     r->unlink_id = 0;
     s.from = rt_self(self);
     s.to = pid;
-    err = rt__remote_join(self->rt, pid.node, rt__pid_word(p));
+    err = rt__remote_join(self->rt, pid.node, rt__pid_word(p), r);
+    era = r->era;
     if (err == AGNER_OK)
-        err = rt__carry(self->rt, self, &s);
-    return err == AGNER_OK ? AGNER_OK : link_lost(self, to, err);
+        err = rt__carry(self->rt, self, &s); /* may wait: r may be gone */
+    if (err != AGNER_OK)
+        return link_lost(self, to, err);
+    if (rt__remote_lost(self->rt, pid.node, era)) {
+        /* Its end is on its way: the other side must not be linked alone. */
+        s.kind = RT_SIGNAL_UNLINK;
+        s.flags = RT_SEND_NOCONNECT;
+        s.id = ++p->relations->unlink_seq;
+        (void)rt__carry(self->rt, NULL, &s);
+    }
+    return AGNER_OK;
 }
 
 enum agner_err rt_link(struct gen *self, etf_pid to)
@@ -318,6 +329,7 @@ static enum agner_err monitor_far(struct gen *self, struct relation *r,
 {
     struct process *p = self->process;
     struct rt_signal s = { .kind = RT_SIGNAL_MONITOR, .node = t->node };
+    uint64_t id = r->envelope.id, era;
     enum agner_err err;
 
     r->flags |= RELATION_NODE;
@@ -326,17 +338,24 @@ static enum agner_err monitor_far(struct gen *self, struct relation *r,
     s.to = t->remote;
     s.name = t->name;
     s.ref = rt__ref(r->envelope.id, p->slot);
-    err = rt__remote_join(self->rt, t->node, rt__pid_word(p));
+    err = rt__remote_join(self->rt, t->node, rt__pid_word(p), r);
     if (err == AGNER_OK && !rt__relation_add(p, r))
         err = AGNER_ENOMEM;
     if (err != AGNER_OK) {
         rt__relation_free(self->rt, self->worker, r);
         return err;
     }
-    err = rt__carry(self->rt, self, &s);
-    if (err == AGNER_OK)
+    era = r->era;
+    err = rt__carry(self->rt, self, &s); /* may wait: r may be gone */
+    if (err == AGNER_OK) {
+        if (rt__remote_lost(self->rt, t->node, era)) {
+            s.kind = RT_SIGNAL_DEMONITOR; /* its down is on its way */
+            s.flags = RT_SEND_NOCONNECT;
+            (void)rt__carry(self->rt, NULL, &s);
+        }
         return AGNER_OK;
-    r = rt__find_id(p, RELATION_MONITOR, r->envelope.id);
+    }
+    r = rt__find_id(p, RELATION_MONITOR, id);
     if (r == NULL)
         return AGNER_OK; /* the connection went meanwhile: it has fired */
     rt__relation_remove(p, r);

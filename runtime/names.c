@@ -77,11 +77,25 @@ static bool is_over(const struct process *p, etf_term pid)
            load_relaxed(&p->inbox) == MAILBOX_DEAD;
 }
 
+/* Takes the name, from nobody or from somebody dead: who has heard of a
+ * process's end may have its name, though that is just being freed (G18). */
+static bool take_name(struct rt *rt, _Atomic(uint64_t) *word, etf_term pid)
+{
+    uint64_t seen = 0;
+
+    while (!cas_acq_rel(word, &seen, pid.word)) {
+        etf_term holder = etf__word(seen);
+
+        if (seen != 0 && !is_over(rt__slot(rt, etf__pid_slot(holder)), holder))
+            return false;
+    }
+    return true;
+}
+
 enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
                             etf_term pid)
 {
     _Atomic(uint64_t) *word = word_of(rt, name, true);
-    uint64_t none = 0;
     enum agner_err err = AGNER_ENOPROC;
 
     if (word == NULL)
@@ -92,7 +106,7 @@ enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
         if (err == AGNER_OK && is_over(p, pid)) {
             load_relaxed(&p->names)->count--;
             err = AGNER_ENOPROC;
-        } else if (err == AGNER_OK && !cas_acq_rel(word, &none, pid.word)) {
+        } else if (err == AGNER_OK && !take_name(rt, word, pid)) {
             load_relaxed(&p->names)->count--;
             err = AGNER_ETAKEN;
         }
@@ -109,6 +123,7 @@ enum agner_err rt__name_add(struct rt *rt, etf_term name, struct process *p,
 void rt__names_end(struct rt *rt, struct process *p)
 {
     struct names *names;
+    uint64_t mine;
     uint32_t i;
 
     fence_after_rmw();
@@ -117,8 +132,11 @@ void rt__names_end(struct rt *rt, struct process *p)
     rt__lock(stripe(rt, p));
     names = load_relaxed(&p->names);
     store_relaxed(&p->names, NULL);
-    for (i = 0; names != NULL && i < names->count; i++)
-        store_release(word_of(rt, names->items[i], false), 0u);
+    for (i = 0; names != NULL && i < names->count; i++) {
+        mine =
+            rt__pid_word(p).word; /* somebody may have taken it: take_name() */
+        (void)cas_release(word_of(rt, names->items[i], false), &mine, 0u);
+    }
     rt__unlock(stripe(rt, p));
     free(names);
 }
@@ -194,10 +212,8 @@ enum agner_err rt_unregister(struct rt *rt, etf_term name)
         return AGNER_ENONAME;
     p = rt__slot(rt, etf__pid_slot(etf__word(pid)));
     rt__lock(stripe(rt, p));
-    if (load_relaxed(word) == pid && forget(p, name)) {
-        store_release(word, 0u);
-        found = true;
-    }
+    if (load_relaxed(word) == pid && forget(p, name))
+        found = cas_release(word, &pid, 0u);
     rt__unlock(stripe(rt, p));
     return found ? AGNER_OK : AGNER_ENONAME;
 }

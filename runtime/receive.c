@@ -356,7 +356,9 @@ static void node_is_down(struct context *c, struct envelope *m)
     while (r != NULL) {
         struct relation *after = r == last ? NULL : r->after;
 
-        if ((r->flags & RELATION_NODE) != 0 && etf_equal(r->node, m->term))
+        /* Those of a later connection stay. */
+        if ((r->flags & RELATION_NODE) != 0 && r->era <= m->id &&
+            etf_equal(r->node, m->term))
             fire_far(c, r);
         r = after;
     }

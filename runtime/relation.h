@@ -40,9 +40,10 @@ struct relation {
     etf_term node;                   /* RELATION_NODE: its name */
     etf_term name;                   /* RELATION_NAMED */
     uint64_t unlink_id;              /* a link that is being undone */
-    struct envelope *answer;         /* a request that is done; owned */
-    struct etf_box *box; /* holds `who` and the far reference; or NULL */
-    etf_ref ref;         /* a watcher of another node: its reference */
+    uint64_t era;            /* RELATION_NODE: of which connection: carrier.c */
+    struct envelope *answer; /* a request that is done; owned */
+    struct etf_box *box;     /* holds `who` and the far reference; or NULL */
+    etf_ref ref;             /* a watcher of another node: its reference */
     uint16_t kind;
     uint16_t flags;
 };

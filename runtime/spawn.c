@@ -159,8 +159,8 @@ static void discard(struct gen *self, struct process *p)
     store_relaxed(&p->queued, 0u);
     p->flags = 0;
     store_relaxed(&p->behavior, NULL);
-    store_release(&p->generation, load_relaxed(&p->generation) + 1);
     rt__names_end(self->rt, p);
+    store_release(&p->generation, load_relaxed(&p->generation) + 1);
     rt__slot_put(self->rt, self->worker, p);
 }
 

@@ -104,6 +104,7 @@ struct shared_queue {
     struct process *first, *last;
 };
 
+struct relation;
 struct remote;   /* carrier.c */
 struct blocking; /* blocking.c */
 
@@ -350,7 +351,11 @@ void rt__timeout_arm(struct gen *self);
 enum agner_err rt__remote_init(struct rt *rt);
 void rt__remote_fini(struct rt *rt);
 /* `p` has a link or monitor with `node`: it is told when the node goes. */
-enum agner_err rt__remote_join(struct rt *rt, etf_term node, etf_term pid);
+enum agner_err rt__remote_join(struct rt *rt, etf_term node, etf_term pid,
+                               struct relation *r);
+/* Was the connection of that era lost? Then what was sent after joining may
+ * have gone through the next one, where nobody knows of the relation. */
+bool rt__remote_lost(struct rt *rt, etf_term node, uint64_t era);
 /* Forgets a monitor by name that `node` has here; *pid: whom it watched. */
 void rt__named_end(struct rt *rt, etf_term node, const etf_ref *ref,
                    etf_term *pid);
