@@ -30,6 +30,24 @@ bool etf__pattern_is_open(etf_term t)
     return etf__is_hole(t);
 }
 
+/* How many of the numbered holes are in `t`. Bounded likewise. */
+static uint32_t count_holes(etf_term t)
+{
+    uint32_t count = 0;
+
+    for (; etf__tag(t) == ETF__CONS; t = etf__word(etf__words(t)[1]))
+        count += count_holes(etf__word(etf__words(t)[0]));
+    if (etf__tag(t) == ETF__BOX) {
+        const uint64_t *words = etf__words(t);
+        struct shape shape = etf__shape(words);
+
+        for (size_t i = 0; i < shape.terms; i++)
+            count += count_holes(etf__word(words[shape.first + i]));
+    }
+    return count +
+           (etf__is_hole(t) && etf__hole_number(t) != ETF__HOLE_ANY ? 1 : 0);
+}
+
 static void pattern_free(struct pattern *p)
 {
     if (p == NULL)
@@ -54,6 +72,10 @@ static struct pattern *compile_boxed(struct etf_region *r, const char *text,
     if (holes > ETF__HOLES_MAX) {
         *err = agner_fail(error, AGNER_ELIMIT, "more than %u holes",
                           ETF__HOLES_MAX);
+        return NULL;
+    }
+    if (count_holes(term) != holes) { /* #{a => _, a => _} keeps the last */
+        *err = agner_fail(error, AGNER_EINVAL, "a key comes twice");
         return NULL;
     }
     source = etf_box_new(term);

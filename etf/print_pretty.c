@@ -10,9 +10,8 @@
  *   used   written on this line since it began, as the rules count it
  *
  * A tagged tuple {tag,...} has its elements behind the tag; where that leads
- * too far to the right all is tried again with tagged tuples indented by 4,
- * then by
- * 1. Source: spec of ~p, "Line breaking".
+ * too far to the right, all is tried again with tagged tuples indented by 4,
+ * then by 1. Source: what io_lib_pretty of OTP 25 prints.
  */
 #include "print.h"
 

@@ -431,11 +431,13 @@ WRONG_MATCH(a_variable, "{X, _}")
 WRONG_MATCH(a_named_blank, "_Name")
 WRONG_MATCH(a_hole_as_key, "#{_ => a}")
 WRONG_MATCH(any_as_key, "#{{a, __} => _}")
+WRONG_MATCH(a_key_twice, "#{a => _, a => 5}")
 WRONG_MATCH(too_deep, "[[[[[[[[[[[[[[[[[_]]]]]]]]]]]]]]]]]")
 WRONG_MAKE(make_no_term, "_ _")
 WRONG_MAKE(make_too_many, "{_, _}")
 WRONG_MAKE(make_anything, "{__, _}")
 WRONG_MAKE(make_only_anything, "__")
+WRONG_MAKE(make_a_key_twice, "[#{a => _, a => 1}]")
 
 /* In a checked build they stop the program: it is the programmer's mistake. */
 static void assert_refused(bool (*attempt)(void))
@@ -462,9 +464,10 @@ static void assert_refused(bool (*attempt)(void))
 static void a_wrong_pattern_matches_and_makes_nothing(void **state)
 {
     bool (*const wrong[])(void) = {
-        no_term,       too_few_holes, too_many_holes, a_variable,
-        a_named_blank, a_hole_as_key, any_as_key,     too_deep,
-        make_no_term,  make_too_many, make_anything,  make_only_anything,
+        no_term,       too_few_holes,    too_many_holes, a_variable,
+        a_named_blank, a_hole_as_key,    any_as_key,     too_deep,
+        make_no_term,  make_too_many,    make_anything,  make_only_anything,
+        a_key_twice,   make_a_key_twice,
     };
 
     (void)state;
