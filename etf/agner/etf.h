@@ -520,9 +520,9 @@ AGNER_API char *etf_format(char *buffer, size_t size, etf_term t);
 /*
  * Reads one term in Erlang syntax. Sources: erl_scan, erl_parse;
  * spec/etf.md 5.3. Besides, `<0.1.2>` is read as a local pid and #Ref<0.a.b.c>
- * as a local reference, #Port<0.1> as a local port, since people paste them. Not
- * read: terms in parentheses, and binary segments that are neither integers nor
- * strings. Of two equal keys in a map the later counts, as in Erlang.
+ * as a local reference, #Port<0.1> as a local port, since people paste them.
+ * Not read: terms in parentheses, and binary segments that are neither integers
+ * nor strings. Of two equal keys in a map the later counts, as in Erlang.
  *
  *   size  bytes of text; *used (may be NULL) is set to where the term, with its
  *         full stop if there is one, ends. With used == NULL anything but white
