@@ -123,7 +123,9 @@ static inline struct etf_out_arg etf__out_cstring(const char *v)
         etf_ref *: ETF_ARG_REF,                 \
         etf_bytes *: ETF_ARG_BYTES), (x) }
 
-#define ETF__COUNT(...) ETF__COUNT_(0, ##__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)
+/* How many follow the pattern, which is an argument because only the comma after
+ * a named one goes away before an empty list in -std=c11. */
+#define ETF__COUNT(pattern, ...) ETF__COUNT_(pattern, ##__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)
 #define ETF__COUNT_(z, a, b, c, d, e, f, g, h, i, j, k, l, n, ...) n
 #define ETF__JOIN(a, b) ETF__JOIN_(a, b)
 #define ETF__JOIN_(a, b) a##b
@@ -146,11 +148,11 @@ static inline struct etf_out_arg etf__out_cstring(const char *v)
     (__extension__({                                                          \
         static struct etf_pattern etf__cache;                                 \
         const struct etf_in_arg etf__args[] = {                               \
-            ETF__JOIN(ETF__MAP, ETF__COUNT(__VA_ARGS__))(ETF__IN,             \
-                                                         ##__VA_ARGS__)       \
+            ETF__JOIN(ETF__MAP, ETF__COUNT(pattern, ##__VA_ARGS__))(          \
+                ETF__IN, ##__VA_ARGS__)                                       \
             { ETF_ARG_TERM, NULL } };                                         \
         etf__match(&etf__cache, "" pattern, (term), etf__args,                \
-                   ETF__COUNT(__VA_ARGS__));                                  \
+                   ETF__COUNT(pattern, ##__VA_ARGS__));                       \
     }))
 
 /* The term of `pattern` with the values in it, in the region of `self`: a
@@ -159,12 +161,12 @@ static inline struct etf_out_arg etf__out_cstring(const char *v)
     (__extension__({                                                          \
         static struct etf_pattern etf__cache;                                 \
         const struct etf_out_arg etf__args[] = {                              \
-            ETF__JOIN(ETF__MAP, ETF__COUNT(__VA_ARGS__))(ETF__OUT,            \
-                                                         ##__VA_ARGS__)       \
+            ETF__JOIN(ETF__MAP, ETF__COUNT(pattern, ##__VA_ARGS__))(          \
+                ETF__OUT, ##__VA_ARGS__)                                      \
             { ETF_ARG_BOOL, { 0 } } };                                        \
         etf__make(&etf__cache, "" pattern,                                    \
                   (struct etf_region *)(void *)(self), etf__args,             \
-                  ETF__COUNT(__VA_ARGS__));                                   \
+                  ETF__COUNT(pattern, ##__VA_ARGS__));                       \
     }))
 /* clang-format on */
 

@@ -46,7 +46,7 @@ class Install(unittest.TestCase):
         return out
 
     def test_a_program_builds_and_runs_with_the_shared_library(self):
-        out = self.build("cc", "hello.c", "-std=gnu11", *self.flags("--libs"))
+        out = self.build("cc", "hello.c", "-std=c11", *self.flags("--libs"))
         self.assertIn("libagner.so.0 ", run("ldd", out, env=self.env))
         self.assertEqual(run(out, env=self.env), "{hello,world,too}\n")
 
