@@ -70,6 +70,17 @@ static void leave_admission(struct conn *conn, bool failed)
     conn->source = NULL;
 }
 
+/*
+ * Did the peer do something wrong? Two friends who dial each other did not
+ * (EALREADY), nor who closes before it has said anything wrong: a friend does
+ * that to the one of two connections that is too many. Wrong bytes, a wrong
+ * digest and silence are failures.
+ */
+static bool is_failure(enum agner_err why)
+{
+    return why != AGNER_EALREADY && why != AGNER_ENOCONN && why != AGNER_OK;
+}
+
 void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
                       ...)
 {
@@ -85,8 +96,7 @@ void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     node->net->timer_stop(node->loop, &conn->deadline);
-    /* EALREADY is two friends who dialled each other, and no failure. */
-    leave_admission(conn, why != AGNER_EALREADY);
+    leave_admission(conn, is_failure(why));
     log_end(conn, phase, why, text);
     if (conn->net != NULL)
         node->net->close(conn->net, phase == CONN_HANDSHAKE);

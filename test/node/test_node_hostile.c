@@ -330,6 +330,28 @@ static void wrong_cookies_close_the_door(void **state)
     end_scene(&scene);
 }
 
+/* An Erlang node hangs up on the one of two connections that is too many, which
+ * is not held against it: the next dial is served. */
+static void who_only_hangs_up_has_not_failed(void **state)
+{
+    struct scene scene = scene_with(0, 0);
+    struct node__handshake hs;
+    int fd;
+
+    (void)state;
+    for (int i = 0; i < NODE_FAILURES_FREE + 2; i++) {
+        fd = say_name(scene.port, BYTES(STRANGER), NODE__FLAGS_OFFERED);
+        expect_status(fd, "ok");
+        shutdown(fd, SHUT_WR);
+        assert_true(raw_read_to_end(fd) > 0); /* the challenge, and the end */
+        close(fd);
+    }
+    fd = raw_dial(scene.port, STRANGER, A, PAIR_COOKIE, 0, &hs);
+    assert_true(fd >= 0);
+    close(fd);
+    end_scene(&scene);
+}
+
 /* 4.1: few unfinished handshakes of one address. */
 static void unfinished_handshakes_are_few(void **state)
 {
@@ -541,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_came_back_replaces_itself),
         cmocka_unit_test(missing_flags_are_named),
         cmocka_unit_test(wrong_cookies_close_the_door),
+        cmocka_unit_test(who_only_hangs_up_has_not_failed),
         cmocka_unit_test(unfinished_handshakes_are_few),
         cmocka_unit_test(bad_packets_end_their_connection),
         cmocka_unit_test(a_forged_sender_ends_the_connection),
