@@ -252,13 +252,13 @@ static bool arm_wait(struct worker *w, struct worker *by,
 /* The list's lock is held. */
 static void flush(struct worker *w, struct worker *by)
 {
-    unsigned i, kept = 0;
+    unsigned i, kept = 0, count = load_relaxed(&w->lazy_count);
 
-    for (i = 0; i < w->lazy_count; i++)
+    for (i = 0; i < count; i++)
         if (!arm_wait(w, by, &w->lazy[i]))
             w->lazy[kept++] = w->lazy[i]; /* no memory: once more later */
-    w->lazy_count = kept;
-    w->lazy_since_ns = 0;
+    store_relaxed(&w->lazy_count, kept);
+    store_relaxed(&w->lazy_since_ns, 0u);
 }
 
 void rt__lazy_flush(struct worker *w)
@@ -278,35 +278,41 @@ void rt__lazy_rescue(struct worker *w)
 
 void rt__lazy_look(struct worker *w)
 {
-    uint64_t now_ns;
+    uint64_t now_ns, since_ns;
 
-    if (w->lazy_count == 0)
+    /* The watchdog may empty the list meanwhile: relaxed, since what counts is
+     * looked at again under the lock. */
+    if (load_relaxed(&w->lazy_count) == 0)
         return;
     now_ns = w->rt->world->now_ns(w->rt->world->ctx);
-    if (w->lazy_since_ns == 0)
-        w->lazy_since_ns = now_ns;
-    else if (now_ns - w->lazy_since_ns > LAZY_NS)
+    since_ns = load_relaxed(&w->lazy_since_ns);
+    if (since_ns == 0)
+        store_relaxed(&w->lazy_since_ns, now_ns);
+    else if (now_ns - since_ns > LAZY_NS)
         rt__lazy_flush(w);
 }
 
 void rt__lazy_add(struct worker *w, struct gen *gen)
 {
     struct lazy *lazy;
+    unsigned count;
 
     rt__owner_enter(&w->lazy_lock);
-    if (w->lazy_count == LAZY_SIZE)
+    if (load_relaxed(&w->lazy_count) == LAZY_SIZE)
         flush(w, w);
-    if (w->lazy_count == LAZY_SIZE) {
+    count = load_relaxed(&w->lazy_count);
+    if (count == LAZY_SIZE) {
         rt__owner_leave(&w->lazy_lock);
         return; /* no memory for a thousand timers: this wait has no end */
     }
-    lazy = &w->lazy[w->lazy_count++];
+    lazy = &w->lazy[count];
     lazy->gen = gen;
     lazy->process = gen->process;
     lazy->generation = load_relaxed(&gen->process->generation);
     lazy->seq = load_relaxed(&gen->wait.seq);
     lazy->timeout_ms = gen->wait.timeout_ms;
     lazy->deadline_ns = gen->wait.deadline_ns;
+    store_relaxed(&w->lazy_count, count + 1);
     rt__owner_leave(&w->lazy_lock);
 }
 

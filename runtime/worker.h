@@ -78,14 +78,16 @@ struct worker {
     struct wheel wheel;
     struct biased lazy_lock; /* guards lazy, lazy_count, lazy_since_ns */
     struct lazy lazy[LAZY_SIZE];
-    unsigned lazy_count;
-    uint64_t lazy_since_ns; /* when the list was first looked at; 0: not yet */
+    /* Written under the lock, but for the first look; read without it too. */
+    _Atomic unsigned lazy_count;
+    _Atomic uint64_t lazy_since_ns; /* of the first look; 0: not yet */
     uint64_t ref_next, ref_end;
     uint32_t slots[SLOT_CACHE]; /* free ones */
     unsigned slot_count;
 
     /* For the watchdog and statistics; written by the worker only. */
     _Atomic uint64_t picked; /* processes taken to run: changes when it moves */
+    _Atomic uint64_t processes; /* its share of the count: may be below zero */
     _Atomic uint64_t messages, slices, steals, parks, spawned;
     _Atomic uint64_t dropped[8];
 
@@ -194,7 +196,9 @@ static inline struct limits **rt__limits(const struct rt *rt,
 enum agner_err rt__slot_get(struct rt *rt, struct worker *worker,
                             struct process **p);
 /* One process more or fewer lives, without a change of slots. */
-void rt__count_process(struct rt *rt, bool more);
+void rt__count_process(struct rt *rt, struct worker *worker, bool more);
+/* How many live. */
+uint64_t rt__process_count(struct rt *rt);
 /* Gives it back; its generation was moved on. */
 void rt__slot_put(struct rt *rt, struct worker *worker, struct process *p);
 void rt__slab_fini(struct rt *rt);
