@@ -50,7 +50,7 @@ struct gen *rt_attach(struct rt *rt)
     if (gen->home == NULL)
         (void)rt__slot_get(rt, NULL, &gen->home); /* or it stays NULL */
     else
-        rt__count_process(rt, true);
+        rt__count_process(rt, NULL, true);
     p = gen->home;
     if (p == NULL) {
         put_external(rt, gen);

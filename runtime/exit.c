@@ -291,7 +291,7 @@ static void leave_slot(const struct end *e, bool keep)
     store_relaxed(&p->queued, 0u);
     store_relaxed(&p->reductions, 0u);
     if (keep) {
-        rt__count_process(e->rt, false);
+        rt__count_process(e->rt, e->worker, false);
         return;
     }
     p->gen = NULL;

@@ -331,8 +331,10 @@ void rt_stats(struct rt *rt, struct rt_stats *s)
     unsigned i, j;
 
     memset(s, 0, sizeof *s);
-    s->processes = load_relaxed(&rt->processes);
+    s->processes = rt__process_count(rt);
     s->processes_peak = load_relaxed(&rt->processes_peak);
+    if (s->processes > s->processes_peak)
+        s->processes_peak = s->processes;
     s->spawned = load_relaxed(&rt->spawned);
     s->timers_set = load_relaxed(&rt->timers_set);
     s->timers_fired = load_relaxed(&rt->timers_fired);

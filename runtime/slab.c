@@ -62,18 +62,34 @@ static bool has_many(const struct rt *rt)
     return rt->options.processes_max / 8 >= SLOT_CACHE * rt->worker_total;
 }
 
-void rt__count_process(struct rt *rt, bool more)
+void rt__count_process(struct rt *rt, struct worker *w, bool more)
 {
-    uint64_t now;
+    uint64_t by = more ? 1 : UINT64_MAX;
 
-    if (!more) {
-        sub_relaxed(&rt->processes, 1u);
-        return;
-    }
-    now = add_relaxed(&rt->processes, 1u) + 1;
+    if (w == NULL)
+        add_relaxed(&rt->processes, by);
+    else
+        store_relaxed(&w->processes, load_relaxed(&w->processes) + by);
+}
 
-    if (now > load_relaxed(&rt->processes_peak))
-        store_relaxed(&rt->processes_peak, now);
+/* A share may be below zero, and wraps; the sum does not. */
+uint64_t rt__process_count(struct rt *rt)
+{
+    uint64_t count = load_relaxed(&rt->processes);
+    unsigned i;
+
+    for (i = 0; i < rt->worker_total; i++)
+        count += load_relaxed(&rt->workers[i]->processes);
+    return count;
+}
+
+/* slab_lock is held: whenever somebody fetches slots. */
+static void note_peak(struct rt *rt)
+{
+    uint64_t count = rt__process_count(rt);
+
+    if (count > load_relaxed(&rt->processes_peak))
+        store_relaxed(&rt->processes_peak, count);
 }
 
 enum agner_err rt__slot_get(struct rt *rt, struct worker *worker,
@@ -84,7 +100,7 @@ enum agner_err rt__slot_get(struct rt *rt, struct worker *worker,
 
     if (worker != NULL && worker->slot_count > 0) {
         slot = worker->slots[--worker->slot_count];
-        rt__count_process(rt, true);
+        rt__count_process(rt, worker, true);
         *p = rt__slot(rt, slot);
         return AGNER_OK;
     }
@@ -94,10 +110,11 @@ enum agner_err rt__slot_get(struct rt *rt, struct worker *worker,
         while (worker->slot_count < SLOT_CACHE / 2 &&
                take_slot(rt, &worker->slots[worker->slot_count]) == AGNER_OK)
             worker->slot_count++;
+    note_peak(rt);
     rt__unlock(&rt->slab_lock);
     if (err != AGNER_OK)
         return err;
-    rt__count_process(rt, true);
+    rt__count_process(rt, worker, true);
     *p = rt__slot(rt, slot);
     return AGNER_OK;
 }
@@ -129,7 +146,7 @@ void rt__slot_put(struct rt *rt, struct worker *worker, struct process *p)
 {
     unsigned i;
 
-    rt__count_process(rt, false);
+    rt__count_process(rt, worker, false);
     if (load_relaxed(&p->generation) == 0)
         return; /* wrapped: retired */
     if (worker != NULL && worker->slot_count < SLOT_CACHE && has_many(rt)) {
