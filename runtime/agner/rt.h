@@ -94,8 +94,8 @@ AGNER_API uint64_t rt_wall_ns(const struct rt *rt);
 
 struct rt_stats {
     uint64_t processes, processes_peak, spawned; /* the peak: about */
-    uint64_t messages;   /* taken from mailboxes */
-    uint64_t dropped[8]; /* by enum rt_drop */
+    uint64_t messages;                           /* taken from mailboxes */
+    uint64_t dropped[8];                         /* by enum rt_drop */
     uint64_t slices, steals, parks, handovers, long_schedules;
     uint64_t timers_set, timers_fired;
     uint64_t memory_bytes; /* envelopes, slots, stacks */
