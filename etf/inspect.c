@@ -126,14 +126,31 @@ bool etf_get_bool(etf_term t, bool *v)
     return true;
 }
 
+/* A node's name that stayed text lives in the region of its term: it cannot go
+ * into a value that is kept. */
+static bool may_be_kept(etf_term node)
+{
+    return etf_is_none(node) || etf__tag(node) == ETF__ATOM;
+}
+
 bool etf_get_pid(etf_term t, etf_pid *v)
 {
-    return etf__pid_view(t, v);
+    etf_pid pid;
+
+    if (!etf__pid_view(t, &pid) || !may_be_kept(pid.node))
+        return false;
+    *v = pid;
+    return true;
 }
 
 bool etf_get_ref(etf_term t, etf_ref *v)
 {
-    return etf__ref_view(t, v);
+    etf_ref ref;
+
+    if (!etf__ref_view(t, &ref) || !may_be_kept(ref.node))
+        return false;
+    *v = ref;
+    return true;
 }
 
 bool etf_get_port(etf_term t, etf_term *node, uint64_t *id, uint32_t *creation)

@@ -127,8 +127,10 @@ static void by_tuple(struct rt *rt, etf_term to, struct rt_target *t)
 {
     const etf_term *items = etf_tuple_items(to);
 
-    if (etf_tuple_size(to) != 2 || !etf_is_atom(items[0]) ||
-        !etf_is_atom(items[1])) {
+    /* Interned ones only: a name that stayed text lives no longer than its
+     * term. */
+    if (etf_tuple_size(to) != 2 || etf__tag(items[0]) != ETF__ATOM ||
+        etf__tag(items[1]) != ETF__ATOM) {
         none(t, AGNER_EINVAL);
         return;
     }
@@ -241,6 +243,8 @@ static enum agner_err push_limited(struct rt *rt, struct gen *self,
                 return AGNER_EMAILBOXFULL;
             }
             err = wait_for_room(self, p, limits, to);
+            if (err == AGNER_EMAILBOXFULL)
+                rt__count_drop(rt, self->worker, RT_DROP_MAILBOX);
             if (err != AGNER_OK)
                 return err;
             worker = self->worker;
@@ -354,7 +358,10 @@ static enum agner_err send_kind(struct gen *self, etf_term to,
     case RT_WHERE_ALIAS:
         break;
     }
-    m = rt__envelope_new(self->worker, kind, message);
+    if (t.where == RT_WHERE_ALIAS && kind == ENVELOPE_CAST)
+        message = etf_make(self, "{'$gen_cast', _}", message);
+    m = etf_is_none(message) ? NULL
+                             : rt__envelope_new(self->worker, kind, message);
     if (m == NULL)
         return AGNER_ENOMEM;
     if (t.where == RT_WHERE_ALIAS)

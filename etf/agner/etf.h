@@ -330,6 +330,8 @@ AGNER_API bool etf_get_uint(etf_term t, uint64_t *v);
 AGNER_API bool etf_get_float(etf_term t, double *v);  /* floats only */
 AGNER_API bool etf_get_number(etf_term t, double *v); /* integers rounded */
 AGNER_API bool etf_get_bool(etf_term t, bool *v);
+/* false also when the node's name is not interned: past the budget of its peer
+ * (etf_atom_limited), or unknown. Such a pid stays a term. The same for ref. */
 AGNER_API bool etf_get_pid(etf_term t, etf_pid *v);
 AGNER_API bool etf_get_ref(etf_term t, etf_ref *v);
 AGNER_API bool etf_get_port(etf_term t, etf_term *node, uint64_t *id,

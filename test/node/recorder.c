@@ -286,8 +286,10 @@ void rt__gate_open(struct rt *rt, struct rt_gate *gate)
 
 void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count)
 {
-    if (why == RT_DROP_NOCONN)
-        add_acq_rel(&rt->dropped, count);
+    if (why != RT_DROP_NOCONN || count == 0)
+        return;
+    add_acq_rel(&rt->dropped, count);
+    changed(rt);
 }
 
 /* ---- What tests call
@@ -396,9 +398,19 @@ uint64_t recorder_messages(struct rt *rt)
     return load_acquire(&rt->messages);
 }
 
-uint64_t recorder_dropped(struct rt *rt)
+void recorder_expect_dropped(struct rt *rt, uint64_t count)
 {
-    return load_acquire(&rt->dropped);
+    uint64_t end_ms = now_ms(rt) + RECORDER_WAIT_MS;
+    uint32_t seen;
+
+    do {
+        seen = load_acquire(&rt->changes);
+        if (load_acquire(&rt->dropped) >= count)
+            return;
+    } while (wait_for_change(rt, seen, end_ms));
+    fail_msg("%llu of %llu messages were counted as dropped",
+             (unsigned long long)load_acquire(&rt->dropped),
+             (unsigned long long)count);
 }
 
 void recorder_count_only(struct rt *rt)

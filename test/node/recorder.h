@@ -46,8 +46,9 @@ struct rt_signal recorder_message(const char *node, uint32_t from, uint32_t to,
 
 /* Bytes of messages that arrived, and their number, without waiting. */
 uint64_t recorder_messages(struct rt *rt);
-/* Messages that were taken and lost. */
-uint64_t recorder_dropped(struct rt *rt);
+/* Waits until so many messages were taken and lost: what was on its way to the
+ * system when the connection went is counted a moment after the rest. */
+void recorder_expect_dropped(struct rt *rt, uint64_t count);
 void recorder_expect_messages(struct rt *rt, uint64_t count);
 
 /* From now on only counts messages, and checks that those of one sender,
