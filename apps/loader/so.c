@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "elf_size.h"
+
 /* ---- The system's loader ---------------------------------------------- */
 
 /* Now, so that what it lacks is known before anything runs; local, so that two
@@ -136,7 +138,8 @@ static enum agner_err check_application(const char *path,
     if (a == NULL)
         return refuse(error, path,
                       "no application: it does not export "
-                      "'" GEN_APPLICATION_SYMBOL "'");
+                      "'" GEN_APPLICATION_SYMBOL
+                      "'; GEN_APPLICATION with -DGEN_MODULE does");
     if (a->abi != GEN_APPLICATION_ABI)
         return agner_fail(error, AGNER_ENOTLOADED,
                           "%s: made for application ABI %u; this is %u: "
@@ -167,6 +170,8 @@ enum agner_err apps__so_open(const char *path,
 
     if (err != AGNER_OK)
         return err;
+    if (apps__elf_cut_short(real))
+        return refuse(error, real, "the file is cut short; copy it again");
     handle = dl->open(real, text, sizeof text);
     if (handle == NULL) /* the text names the file */
         return agner_fail(error, AGNER_ENOTLOADED, "%s", text);

@@ -52,6 +52,13 @@ class SharedObject(Case):
                      "empty.so: file too short")
         self.refused(self.home + "/", "not a file")
 
+    def test_an_object_that_is_cut_short_is_refused(self):
+        path = self.build("cut", GOOD % "")
+        size = os.path.getsize(path)
+        for part in (size // 8, size // 4, size // 2, 2000, 500, 100):
+            os.truncate(path, min(part, os.path.getsize(path)))
+            self.refused(path, "cut.so")
+
     def test_an_object_for_another_machine_is_refused(self):
         path = self.build("other", GOOD % "")
         with open(path, "r+b") as f:
