@@ -252,6 +252,11 @@ class Start(Case):
         with open(log) as f:
             self.assertIn("application kernel", f.read())
 
+    def test_detached_it_keeps_nobody_waiting_at_a_pipe(self):
+        self.check(["start", "--name", "bg@127.0.0.1", "--epmd", "none",
+                    "--detach"], 0)  # reads both to their end
+        self.check(["stop"], 0)
+
     def test_detached_a_failure_is_seen_and_its_code_returned(self):
         self.check(["start", "--name", "bg@127.0.0.1", "--epmd", "none",
                     "--detach", "--app", "nonsense"], 1)

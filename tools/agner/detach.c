@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* The pipe to the waiting parent; -1 when there is none. One program, one node.
  */
 static int parent_fd = -1;
-static bool has_log; /* in a file */
 
 static int open_log(struct cli *cli)
 {
@@ -30,7 +30,6 @@ static int open_log(struct cli *cli)
                         "this user may write",
                         "%s: %s", cli->o.log_file, strerror(errno));
     (void)close(fd); /* the copy stays */
-    has_log = true;
     return EXIT_DONE;
 }
 
@@ -80,6 +79,15 @@ int start_output(struct cli *cli)
     return code;
 }
 
+/* A log file stays, and so does what was redirected to one. A terminal or a
+ * pipe does not: its reader would wait for the end of the node. */
+static bool is_file(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 void start_detached(const char *line)
 {
     ssize_t written;
@@ -91,8 +99,7 @@ void start_detached(const char *line)
     if (null >= 0) {
         (void)dup2(null, STDIN_FILENO);
         (void)dup2(null, STDOUT_FILENO);
-        if (isatty(
-                STDERR_FILENO)) /* a log file, or what was redirected, stays */
+        if (!is_file(STDERR_FILENO))
             (void)dup2(null, STDERR_FILENO);
         (void)close(null);
     }
