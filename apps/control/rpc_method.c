@@ -130,8 +130,9 @@ enum agner_err rpc__target(struct gen *self, etf_term to, etf_term node,
         return AGNER_OK;
     }
     if (text.data != NULL)
-        return rpc__fail(f, AGNER_ENOPROC, to, "no process is registered as %s",
-                         etf_format(shown, sizeof shown, to));
+        return rpc__fail(f, AGNER_ENOPROC, to,
+                         "no process is registered as %.*s", (int)text.size,
+                         (const char *)text.data);
     return rpc__fail(f, AGNER_EINVAL, ETF_NONE,
                      "to: expected a name, a pid, or a name and a node");
 }

@@ -63,7 +63,7 @@ class Talk(Case):
 
     def test_failures_have_their_exit_codes(self):
         self.check(["call", "nobody", "x"], 6, "",
-                   "agner call: no process is registered as <<\"nobody\">>\n"
+                   "agner call: no process is registered as nobody\n"
                    "  try: agner ps\n")
         self.check(["call", "<0.99999.0>", "x"], 6)
         self.check(["cast", "nobody", "x"], 6)

@@ -99,7 +99,7 @@ static int help(const struct cli *cli, int argc, char **argv)
 {
     const struct command *c;
 
-    if (argc == 0) {
+    if (argc == 0 || strcmp(argv[0], "help") == 0) {
         print_commands(stdout);
         return EXIT_DONE;
     }

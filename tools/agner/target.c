@@ -213,7 +213,7 @@ static int dial(struct cli *cli, const char *name, bool trace,
                        strchr(name, '@') + 1);
     else
         (void)snprintf(next, sizeof next, "agner ping -v %s", name);
-    return cli_fail(cli, cli_code(err), next, "%s: %s", name, error.text);
+    return cli_fail(cli, cli_code(err), next, "%s", error.text);
 }
 
 int cli_connect(struct cli *cli, const char *name, bool trace, struct target *t)
