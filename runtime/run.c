@@ -630,9 +630,10 @@ static void serve(struct gen *self)
             self->process = p;
             continue;
         }
-        deliver(self, m);
+        /* Before its code, which may wait for one of those who wait here. */
         if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0))
             rt__limits_eased(self);
+        deliver(self, m);
         if (--self->budget == 0 && slice_over(self)) {
             self->process = NULL;
             rt__schedule(self->rt, self->worker, p, true);
