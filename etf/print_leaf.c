@@ -66,7 +66,7 @@ static void print_pid(struct printer *p, etf_term t)
 {
     etf_pid pid = { .id = 0 };
 
-    (void)etf_get_pid(t, &pid);
+    (void)etf__pid_view(t, &pid);
     if (!p->options->full_ids) {
         etf__put_format(p, "<%u.%u.%u>", node_number(pid.node), pid.id,
                         pid.serial);
@@ -100,7 +100,7 @@ static void print_ref(struct printer *p, etf_term t)
 {
     etf_ref ref = { .count = 0 };
 
-    (void)etf_get_ref(t, &ref);
+    (void)etf__ref_view(t, &ref);
     if (!p->options->full_ids) {
         etf__put_format(p, "#Ref<%u", node_number(ref.node));
         for (uint32_t i = ref.count; i-- > 0;)
