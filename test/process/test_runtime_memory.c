@@ -1,0 +1,340 @@
+/*
+ * test_runtime_memory.c -- failed allocations: G34.
+ *
+ * The program's own malloc and its like are wrapped by the linker. For each
+ * operation the first allocation fails, then the second, until it succeeds:
+ * each time it says AGNER_ENOMEM, or it has done what it should without that
+ * memory, and what can be seen of the process is as before.
+ */
+#include <stdlib.h>
+
+#include "bed.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+static unsigned countdown; /* the so manieth allocation fails; 0: none */
+static bool has_failed;
+
+static bool fails(void)
+{
+    if (countdown == 0 || --countdown > 0)
+        return false;
+    has_failed = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+/* ---- Operations -------------------------------------------------------------
+ */
+
+/* What they use; `text` is a term of some size. */
+struct desk {
+    struct gen *self;
+    etf_pid puppet;
+    etf_term text;
+};
+
+static enum agner_err op_send(struct desk *d)
+{
+    return rt_send_pid(d->self, d->puppet, d->text);
+}
+
+static enum agner_err op_box(struct desk *d)
+{
+    struct etf_box *box = etf_box_new(d->text);
+
+    if (box == NULL)
+        return AGNER_ENOMEM;
+    return rt_send_box(d->self, etf_from_pid(NULL, d->puppet), box);
+}
+
+static enum agner_err op_post(struct desk *d)
+{
+    return rt_post(rt_of(d->self), etf_from_pid(NULL, d->puppet), d->text);
+}
+
+static enum agner_err op_link(struct desk *d)
+{
+    enum agner_err err = rt_link(d->self, d->puppet);
+
+    if (err != AGNER_OK)
+        return err;
+    err = rt_unlink(d->self, d->puppet);
+    if (err == AGNER_OK)
+        return AGNER_OK;
+    countdown = 0; /* then they are linked as before */
+    assert_int_equal(rt_unlink(d->self, d->puppet), AGNER_OK);
+    return err;
+}
+
+static enum agner_err op_monitor(struct desk *d)
+{
+    etf_ref ref;
+    enum agner_err err = rt_monitor(d->self, etf_from_pid(NULL, d->puppet),
+                                    RT_MONITOR_ALIAS, &ref);
+
+    if (err != AGNER_OK)
+        return err;
+    (void)rt_unalias(d->self, ref);
+    return rt_demonitor(d->self, ref, true);
+}
+
+static enum agner_err op_alias(struct desk *d)
+{
+    etf_ref ref;
+    enum agner_err err = rt_alias(d->self, RT_ALIAS_EXPLICIT, &ref);
+
+    return err == AGNER_OK ? rt_unalias(d->self, ref) : err;
+}
+
+static enum agner_err op_timer(struct desk *d)
+{
+    struct rt_timer timer;
+    enum agner_err err =
+        rt_send_after(d->self, rt_self_term(d->self), d->text, 100000, &timer);
+
+    return err == AGNER_OK ? rt_cancel_timer(d->self, &timer, NULL) : err;
+}
+
+static enum agner_err op_request(struct desk *d)
+{
+    struct rt_request id;
+    enum agner_err err =
+        rt_request_send(d->self, etf_from_pid(NULL, d->puppet), d->text, &id);
+
+    if (err == AGNER_OK)
+        rt_request_abandon(d->self, &id);
+    return err;
+}
+
+static enum agner_err op_name(struct desk *d)
+{
+    struct rt *rt = rt_of(d->self);
+    enum agner_err err = rt_register(rt, etf_atom("a_name"), rt_self(d->self));
+
+    return err == AGNER_OK ? rt_unregister(rt, etf_atom("a_name")) : err;
+}
+
+static void ends_at_once(struct gen *self, void *arg)
+{
+    (void)self;
+    (void)arg;
+}
+
+static enum agner_err op_spawn(struct desk *d)
+{
+    struct rt_spawn_options options = { .mailbox_max = 5,
+                                        .label = "child",
+                                        .name = etf_atom("child"),
+                                        .link = true,
+                                        .monitor = true };
+    etf_ref ref;
+    etf_pid pid;
+    enum agner_err err;
+
+    options.monitor_ref = &ref;
+    err = rt_spawn(d->self, ends_at_once, NULL, &options, &pid);
+    if (err != AGNER_OK)
+        return err;
+    countdown = 0;
+    assert_int_equal(rt_unlink(d->self, pid), AGNER_OK);
+    assert_int_equal(rt_demonitor(d->self, ref, true), AGNER_OK);
+    assert_int_equal(rt_wait(d->self, pid, WAIT_MS), AGNER_OK);
+    return AGNER_OK;
+}
+
+static enum rt_next init_ok(struct gen *self, etf_term args)
+{
+    (void)self;
+    (void)args;
+    return RT_NEXT;
+}
+
+static enum rt_next no_message(struct gen *self, const struct rt_message *m)
+{
+    (void)self;
+    (void)m;
+    return RT_NEXT;
+}
+
+static const struct rt_behavior behavior = {
+    .name = "any", .state_size = 100, .init = init_ok, .message = no_message
+};
+
+static enum agner_err op_start(struct desk *d)
+{
+    struct rt_spawn_options options = { .link = true, .monitor = true };
+    etf_ref ref;
+    etf_pid pid;
+    enum agner_err err;
+
+    options.monitor_ref = &ref;
+    err = rt_start_nowait(d->self, &behavior, d->text, &options, &pid);
+    if (err != AGNER_OK)
+        return err;
+    countdown = 0;
+    assert_int_equal(rt_unlink(d->self, pid), AGNER_OK);
+    assert_int_equal(rt_demonitor(d->self, ref, true), AGNER_OK);
+    assert_int_equal(rt_exit_signal(d->self, pid, ETF_A(kill)), AGNER_OK);
+    assert_int_equal(rt_wait(d->self, pid, WAIT_MS), AGNER_OK);
+    return AGNER_OK;
+}
+
+static enum agner_err op_signal(struct desk *d)
+{
+    return rt_exit_signal(d->self, d->puppet, ETF_A(normal));
+}
+
+static enum agner_err op_nodes(struct desk *d)
+{
+    enum agner_err err = rt_monitor_nodes(d->self, true);
+
+    return err == AGNER_OK ? rt_monitor_nodes(d->self, false) : err;
+}
+
+/* ---- Failing each -----------------------------------------------------------
+ */
+
+struct sight {
+    int64_t links, monitors, aliases, names;
+    uint64_t mailbox, processes;
+};
+
+static void look(struct bed *bed, struct sight *sight)
+{
+    struct rt_process_info info;
+    struct rt_stats stats;
+
+    assert_int_equal(rt_process_info(bed->self, rt_self(bed->self), &info),
+                     AGNER_OK);
+    rt_stats(bed->rt, &stats);
+    *sight = (struct sight){ .links = etf_list_size(info.links),
+                             .monitors = etf_list_size(info.monitors),
+                             .aliases = etf_list_size(info.aliases),
+                             .names = etf_list_size(info.names),
+                             .mailbox = info.mailbox_count,
+                             .processes = stats.processes };
+}
+
+static void fail_each(enum agner_err (*run)(struct desk *d))
+{
+    struct sight before, after;
+    struct bed bed;
+    unsigned n;
+    bool ok = false;
+
+    for (n = 1; !ok; n++) {
+        struct desk d;
+        enum agner_err err;
+
+        /* A fresh runtime: nothing is there already. */
+        bed_open(&bed, 7);
+        d = (struct desk){ .self = bed.self,
+                           .puppet = bed_puppet(&bed, NULL),
+                           .text = etf_make(bed.self, "{some, [1, 2, 3]}") };
+        (void)sim_run(bed.sim, 10);
+        look(&bed, &before);
+        has_failed = false;
+        countdown = n;
+        err = run(&d);
+        countdown = 0;
+        ok = !has_failed;
+        if (err != AGNER_OK && (err != AGNER_ENOMEM || ok))
+            fail_msg("allocation %u: %s", n, agner_strerror(err));
+        (void)sim_run(bed.sim, 10);
+        look(&bed, &after);
+        assert_memory_equal(&before, &after, sizeof before);
+        assert_true(rt_is_alive(bed.rt, d.puppet));
+        bed_close(&bed);
+        assert_true(n < 100);
+    }
+}
+
+#define CASE(name) \
+    static void name##_fails_whole(void **state) \
+    { \
+        (void)state; \
+        fail_each(op_##name); \
+    }
+CASE(send)
+CASE(box)
+CASE(post)
+CASE(link)
+CASE(monitor)
+CASE(alias)
+CASE(timer)
+CASE(request)
+CASE(name)
+CASE(spawn)
+CASE(start)
+CASE(signal)
+CASE(nodes)
+
+static void a_runtime_that_cannot_be_made_leaves_nothing(void **state)
+{
+    struct sim *sim = sim_new(1, NULL);
+    struct rt_options options = { .world = sim_world(sim) };
+    struct rt *rt = NULL;
+    unsigned n;
+
+    (void)state;
+    for (n = 1; rt == NULL; n++) {
+        enum agner_err err;
+
+        countdown = n;
+        err = rt_new(&options, &rt, NULL);
+        countdown = 0;
+        assert_true(err == AGNER_OK || err == AGNER_ENOMEM);
+        assert_true(n < 100);
+    }
+    rt_free(rt, 0);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(send_fails_whole),
+        cmocka_unit_test(box_fails_whole),
+        cmocka_unit_test(post_fails_whole),
+        cmocka_unit_test(link_fails_whole),
+        cmocka_unit_test(monitor_fails_whole),
+        cmocka_unit_test(alias_fails_whole),
+        cmocka_unit_test(timer_fails_whole),
+        cmocka_unit_test(request_fails_whole),
+        cmocka_unit_test(name_fails_whole),
+        cmocka_unit_test(spawn_fails_whole),
+        cmocka_unit_test(start_fails_whole),
+        cmocka_unit_test(signal_fails_whole),
+        cmocka_unit_test(nodes_fails_whole),
+        cmocka_unit_test(a_runtime_that_cannot_be_made_leaves_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
