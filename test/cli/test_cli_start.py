@@ -162,7 +162,8 @@ class Start(Case):
         for path, why in ((link, "is a symbolic link"),
                           (self.home, "not a file"),
                           (self.path("none"), "No such file"),
-                          (self.write("empty", "\n\n", 0o600), "no cookie")):
+                          (self.write("empty", "\n\n", 0o600), "no cookie"),
+                          (self.write("zero", "a\0b", 0o600), "a zero byte")):
             code, err = self.failed("--cookie-file", path)
             self.assertEqual(code, 4, err)
             self.assertIn(why, err)

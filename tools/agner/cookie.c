@@ -34,6 +34,8 @@ static int first_line(struct cli *cli, const char *path, char *text,
     char *end;
     size_t length;
 
+    if (memchr(text, '\0', size) != NULL)
+        return refuse(cli, path, "a zero byte in it", "write one line to");
     text[size] = '\0';
     text += strspn(text, " \t\r\n");
     length = strcspn(text, "\r\n");

@@ -79,7 +79,11 @@ static int print_failure(struct cli *cli, etf_term failure)
         return cli_fail(cli, EXIT_PROTOCOL, "agner version on both sides",
                         "the node's error is not understood");
     code = class_code(class, term);
-    return cli_fail(cli, code, next_step(code), "%s", buffer);
+    return cli_fail(cli, code,
+                    etf_atom_is(class, "nodedown")
+                        ? "agner ping -v NODE, which shows each step"
+                        : next_step(code),
+                    "%s", buffer);
 }
 
 int cli_method(struct cli *cli, struct target *t, const char *method,
