@@ -204,11 +204,17 @@ enum agner_err rt__contain_install(struct agner_error *error)
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-    for (i = 0; i < sizeof faults / sizeof faults[0]; i++)
-        if (sigaction(faults[i].number, &action, &former[faults[i].number]) !=
-            0)
+    for (i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        struct sigaction before;
+
+        if (sigaction(faults[i].number, &action, &before) != 0)
             return agner_fail(error, AGNER_ESYSTEM, "no handler for signal %d",
                               faults[i].number);
+        /* Of a second runtime the handler of before is this one. */
+        if ((before.sa_flags & SA_SIGINFO) == 0 ||
+            before.sa_sigaction != on_fault)
+            former[faults[i].number] = before;
+    }
     return AGNER_OK;
 }
 

@@ -85,6 +85,7 @@ static void send_one(struct gen *self, struct actor *me)
     uint32_t seq = play->sent[me->id][a->id] + 1;
     etf_term to = address(self, me, a), m = numbered(self, me, a, seq);
     struct etf_box *box;
+    etf_ref ref;
     enum agner_err err;
 
     /* One that waits for room may be overtaken by no message of its own. */
@@ -103,6 +104,9 @@ static void send_one(struct gen *self, struct actor *me)
         break;
     }
     me->sends_to = NULL;
+    if (is_ending(err) && etf_get_ref(to, &ref) &&
+        etf_ref_equal(ref, a->alias.ref))
+        a->alias.active = true; /* it was not used after all */
     if (!is_ending(err))
         play->attempts++;
     if (err != AGNER_OK)
@@ -438,6 +442,18 @@ static void alias_one(struct gen *self, struct actor *me)
     me->alias.active = true;
 }
 
+/* To an alias that was taken back or has done its one message: never seen. */
+static void ghost_one(struct gen *self, struct actor *me)
+{
+    struct actor *a = pick(me);
+
+    if (is_far(me, a) || a->alias.active || a->alias.ref.count == 0)
+        return;
+    me->play->attempts++;
+    (void)rt_send(self, etf_from_ref(rt_region(self), a->alias.ref),
+                  etf_make(self, "{ghost, _}", (int64_t)a->id));
+}
+
 static bool is_timer(void *ctx, etf_term m)
 {
     int64_t number;
@@ -471,6 +487,7 @@ static void timer_one(struct gen *self, struct actor *me)
     struct play *play = me->play;
     int64_t number = (int64_t)play->timer_count;
     struct timer_note *t;
+    uint64_t ms;
 
     if (me->bounded)
         return;
@@ -485,12 +502,12 @@ static void timer_one(struct gen *self, struct actor *me)
         return;
     t = &play->timers[play->timer_count++];
     *t = (struct timer_note){ .owner = me->id };
-    t->due_ms = draw(play, 30);
+    ms = draw(play, 30);
+    t->due_ns = rt_now_ns(rt_of(self)) + ms * 1000000u;
     if (rt_send_after(self, rt_self_term(self),
-                      etf_make(self, "{t, _}", number), t->due_ms,
+                      etf_make(self, "{t, _}", number), ms,
                       &t->timer) != AGNER_OK)
         t->state = REMOVED;
-    t->due_ms += rt_now_ms(rt_of(self));
 }
 
 static void name_one(struct gen *self, struct actor *me)
@@ -546,6 +563,7 @@ static const struct operation {
     { trap_one, 3, 0 },
     { end_one, 3, PROFILE_KILLS },
     { alias_one, 3, PROFILE_ALIASES },
+    { ghost_one, 3, PROFILE_ALIASES },
     { timer_one, 6, PROFILE_TIMERS },
     { name_one, 3, 0 },
     { pause_one, 3, 0 },

@@ -181,7 +181,7 @@ void saw_timer(struct actor *me, int64_t number)
         wrong(play, "timer %d fired twice", (int)number);
     if (t->state == REMOVED)
         wrong(play, "timer %d fired after it was cancelled", (int)number);
-    if (rt_now_ms(me->side->rt) < t->due_ms)
+    if (rt_now_ns(me->side->rt) < t->due_ns)
         wrong(play, "timer %d fired early", (int)number);
     t->state = FIRED;
 }

@@ -68,7 +68,7 @@ struct monitor {
 struct timer_note {
     unsigned owner;
     struct rt_timer timer;
-    uint64_t due_ms;
+    uint64_t due_ns;
     enum state state;
 };
 
