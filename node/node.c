@@ -177,6 +177,7 @@ enum agner_err node_start(const struct node_options *options, struct node **out,
         goto free_loop;
     rt__node_set(node->rt, node->self.name, node->self.creation);
     node__on_loop(node, open_up, node);
+    rt__loop_set(node->rt, node->loop);
     *out = node;
     return AGNER_OK;
 
@@ -232,6 +233,7 @@ void node_stop(struct node *node, uint64_t grace_ms)
     rt__halt(node->rt, grace_ms);
     drain(node);
     node__on_loop(node, close_all, node);
+    rt__loop_unset(node->rt);
     node->net->loop_free(node->loop);
     rt_free(node->rt, 0);
     node__peers_fini(&node->peers);

@@ -521,7 +521,8 @@ static bool is_answer(const struct rt_signal *s, uint64_t *id, uint32_t *slot)
            *slot == s->to.id;
 }
 
-static enum agner_err arrive_message(struct rt *rt, const struct rt_signal *s)
+static enum agner_err arrive_message(struct rt *rt, struct worker *w,
+                                     const struct rt_signal *s)
 {
     struct envelope *m;
     etf_term to = local_word(&s->to);
@@ -542,25 +543,25 @@ static enum agner_err arrive_message(struct rt *rt, const struct rt_signal *s)
         p = rt__slot(rt, slot);
     }
     if (p == NULL && etf_is_none(to)) {
-        rt__count_drop(rt, NULL, drop);
+        rt__count_drop(rt, w, drop);
         etf_box_free(s->box);
         return AGNER_OK;
     }
     m = message_of(s);
     if (m == NULL) {
-        rt__count_drop(rt, NULL, RT_DROP_MEMORY);
+        rt__count_drop(rt, w, RT_DROP_MEMORY);
         etf_box_free(s->box);
         return AGNER_ENOMEM;
     }
     if (p == NULL) {
-        (void)rt__post_local(rt, NULL, NULL, to, m, RT_SEND_NOSUSPEND);
+        (void)rt__post_local(rt, NULL, w, to, m, RT_SEND_NOSUSPEND);
         return AGNER_OK; /* what was dropped is counted */
     }
     m->kind = ENVELOPE_ALIAS;
     m->id = id;
-    if (rt__push_to(rt, NULL, p, m) != AGNER_OK) {
-        rt__count_drop(rt, NULL, drop);
-        rt__envelope_free(rt, NULL, m);
+    if (rt__push_to(rt, w, p, m) != AGNER_OK) {
+        rt__count_drop(rt, w, drop);
+        rt__envelope_free(rt, w, m);
     }
     return AGNER_OK;
 }
@@ -581,7 +582,8 @@ static void answer(struct rt *rt, const struct rt_signal *s,
     (void)rt__carry(rt, NULL, &a); /* lost with the connection */
 }
 
-static struct relation *far_relation(struct rt *rt, const struct rt_signal *s,
+static struct relation *far_relation(struct rt *rt, struct worker *w,
+                                     const struct rt_signal *s,
                                      enum relation_kind kind, uint64_t id)
 {
     uint64_t words[8];
@@ -589,7 +591,7 @@ static struct relation *far_relation(struct rt *rt, const struct rt_signal *s,
     struct relation *relation;
 
     etf__region_init(&r, words, 8, 0);
-    relation = rt__relation_new(rt, NULL, kind, etf_from_pid(&r, s->from), id);
+    relation = rt__relation_new(rt, w, kind, etf_from_pid(&r, s->from), id);
     etf__region_fini(&r);
     if (relation == NULL)
         return NULL;
@@ -599,23 +601,25 @@ static struct relation *far_relation(struct rt *rt, const struct rt_signal *s,
     return relation;
 }
 
-static enum agner_err arrive_link(struct rt *rt, const struct rt_signal *s)
+static enum agner_err arrive_link(struct rt *rt, struct worker *w,
+                                  const struct rt_signal *s)
 {
     etf_term to = local_word(&s->to);
-    struct relation *r = far_relation(rt, s, RELATION_LINK, 0);
+    struct relation *r = far_relation(rt, w, s, RELATION_LINK, 0);
 
     if (r == NULL)
         return AGNER_ENOMEM;
     r->envelope.kind = ENVELOPE_LINK;
     if (!etf_is_none(to) && rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
-        rt__push(rt, NULL, to, &r->envelope) == AGNER_OK)
+        rt__push(rt, w, to, &r->envelope) == AGNER_OK)
         return AGNER_OK;
-    rt__relation_free(rt, NULL, r);
+    rt__relation_free(rt, w, r);
     answer(rt, s, RT_SIGNAL_EXIT, ETF_A(noproc));
     return AGNER_OK;
 }
 
-static enum agner_err arrive_monitor(struct rt *rt, const struct rt_signal *s)
+static enum agner_err arrive_monitor(struct rt *rt, struct worker *w,
+                                     const struct rt_signal *s)
 {
     etf_term to = local_word(&s->to);
     struct relation *r;
@@ -627,7 +631,7 @@ static enum agner_err arrive_monitor(struct rt *rt, const struct rt_signal *s)
         answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
         return AGNER_OK;
     }
-    r = far_relation(rt, s, RELATION_WATCHER, ref_key(&s->ref));
+    r = far_relation(rt, w, s, RELATION_WATCHER, ref_key(&s->ref));
     if (r == NULL)
         return AGNER_ENOMEM;
     r->envelope.kind = ENVELOPE_MONITOR;
@@ -635,17 +639,18 @@ static enum agner_err arrive_monitor(struct rt *rt, const struct rt_signal *s)
     r->name = s->name;
     ok = rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
          (etf_is_none(s->name) || named_add(rt, s->node, &s->ref, to));
-    if (ok && rt__push(rt, NULL, to, &r->envelope) == AGNER_OK)
+    if (ok && rt__push(rt, w, to, &r->envelope) == AGNER_OK)
         return AGNER_OK;
     if (ok && !etf_is_none(s->name))
         rt__named_end(rt, s->node, &s->ref, NULL);
-    rt__relation_free(rt, NULL, r);
+    rt__relation_free(rt, w, r);
     answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
     return AGNER_OK;
 }
 
 /* A signal that carries the far sender and perhaps a term. */
-static struct envelope *far_envelope(const struct rt_signal *s,
+static struct envelope *far_envelope(struct worker *w,
+                                     const struct rt_signal *s,
                                      enum envelope_kind kind, etf_term term)
 {
     uint64_t words[8];
@@ -653,14 +658,15 @@ static struct envelope *far_envelope(const struct rt_signal *s,
     struct envelope *m;
 
     etf__region_init(&r, words, 8, 0);
-    m = rt__envelope_from(NULL, kind, etf_from_pid(&r, s->from), term);
+    m = rt__envelope_from(w, kind, etf_from_pid(&r, s->from), term);
     etf__region_fini(&r);
     if (m != NULL)
         m->id = s->id;
     return m;
 }
 
-static enum agner_err arrive_demonitor(struct rt *rt, const struct rt_signal *s)
+static enum agner_err arrive_demonitor(struct rt *rt, struct worker *w,
+                                       const struct rt_signal *s)
 {
     uint64_t words[8];
     struct etf_region r;
@@ -672,16 +678,17 @@ static enum agner_err arrive_demonitor(struct rt *rt, const struct rt_signal *s)
     if (etf_is_none(to))
         return AGNER_OK;
     etf__region_init(&r, words, 8, 0);
-    m = far_envelope(s, ENVELOPE_DEMONITOR, etf_from_ref(&r, s->ref));
+    m = far_envelope(w, s, ENVELOPE_DEMONITOR, etf_from_ref(&r, s->ref));
     etf__region_fini(&r);
     if (m == NULL)
         return AGNER_ENOMEM;
     m->id = ref_key(&s->ref);
-    rt__push_or_drop(rt, NULL, to, m);
+    rt__push_or_drop(rt, w, to, m);
     return AGNER_OK;
 }
 
-static enum agner_err arrive_down(struct rt *rt, const struct rt_signal *s)
+static enum agner_err arrive_down(struct rt *rt, struct worker *w,
+                                  const struct rt_signal *s)
 {
     struct envelope *m;
     struct process *p;
@@ -699,12 +706,13 @@ static enum agner_err arrive_down(struct rt *rt, const struct rt_signal *s)
     if (m == NULL)
         return AGNER_ENOMEM;
     m->id = id;
-    if (rt__push_to(rt, NULL, p, m) != AGNER_OK)
-        rt__envelope_free(rt, NULL, m);
+    if (rt__push_to(rt, w, p, m) != AGNER_OK)
+        rt__envelope_free(rt, w, m);
     return AGNER_OK;
 }
 
-static enum agner_err arrive_other(struct rt *rt, const struct rt_signal *s,
+static enum agner_err arrive_other(struct rt *rt, struct worker *w,
+                                   const struct rt_signal *s,
                                    enum envelope_kind kind)
 {
     etf_term to = local_word(&s->to);
@@ -716,20 +724,21 @@ static enum agner_err arrive_other(struct rt *rt, const struct rt_signal *s,
             answer(rt, s, RT_SIGNAL_UNLINK_ACK, ETF_NONE);
         return AGNER_OK;
     }
-    m = far_envelope(s, kind, exits ? s->payload : ETF_NONE);
+    m = far_envelope(w, s, kind, exits ? s->payload : ETF_NONE);
     if (m == NULL && exits)
-        m = far_envelope(s, kind, ETF_A(killed));
+        m = far_envelope(w, s, kind, ETF_A(killed));
     if (m == NULL)
         return AGNER_ENOMEM;
-    if (rt__push(rt, NULL, to, m) == AGNER_OK)
+    if (rt__push(rt, w, to, m) == AGNER_OK)
         return AGNER_OK;
-    rt__envelope_free(rt, NULL, m);
+    rt__envelope_free(rt, w, m);
     if (kind == ENVELOPE_UNLINK)
         answer(rt, s, RT_SIGNAL_UNLINK_ACK, ETF_NONE);
     return AGNER_OK;
 }
 
-static enum agner_err arrive(struct rt *rt, const struct rt_signal *s)
+static enum agner_err arrive(struct rt *rt, struct worker *w,
+                             const struct rt_signal *s)
 {
     switch (s->kind) {
     case RT_SIGNAL_SEND:
@@ -737,35 +746,36 @@ static enum agner_err arrive(struct rt *rt, const struct rt_signal *s)
     case RT_SIGNAL_SEND_ALIAS:
         break;
     case RT_SIGNAL_LINK:
-        return arrive_link(rt, s);
+        return arrive_link(rt, w, s);
     case RT_SIGNAL_UNLINK:
-        return arrive_other(rt, s, ENVELOPE_UNLINK);
+        return arrive_other(rt, w, s, ENVELOPE_UNLINK);
     case RT_SIGNAL_UNLINK_ACK:
-        return arrive_other(rt, s, ENVELOPE_UNLINK_ACK);
+        return arrive_other(rt, w, s, ENVELOPE_UNLINK_ACK);
     case RT_SIGNAL_EXIT:
-        return arrive_other(rt, s, ENVELOPE_EXIT);
+        return arrive_other(rt, w, s, ENVELOPE_EXIT);
     case RT_SIGNAL_EXIT2:
-        return arrive_other(rt, s, ENVELOPE_EXIT2);
+        return arrive_other(rt, w, s, ENVELOPE_EXIT2);
     case RT_SIGNAL_MONITOR:
-        return arrive_monitor(rt, s);
+        return arrive_monitor(rt, w, s);
     case RT_SIGNAL_DEMONITOR:
-        return arrive_demonitor(rt, s);
+        return arrive_demonitor(rt, w, s);
     case RT_SIGNAL_DOWN:
-        return arrive_down(rt, s);
+        return arrive_down(rt, w, s);
     case RT_SIGNAL_GROUP_LEADER:
-        return arrive_other(rt, s, ENVELOPE_GROUP_LEADER);
+        return arrive_other(rt, w, s, ENVELOPE_GROUP_LEADER);
     }
     return AGNER_EINVAL;
 }
 
 enum agner_err rt__arrive(struct rt *rt, const struct rt_signal *s)
 {
+    struct worker *w = rt__poller_here(rt);
     enum agner_err err;
 
     if (s->kind == RT_SIGNAL_SEND || s->kind == RT_SIGNAL_SEND_NAME ||
         s->kind == RT_SIGNAL_SEND_ALIAS)
-        return arrive_message(rt, s);
-    err = arrive(rt, s);
+        return arrive_message(rt, w, s);
+    err = arrive(rt, w, s);
     etf_box_free(s->box);
     return err;
 }

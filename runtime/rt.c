@@ -155,8 +155,7 @@ static void stop_threads(struct rt *rt)
 
         if (w == NULL || w->thread == NULL)
             continue;
-        (void)add_acq_rel(&w->park_word, 1u);
-        rt->world->wake(rt->world->ctx, &w->park_word, 1);
+        rt__rouse(rt, w);
         rt->world->thread_join(rt->world->ctx, w->thread);
         w->thread = NULL;
     }

@@ -67,6 +67,13 @@ void rt__carrier_set(struct rt *rt, const struct rt_carrier *carrier);
 /* Who this runtime is from now on; before any identifier leaves it. */
 void rt__node_set(struct rt *rt, etf_term name, uint32_t creation);
 
+/* The loop that the node's connections are on: from now on a worker with
+ * nothing to run drives it (rt_world.h). unset: none does any more; before the
+ * loop is freed. Not from a worker. Both do nothing in a simulated world. */
+struct rt_loop;
+void rt__loop_set(struct rt *rt, struct rt_loop *loop);
+void rt__loop_unset(struct rt *rt);
+
 /* A signal from another node, handled as if its sender were local; in order for
  * each caller. Any thread. `from` and `to` are as the peer wrote them, `to`
  * being this node's; unknown targets are answered or dropped as the protocol

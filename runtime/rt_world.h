@@ -8,7 +8,8 @@
  * library calls what is behind it (spec/reliability.md 2.1).
  *
  * Not installed. All functions of a world may be called from any thread unless
- * they say "loop thread".
+ * they say "loop thread": that is whoever runs the loop at that moment, its own
+ * thread or one in drive(); there is never more than one.
  */
 #ifndef RT_WORLD_H
 #define RT_WORLD_H
@@ -176,8 +177,25 @@ struct rt_net {
     void (*loop_free)(struct rt_loop *loop);
 
     /* Runs `task` on the loop's thread, in the order posted. Any thread.
-     * Wake-ups merge, tasks do not. */
+     * Wake-ups merge, tasks do not. If nobody runs the loop just now, somebody
+     * does within about 200 us. */
     void (*post)(struct rt_loop *loop, struct rt_task *task);
+
+    /*
+     * Like `wait` of the world, but serves the loop meanwhile: returns when
+     * *word != seen and interrupt() was called, `deadline_ns` is there (rounded
+     * up to milliseconds), or something came. Often early. False, and at once:
+     * another thread runs the loop. Any thread that is not inside a callback of
+     * this loop; SIGPIPE is blocked in it from then on. The loop's own thread
+     * takes over when nobody has driven it for about 200 us, so that whoever
+     * drives may stop doing so at any time. Not once loop_free() is called. In
+     * the simulated world: false.
+     */
+    bool (*drive)(struct rt_loop *loop, _Atomic uint32_t *word, uint32_t seen,
+                  uint64_t deadline_ns);
+    /* After a change of the word: makes who waits in drive() look at it. Any
+     * thread. */
+    void (*interrupt)(struct rt_loop *loop);
 
     /* All that follow: loop thread only. */
 

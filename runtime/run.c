@@ -775,10 +775,28 @@ static void enter_loop(struct worker *w)
         gen = rt__gen_get(w->rt, w);
     w->idle = NULL;
     w->base.worker = w;
-    if (gen != NULL)
+    while (gen != NULL) {
+        void (*work)(struct worker * w);
+
         switch_to(&w->base, gen);
-    else
-        rt_log(w->rt, RT_LOG_ERROR, "no memory for a worker's stack");
+        work = w->base_work;
+        if (work == NULL)
+            return;
+        w->base_work = NULL;
+        work(w);
+        gen = w->idle;
+        w->idle = NULL;
+    }
+    rt_log(w->rt, RT_LOG_ERROR, "no memory for a worker's stack");
+}
+
+void rt__on_base(struct worker *w, void (*work)(struct worker *w))
+{
+    struct gen *self = w->running;
+
+    w->base_work = work;
+    w->idle = self;
+    leave_to_base(self);
 }
 
 void rt__worker_main(void *arg)

@@ -6,6 +6,8 @@
  * then it parks. The LIFO slot yields to the ring after a streak, and the
  * shared queue comes first now and then, so that nobody starves (G13).
  *
+ * A worker that parks waits in the node's loop, if no other thread does.
+ *
  * No wake-up is lost (G10). A worker that makes a process runnable on its own
  * queue will run it itself, so waking others is only for speed. Whoever pushes
  * from outside, and a worker that parks, each write first (the queue;
@@ -198,20 +200,38 @@ bool rt__wake_worker(struct rt *rt, struct worker *w)
     if (!w->spare)
         sub_relaxed(&rt->parked, 1u);
     add_relaxed(&rt->searching, 1u); /* on its behalf: see rt__next() */
-    (void)add_acq_rel(&w->park_word, 1u);
-    rt->world->wake(rt->world->ctx, &w->park_word, 1);
+    rt__rouse(rt, w);
     return true;
 }
 
+void rt__unpark_self(struct worker *w)
+{
+    uint32_t parked = 1;
+
+    if (!cas_acq_rel(&w->is_parked, &parked, 0u))
+        return; /* a waker has counted us */
+    sub_relaxed(&w->rt->parked, 1u);
+    w->unparked = true;
+}
+
+/* One that polls is the last choice: it serves the network meanwhile. */
 void rt__wake_one(struct rt *rt)
 {
+    struct worker *polls = NULL;
     unsigned i;
 
     if (load_relaxed(&rt->parked) == 0 || load_relaxed(&rt->searching) > 0)
         return;
-    for (i = 0; i < rt->worker_total; i++)
-        if (!rt->workers[i]->spare && rt__wake_worker(rt, rt->workers[i]))
-            break;
+    for (i = 0; i < rt->worker_count; i++) {
+        struct worker *w = rt->workers[i];
+
+        if (load_relaxed(&w->polls) != 0)
+            polls = w;
+        else if (rt__wake_worker(rt, w))
+            return;
+    }
+    if (polls != NULL)
+        (void)rt__wake_worker(rt, polls);
 }
 
 void rt__wake_all(struct rt *rt)
@@ -396,7 +416,12 @@ static bool park(struct worker *w)
                 w->poll_ns *= 2;
         }
         store_relaxed(&w->parks, load_relaxed(&w->parks) + 1);
-        rt->world->wait(rt->world->ctx, &w->park_word, seen, deadline_ns);
+        if (!rt__poll(w, seen, deadline_ns))
+            rt->world->wait(rt->world->ctx, &w->park_word, seen, deadline_ns);
+    }
+    if (w->unparked) {
+        w->unparked = false;
+        return false;
     }
     if (!cas_acq_rel(&w->is_parked, &parked, 0u))
         return true;
@@ -433,8 +458,9 @@ static struct process *wait_for_work(struct worker *w)
         rt__timers_fire(rt, w, &w->wheel);
         rt__timers_fire(rt, w, &rt->shared_wheel);
         p = find(w);
+        /* What this worker has for other nodes goes out when it polls. */
         if (p == NULL)
-            p = search(w);
+            p = rt__may_poll(w) ? steal(w, true) : search(w);
         /* The last to look: somebody must go on. `searching`, then the queues:
          * pairs with rt__schedule(). */
         if (sub_acq_rel(&rt->searching, 1u) == 1 && p != NULL) {

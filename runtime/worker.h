@@ -62,6 +62,7 @@ struct worker {
     struct gen *idle;    /* the loop that was left for the base, or NULL */
     struct gen *pooled;  /* free stacks */
     unsigned pooled_count;
+    void (*base_work)(struct worker *w); /* what the base stack is to do */
     enum after after;
     struct process *after_process;
     struct gen *after_gen;
@@ -94,6 +95,13 @@ struct worker {
     struct process *sim_next;            /* simulated: what to run */
     uint64_t seen[WORKERS_MAX + SPARES]; /* `picked` of others, last time */
     uint64_t poll_ns; /* how long to sleep while others work */
+    struct {
+        uint32_t seen;
+        uint64_t deadline_ns;
+        bool done;
+    } poll;                 /* what rt__poll() is asked, and its answer */
+    bool unparked;          /* by itself, while it polled */
+    _Atomic uint32_t polls; /* 1: waits in the loop, not on its word: poll.c */
     _Atomic uint32_t is_parked;
     _Atomic uint32_t park_word __attribute__((aligned(64)));
 };
@@ -121,7 +129,7 @@ struct rt {
     unsigned worker_total;
     struct worker *workers[WORKERS_MAX + SPARES];
     struct pool *pools[WORKERS_MAX + SPARES];
-    _Atomic uint32_t parked;    /* workers that wait on their park_word */
+    _Atomic uint32_t parked;    /* workers that wait for their park_word */
     _Atomic uint32_t searching; /* workers that look for something to steal */
     _Atomic uint32_t stuck; /* workers whose process overstays: watchdog.c */
     _Atomic uint32_t stopping;
@@ -153,6 +161,9 @@ struct rt {
     _Atomic uint64_t timers_set, timers_fired;
     _Atomic uint64_t dropped[8], messages;
 
+    struct rt_loop *loop;     /* borrowed: the node's, or NULL */
+    _Atomic uint32_t polling; /* who waits in it: poll.c */
+    _Atomic uint32_t rousing; /* threads that may touch it */
     struct remote *remote;
     struct blocking *blocking;
 
@@ -225,14 +236,32 @@ void rt__wake_one(struct rt *rt);
 void rt__wake_all(struct rt *rt);
 /* Wakes that worker, a spare, if it is parked. */
 bool rt__wake_worker(struct rt *rt, struct worker *w);
+/* The calling worker, which polls, has got something to run. */
+void rt__unpark_self(struct worker *w);
 /* Simulated: takes the index-th runnable process. */
 struct process *rt__sim_take(struct rt *rt, size_t index);
+
+/* ---- poll.c: waiting in the network's loop
+ * ------------------------------------------- */
+
+/* Could rt__poll() be worth a try? */
+bool rt__may_poll(const struct worker *w);
+/* Waits in the loop while park_word == seen, until deadline_ns or something
+ * came. False: another thread is there, or there is no loop. */
+bool rt__poll(struct worker *w, uint32_t seen, uint64_t deadline_ns);
+/* Changes park_word, and ends the wait for that. */
+void rt__rouse(struct rt *rt, struct worker *w);
+/* The worker of `rt` that polls on this thread, which then does not count as
+ * parked any more; else NULL. */
+struct worker *rt__poller_here(const struct rt *rt);
 
 /* ---- run.c: running processes, waiting
  * ----------------------------------------------- */
 
 /* The code of a worker's thread. */
 void rt__worker_main(void *worker);
+/* Calls work(w) on the stack of the calling worker's thread. */
+void rt__on_base(struct worker *w, void (*work)(struct worker *w));
 /* Simulated: runs `p` for one slice on `worker`, from the base stack. */
 void rt__step(struct worker *worker, struct process *p);
 

@@ -1,10 +1,11 @@
 /*
- * world_uv.c -- a loop: its thread, its posted tasks, its timers.
+ * world_uv.c -- a loop: its posted tasks, its timers, its end.
  *
- * One turn of the loop: libuv waits and calls back what happened (posted tasks,
- * the alarm, sockets); before it waits again, settle() writes what connections
- * have queued meanwhile and sets the alarm. So everything that was given to
- * write() in one turn leaves in one system call.
+ * One turn of the loop: settle() runs what was posted, writes what connections
+ * have queued and sets the alarm; libuv waits and calls back what happened (the
+ * alarm, sockets, a wake-up); then what was queued meanwhile is written. So
+ * everything that was given to write() in one turn leaves in one system call.
+ * Who takes the turns is in world_uv_drive.c.
  *
  * The loop ends in steps: stop() closes what is open and refuses what is new;
  * when the last connection has told its owner, settle() closes the loop's own
@@ -61,8 +62,8 @@ char *rt__system_text(int number, char *text, size_t size)
 
 /*
  * Order: release publishes the task to run_posted(). Whoever finds the list
- * empty wakes the loop; everybody else pushed before the loop took the list
- * that was woken for.
+ * empty sees to it that the loop is run; everybody else pushed before the loop
+ * took the list that it was run for.
  */
 static void post(struct rt_loop *loop, struct rt_task *task)
 {
@@ -72,7 +73,7 @@ static void post(struct rt_loop *loop, struct rt_task *task)
         task->next = seen;
     } while (!cas_weak_release(&loop->posted, &seen, task));
     if (seen == NULL)
-        (void)uv_async_send(&loop->wake); /* fails for no async handle only */
+        rt__uv_posted(loop);
 }
 
 /*
@@ -151,6 +152,8 @@ static void set_alarm(struct rt_loop *loop)
     uint64_t next_ns = loop_timer_next(&loop->timers);
     uint64_t now_ns;
 
+    if (next_ns > loop->until_ns)
+        next_ns = loop->until_ns;
     if (next_ns == loop->alarm_ns)
         return;
     loop->alarm_ns = next_ns;
@@ -174,6 +177,7 @@ static void close_own_handles(struct rt_loop *loop)
     loop->stopped = true;
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->settle, NULL);
+    uv_close((uv_handle_t *)&loop->waited, NULL);
     uv_close((uv_handle_t *)&loop->hurry, NULL);
     uv_close((uv_handle_t *)&loop->alarm, NULL);
 }
@@ -183,11 +187,8 @@ static void do_nothing(uv_idle_t *hurry)
     (void)hurry;
 }
 
-/* Before each wait. What a `done` queues goes out in the next turn, which then
- * must not wait: that is what the idle handle is for. */
-static void settle(uv_prepare_t *handle)
+static void flush_all(struct rt_loop *loop)
 {
-    struct rt_loop *loop = handle->data;
     struct rt_conn *dirty = loop->dirty;
 
     loop->dirty = NULL;
@@ -199,14 +200,34 @@ static void settle(uv_prepare_t *handle)
         rt__uv_clean(conn);
         rt__uv_flush(conn);
     }
+}
+
+/* Before each wait. What a `done` queues goes out in the next turn, which then
+ * must not wait: that is what the idle handle is for. */
+static void settle(uv_prepare_t *handle)
+{
+    struct rt_loop *loop = handle->data;
+
+    (void)run_posted(loop);
+    flush_all(loop);
     set_alarm(loop);
     if (loop->stopping && loop->conns == NULL && loop->listeners == NULL &&
         loop->lookups == 0)
         close_own_handles(loop);
-    else if (loop->dirty != NULL)
+    else if (loop->dirty != NULL || !rt__uv_may_wait(loop))
         (void)uv_idle_start(&loop->hurry, do_nothing); /* cannot fail */
     else
         (void)uv_idle_stop(&loop->hurry); /* cannot fail */
+}
+
+/* After each wait: what the callbacks queued need not wait for the next turn.
+ */
+static void waited(uv_check_t *handle)
+{
+    struct rt_loop *loop = handle->data;
+
+    store_relaxed(&loop->waiting, 0u);
+    flush_all(loop);
 }
 
 /* The last task: nothing is opened from now on, and what is open closes. */
@@ -243,7 +264,7 @@ static void run_loop(void *arg)
     struct rt_loop *loop = arg;
 
     block_signals();
-    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    rt__uv_keep(loop);
     while (run_posted(loop))
         ;
 }
@@ -256,12 +277,15 @@ static int init_handles(struct rt_loop *loop)
 
     if (err != 0)
         return err;
-    /* These three only fill in structs. */
+    /* These four only fill in structs. */
     (void)uv_prepare_init(&loop->uv, &loop->settle);
+    (void)uv_check_init(&loop->uv, &loop->waited);
     (void)uv_idle_init(&loop->uv, &loop->hurry);
     (void)uv_timer_init(&loop->uv, &loop->alarm);
     loop->wake.data = loop->settle.data = loop->alarm.data = loop;
+    loop->waited.data = loop;
     (void)uv_prepare_start(&loop->settle, settle);
+    (void)uv_check_start(&loop->waited, waited);
     return 0;
 }
 
@@ -284,7 +308,7 @@ static enum agner_err loop_new(const struct rt_world *world, const char *name,
     if (loop == NULL)
         return agner_fail(error, AGNER_ENOMEM, "loop %s", name);
     loop->world = world;
-    loop->alarm_ns = RT_NEVER;
+    loop->alarm_ns = loop->until_ns = RT_NEVER;
     loop->stop.run = stop;
     uv_err = uv_loop_init(&loop->uv);
     if (uv_err != 0) {
@@ -312,6 +336,7 @@ static enum agner_err loop_new(const struct rt_world *world, const char *name,
 static void loop_free(struct rt_loop *loop)
 {
     post(loop, &loop->stop);
+    rt__uv_end(loop);
     loop->world->thread_join(loop->world->ctx, loop->thread);
     free_loop(loop);
 }
@@ -320,6 +345,8 @@ const struct rt_net rt__net_uv = {
     .loop_new = loop_new,
     .loop_free = loop_free,
     .post = post,
+    .drive = rt__uv_drive,
+    .interrupt = rt__uv_interrupt,
     .timer_start = rt__uv_timer_start,
     .timer_stop = rt__uv_timer_stop,
     .listen = rt__uv_listen,

@@ -2,9 +2,10 @@
  * world_uv.h -- the real network, on libuv: a loop and what is open on it.
  *
  * Private to world_uv*.c, which are the only files that see libuv. Everything
- * here belongs to the loop's thread, except `posted`. A connection, once made,
- * lives until its handle's close callback, which tells the owner `closed` and
- * frees it; so no function called by an owner's code frees anything under it.
+ * here belongs to the thread that runs the loop, except what is atomic. A
+ * connection, once made, lives until its handle's close callback, which tells
+ * the owner `closed` and frees it; so no function called by an owner's code
+ * frees anything under it.
  *
  *   state            meaning                               left for
  *   ---------------  ------------------------------------ ---------------------
@@ -114,6 +115,7 @@ struct rt_loop {
     uv_loop_t uv;
     uv_async_t wake;
     uv_prepare_t settle; /* runs before each wait */
+    uv_check_t waited;   /* runs after each wait */
     uv_idle_t hurry;     /* active while there must be no wait */
     uv_timer_t alarm;    /* for the next of `timers` */
     uint64_t alarm_ns;   /* when it rings, or RT_NEVER */
@@ -127,6 +129,21 @@ struct rt_loop {
     bool stopping; /* nothing new is opened */
     bool stopped;  /* the loop's own handles are closing too */
     struct rt_task stop;
+
+    /* Who runs it: world_uv_drive.c. */
+    _Atomic uint32_t driven;  /* 1: some thread does */
+    _Atomic uint32_t waiting; /* 1: that thread waits, or is about to */
+    _Atomic uint32_t drives;  /* how often drive() began */
+    /* The word of who found it taken; compared and woken, never read. */
+    _Atomic(_Atomic uint32_t *) wanted;
+    _Atomic uint32_t ending; /* 1: loop_free() was called */
+    _Atomic uint32_t keeper_word, keeper_asleep;
+    _Atomic uint32_t *word; /* what drive() was given, while it runs */
+    uint32_t seen;
+    uint64_t until_ns;
+    bool received; /* since it began, bytes came */
+    bool brisk;    /* and soon, the last time */
+
     uint8_t bytes[READ_BYTES]; /* of the read under way */
 };
 
@@ -139,6 +156,18 @@ uint64_t rt__uv_now(const struct rt_loop *loop);
 void rt__uv_timer_start(struct rt_loop *loop, struct rt_loop_timer *timer,
                         uint64_t after_ms, uint64_t repeat_ms);
 void rt__uv_timer_stop(struct rt_loop *loop, struct rt_loop_timer *timer);
+
+/* world_uv_drive.c: the loop's own thread, until the loop has ended. */
+void rt__uv_keep(struct rt_loop *loop);
+bool rt__uv_drive(struct rt_loop *loop, _Atomic uint32_t *word, uint32_t seen,
+                  uint64_t deadline_ns);
+void rt__uv_interrupt(struct rt_loop *loop);
+/* Something was posted. */
+void rt__uv_posted(struct rt_loop *loop);
+/* Just before and after a wait. False: there must be none. */
+bool rt__uv_may_wait(struct rt_loop *loop);
+/* loop_free(): the loop's own thread has to run it to its end. */
+void rt__uv_end(struct rt_loop *loop);
 
 /* world_uv_conn.c: a new connection of this loop with an initialised handle, or
  * NULL: no memory. */

@@ -13,6 +13,9 @@
 
 #include <cmocka.h>
 
+#include <atomic.h>
+#include <rt_world.h>
+
 #include "pair.h"
 
 #define A       "a@127.0.0.1"
@@ -509,6 +512,117 @@ static void wrong_options_are_named(void **state)
     }
 }
 
+/* ---- Workers that serve the network
+ * --------------------------------------------
+ */
+
+static struct pair new_pair_of_one_worker(uint64_t tick_time_ms)
+{
+    struct node_options a = pair_options(A), b = pair_options(B);
+
+    a.rt.workers = b.rt.workers = 1;
+    a.tick_time_ms = b.tick_time_ms = tick_time_ms;
+    return pair_with(&a, &b);
+}
+
+struct stuck {
+    const struct rt_world *world;
+    _Atomic uint32_t entered, released;
+};
+
+/* After its first message it does not return before the test says so. */
+static void stick(struct gen *self, void *arg)
+{
+    struct stuck *stuck = arg;
+    const struct rt_world *world = stuck->world;
+    etf_term message;
+
+    if (rt_receive(self, WAIT_MS, &message) != AGNER_OK)
+        return;
+    store_release(&stuck->entered, 1);
+    world->wake(world->ctx, &stuck->entered, 1);
+    while (load_acquire(&stuck->released) == 0)
+        world->wait(world->ctx, &stuck->released, 0, RT_NEVER);
+}
+
+static uint64_t bytes_from_b(const struct pair *pair)
+{
+    struct node_peer_info info;
+
+    assert_int_equal(node_peers(pair->a, &info, 1), 1);
+    assert_int_equal(info.state, NODE_PEER_UP);
+    return info.bytes_in;
+}
+
+/* The only worker of B runs code that does not return, called for by what that
+ * worker itself read from the network: signals go on to come and go (G13), and
+ * so do ticks, of which a node that misses some is taken for dead (G37). */
+static void stuck_code_does_not_stop_the_network(void **state)
+{
+    struct pair pair = new_pair_of_one_worker(200);
+    struct stuck stuck = { .world = rt_world_real() };
+    _Atomic uint32_t nothing = 0;
+    etf_pid pid, at_b = seen_from_a(&pair, rt_self(pair.at_b));
+    etf_term reply;
+    uint64_t bytes;
+
+    (void)state;
+    (void)start_echo(&pair, "echo");
+    assert_int_equal(rt_spawn(pair.at_b, stick, &stuck, NULL, &pid), AGNER_OK);
+    assert_int_equal(rt_send_pid(pair.at_a, seen_from_a(&pair, pid), etf_nil()),
+                     AGNER_OK);
+    while (load_acquire(&stuck.entered) == 0)
+        stuck.world->wait(stuck.world->ctx, &stuck.entered, 0, RT_NEVER);
+    assert_int_equal(rt_send_pid(pair.at_a, at_b, ETF_A(ok)), AGNER_OK);
+    assert_true(etf_same(next(pair.at_b), ETF_A(ok)));
+    assert_int_equal(rt_call(pair.at_a, etf_make(pair.at_a, "{echo, '" B "'}"),
+                             ETF_A(ok), WAIT_MS, &reply),
+                     AGNER_OK);
+    bytes = bytes_from_b(&pair) + 20; /* two tick times of four each */
+    while (bytes_from_b(&pair) < bytes)
+        stuck.world->wait(stuck.world->ctx, &nothing, 0,
+                          stuck.world->now_ns(stuck.world->ctx) + 1000000);
+    store_release(&stuck.released, 1);
+    stuck.world->wake(stuck.world->ctx, &stuck.released, 1);
+    end_pair(&pair);
+}
+
+/* The only worker waits in the loop, and hears of what a plain thread sends. */
+static void a_worker_in_the_loop_hears_of_local_messages(void **state)
+{
+    struct pair pair = new_pair_of_one_worker(0);
+    etf_pid pid = start_echo(&pair, NULL), from;
+    int64_t n;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(
+            rt_send_pid(pair.at_b, pid,
+                        etf_make(pair.at_b, "{_, _}", rt_self(pair.at_b), i)),
+            AGNER_OK);
+        assert_true(etf_match(next(pair.at_b), "{_, _}", &from, &n));
+        assert_int_equal(n, i);
+        rt_reset(pair.at_b);
+    }
+    end_pair(&pair);
+}
+
+static void a_node_stops_while_its_workers_wait_in_the_loop(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct pair pair = new_pair();
+        etf_term reply;
+
+        (void)start_echo(&pair, "echo");
+        assert_int_equal(rt_call(pair.at_a,
+                                 etf_make(pair.at_a, "{echo, '" B "'}"),
+                                 ETF_A(ok), WAIT_MS, &reply),
+                         AGNER_OK);
+        end_pair(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +637,9 @@ int main(void)
         cmocka_unit_test(every_senders_order_holds_under_load),
         cmocka_unit_test(a_waiting_sender_can_be_killed),
         cmocka_unit_test(names_are_found_through_epmd_and_taken_once),
+        cmocka_unit_test(stuck_code_does_not_stop_the_network),
+        cmocka_unit_test(a_worker_in_the_loop_hears_of_local_messages),
+        cmocka_unit_test(a_node_stops_while_its_workers_wait_in_the_loop),
         cmocka_unit_test(wrong_options_are_named),
     };
 

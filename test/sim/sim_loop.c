@@ -70,6 +70,22 @@ static void post(struct rt_loop *loop, struct rt_task *task)
     loop->last = task;
 }
 
+/* The simulation takes the steps, and no thread that waits. */
+static bool drive(struct rt_loop *loop, _Atomic uint32_t *word, uint32_t seen,
+                  uint64_t deadline_ns)
+{
+    (void)loop;
+    (void)word;
+    (void)seen;
+    (void)deadline_ns;
+    return false;
+}
+
+static void interrupt(struct rt_loop *loop)
+{
+    (void)loop;
+}
+
 static void timer_start(struct rt_loop *loop, struct rt_loop_timer *timer,
                         uint64_t after_ms, uint64_t repeat_ms)
 {
@@ -166,6 +182,8 @@ const struct rt_net sim__net = {
     .loop_new = loop_new,
     .loop_free = loop_free,
     .post = post,
+    .drive = drive,
+    .interrupt = interrupt,
     .timer_start = timer_start,
     .timer_stop = timer_stop,
     .listen = sim__listen,
