@@ -121,23 +121,6 @@ static void collect(struct etf_region *r, const struct process *p,
     }
 }
 
-static uint64_t memory_of(const struct process *p)
-{
-    uint64_t bytes = sizeof *p;
-    const struct envelope *m;
-
-    for (m = p->queue; m != NULL; m = m->next)
-        bytes += rt__envelope_bytes(m);
-    if (p->gen != NULL)
-        bytes += p->gen->stack_size + etf_region_used(&p->gen->scratch);
-    if (p->extras != NULL)
-        bytes += sizeof *p->extras;
-    if (p->relations != NULL)
-        bytes += sizeof *p->relations +
-                 p->relations->count * sizeof(struct relation);
-    return bytes;
-}
-
 static etf_term native(struct etf_region *r, const void *pointer)
 {
     return etf_uint(r, (uint64_t)(uintptr_t)pointer);
@@ -156,7 +139,8 @@ static etf_term info_term(struct etf_region *r, struct process *p)
     items[1] = l.monitors;
     items[2] = l.monitored_by;
     items[3] = l.aliases;
-    items[4] = etf_uint(r, memory_of(p));
+    items[4] = etf_uint(r, rt__memory_of(p) +
+                               (p->gen == NULL ? 0 : p->gen->stack_size));
     items[5] = etf_bool((p->flags & PROCESS_TRAP_EXIT) != 0);
     items[6] = etf_int(r, p->priority);
     items[7] = native(r, name_of(p));

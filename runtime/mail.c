@@ -3,6 +3,8 @@
  */
 #include <string.h>
 
+#include "direct.h"
+#include "from.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -80,6 +82,76 @@ etf_term rt__materialise(struct gen *self, struct envelope *m)
         break;
     }
     return m->term;
+}
+
+static void fill_from(struct gen_from *from, const struct envelope *m)
+{
+    from->form = FROM_LOCAL;
+    from->pid_node = 0;
+    from->pid_id = etf__pid_slot(m->sender);
+    from->pid_serial = etf__pid_generation(m->sender);
+    from->pid_creation = 0;
+    from->ref_words[0] = (uint32_t)m->id;
+    from->ref_words[1] = (uint32_t)(m->id >> 32);
+    from->extra = 0;
+}
+
+/* Sets up self->message for `m`. */
+void rt__describe(struct gen *self, struct envelope *m)
+{
+    struct rt_message *out = &self->message;
+
+    out->sender = etf__tag(m->sender) == ETF__PID ? rt__pid_of(m->sender)
+                                                  : (etf_pid){ 0 };
+    switch ((enum envelope_kind)m->kind) {
+    case ENVELOPE_CALL:
+        out->kind = RT_CALL;
+        fill_from(&out->from, m);
+        self->current = m;
+        self->replied = false;
+        break;
+    case ENVELOPE_CAST:
+        out->kind = RT_CAST;
+        break;
+    case ENVELOPE_EXIT_MESSAGE:
+        out->kind = m->id != 0 ? RT_PARENT_EXIT : RT_EXIT;
+        if (m->id == 0) {
+            out->term = rt__materialise(self, m);
+            return;
+        }
+        break;
+    case ENVELOPE_DOWN_MESSAGE:
+        out->kind = RT_DOWN;
+        out->term = rt__materialise(self, m);
+        return;
+    case ENVELOPE_TIMEOUT:
+        out->kind = RT_TIMEOUT;
+        break;
+    case ENVELOPE_DIRECT:
+        out->kind = RT_DIRECT;
+        out->direct = *rt__direct_open(self->process, m);
+        break;
+    case ENVELOPE_INIT:
+    case ENVELOPE_MESSAGE:
+    case ENVELOPE_ALIAS:
+    case ENVELOPE_REPLY:
+    case ENVELOPE_FAIL:
+    case ENVELOPE_WAKE:
+    case ENVELOPE_LINK:
+    case ENVELOPE_UNLINK:
+    case ENVELOPE_UNLINK_ACK:
+    case ENVELOPE_EXIT:
+    case ENVELOPE_EXIT2:
+    case ENVELOPE_MONITOR:
+    case ENVELOPE_DEMONITOR:
+    case ENVELOPE_DOWN:
+    case ENVELOPE_NODE_DOWN:
+    case ENVELOPE_GROUP_LEADER:
+    case ENVELOPE_INFO:
+        out->kind = RT_MESSAGE;
+        break;
+    }
+    out->term = m->term;
 }
 
 /* A call that code took out as a message: its caller hears of our end, since

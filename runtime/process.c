@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "relation.h"
 #include "worker.h"
 
 struct extras *rt__extras(struct process *p)
@@ -84,4 +85,21 @@ void rt__must_exit(struct process *p, etf_term reason, bool kill,
         p->flags |= PROCESS_KILLED;
     if (by_signal)
         p->flags |= PROCESS_BY_SIGNAL;
+}
+
+size_t rt__memory_of(const struct process *p)
+{
+    size_t bytes = sizeof *p;
+    const struct envelope *m;
+
+    for (m = p->queue; m != NULL; m = m->next)
+        bytes += rt__envelope_bytes(m);
+    if (p->extras != NULL)
+        bytes += sizeof *p->extras + p->extras->state_size;
+    if (p->gen != NULL)
+        bytes += etf_region_used(&p->gen->scratch);
+    if (p->relations != NULL)
+        bytes += sizeof *p->relations +
+                 p->relations->count * sizeof(struct relation);
+    return bytes;
 }

@@ -70,7 +70,6 @@ struct extras {
     struct etf_box *parent_box; /* unused when local */
     struct limits *limits;      /* the slot's; DOOR_LIMITED */
     size_t memory_max;
-    size_t stack_size;
     const char *label;
     uint64_t timeout_ms, timeout_seq; /* rt_timeout() */
     struct timer *timeout_timer;
@@ -282,6 +281,12 @@ bool rt__wait_over(struct process *p);
 /* Makes the term of `m` for the code of the process, and hands the envelope to
  * self's care until the region's reset. */
 etf_term rt__materialise(struct gen *self, struct envelope *m);
+
+/* Sets self->message up to show `m`, which is in self's care. */
+void rt__describe(struct gen *self, struct envelope *m);
+
+/* Bytes that the process holds, its stack not counted. Owner. */
+size_t rt__memory_of(const struct process *p);
 
 /* Lets go of everything received and built. */
 void rt__scratch_reset(struct gen *self);

@@ -20,7 +20,6 @@
 
 #include "context.h"
 #include "direct.h"
-#include "from.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -384,76 +383,6 @@ static void keep_call(struct gen *self)
     rt__must_exit(p, ETF_A(killed), false, false); /* no memory: end, loudly */
 }
 
-static void fill_from(struct gen_from *from, const struct envelope *m)
-{
-    from->form = FROM_LOCAL;
-    from->pid_node = 0;
-    from->pid_id = etf__pid_slot(m->sender);
-    from->pid_serial = etf__pid_generation(m->sender);
-    from->pid_creation = 0;
-    from->ref_words[0] = (uint32_t)m->id;
-    from->ref_words[1] = (uint32_t)(m->id >> 32);
-    from->extra = 0;
-}
-
-/* Sets up self->message for `m`. */
-static void describe(struct gen *self, struct envelope *m)
-{
-    struct rt_message *out = &self->message;
-
-    out->sender = etf__tag(m->sender) == ETF__PID ? rt__pid_of(m->sender)
-                                                  : (etf_pid){ 0 };
-    switch ((enum envelope_kind)m->kind) {
-    case ENVELOPE_CALL:
-        out->kind = RT_CALL;
-        fill_from(&out->from, m);
-        self->current = m;
-        self->replied = false;
-        break;
-    case ENVELOPE_CAST:
-        out->kind = RT_CAST;
-        break;
-    case ENVELOPE_EXIT_MESSAGE:
-        out->kind = m->id != 0 ? RT_PARENT_EXIT : RT_EXIT;
-        if (m->id == 0) {
-            out->term = rt__materialise(self, m);
-            return;
-        }
-        break;
-    case ENVELOPE_DOWN_MESSAGE:
-        out->kind = RT_DOWN;
-        out->term = rt__materialise(self, m);
-        return;
-    case ENVELOPE_TIMEOUT:
-        out->kind = RT_TIMEOUT;
-        break;
-    case ENVELOPE_DIRECT:
-        out->kind = RT_DIRECT;
-        out->direct = *rt__direct_open(self->process, m);
-        break;
-    case ENVELOPE_INIT:
-    case ENVELOPE_MESSAGE:
-    case ENVELOPE_ALIAS:
-    case ENVELOPE_REPLY:
-    case ENVELOPE_FAIL:
-    case ENVELOPE_WAKE:
-    case ENVELOPE_LINK:
-    case ENVELOPE_UNLINK:
-    case ENVELOPE_UNLINK_ACK:
-    case ENVELOPE_EXIT:
-    case ENVELOPE_EXIT2:
-    case ENVELOPE_MONITOR:
-    case ENVELOPE_DEMONITOR:
-    case ENVELOPE_DOWN:
-    case ENVELOPE_NODE_DOWN:
-    case ENVELOPE_GROUP_LEADER:
-    case ENVELOPE_INFO:
-        out->kind = RT_MESSAGE;
-        break;
-    }
-    out->term = m->term;
-}
-
 static void obey(struct gen *self, enum rt_next next)
 {
     struct process *p = self->process;
@@ -487,7 +416,7 @@ static void deliver(struct gen *self, struct envelope *m)
     self->held = m;
     if (m->kind == ENVELOPE_DIRECT && !may_hand_out(self, m))
         return;
-    describe(self, m);
+    rt__describe(self, m);
     self->in_callback = true;
     next = load_relaxed(&p->behavior)->message(self, &self->message);
     self->in_callback = false;
@@ -556,27 +485,10 @@ static struct envelope *next_message(struct process *p)
     return m;
 }
 
-static size_t memory_of(const struct process *p)
-{
-    size_t bytes = sizeof *p;
-    const struct envelope *m;
-
-    for (m = p->queue; m != NULL; m = m->next)
-        bytes += rt__envelope_bytes(m);
-    if (p->extras != NULL)
-        bytes += sizeof *p->extras + p->extras->state_size;
-    if (p->gen != NULL)
-        bytes += etf_region_used(&p->gen->scratch);
-    if (p->relations != NULL)
-        bytes += sizeof *p->relations +
-                 p->relations->count * sizeof(struct relation);
-    return bytes;
-}
-
 /* G32: what the process holds is looked at before each slice. */
 static void check_memory(struct process *p)
 {
-    size_t bytes = memory_of(p);
+    size_t bytes = rt__memory_of(p);
     uint64_t words[8];
     struct etf_region r;
 
@@ -669,6 +581,7 @@ static void run(struct gen *self, struct process *p)
     struct worker *w = self->worker;
 
     store_relaxed(&w->slices, load_relaxed(&w->slices) + 1);
+    store_relaxed(&w->running_pid, rt__pid_word(p).word);
     if (p->gen != NULL) {
         resume(self, p);
         return;

@@ -21,12 +21,26 @@ struct look {
     bool reported;
 };
 
+/* Its registered name, else what behaviour it runs. */
+static const char *label_of(struct rt *rt, etf_term pid)
+{
+    struct rt_process_info info;
+
+    if (rt_process_glance(rt, rt__pid_of(pid), &info) != AGNER_OK)
+        return "gone";
+    return info.behavior[0] == '\0' ? "raw" : info.behavior;
+}
+
 static void report(struct rt *rt, const struct worker *w, uint64_t ms)
 {
+    etf_term pid;
+
     add_relaxed(&rt->long_schedules, 1u);
+    pid = etf__word(load_relaxed(&w->running_pid));
     rt_log(rt, RT_LOG_WARNING,
-           "long_schedule: worker %u has run one process for %llu ms",
-           (unsigned)w->index, (unsigned long long)ms);
+           "long_schedule: <0.%u.%u> (%s) has run for %llu ms without a pause",
+           etf__pid_slot(pid), etf__pid_generation(pid), label_of(rt, pid),
+           (unsigned long long)ms);
 }
 
 /* Gets a spare worker going. */

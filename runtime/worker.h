@@ -87,6 +87,7 @@ struct worker {
     unsigned slot_count;
 
     /* For the watchdog and statistics; written by the worker only. */
+    _Atomic uint64_t running_pid; /* word of the process that ran last */
     _Atomic uint64_t picked; /* processes taken to run: changes when it moves */
     _Atomic uint64_t processes; /* its share of the count: may be below zero */
     _Atomic uint64_t messages, slices, steals, parks, spawned;
@@ -389,6 +390,11 @@ enum agner_err rt__remote_join(struct rt *rt, etf_term node, etf_term pid,
 /* Was the connection of that era lost? Then what was sent after joining may
  * have gone through the next one, where nobody knows of the relation. */
 bool rt__remote_lost(struct rt *rt, etf_term node, uint64_t era);
+/* Remembers a monitor by name that `node` has here. false: no memory. */
+bool rt__named_add(struct rt *rt, etf_term node, const etf_ref *ref,
+                   etf_term pid);
+/* What a far reference is found by. */
+uint64_t rt__ref_key(const etf_ref *ref);
 /* Forgets a monitor by name that `node` has here; *pid: whom it watched. */
 void rt__named_end(struct rt *rt, etf_term node, const etf_ref *ref,
                    etf_term *pid);

@@ -160,7 +160,7 @@ struct gen_from {
 
 /* A native request of gen_direct(). */
 struct rt_direct {
-    const void *request; /* borrowed from the caller, until answered */
+    const void *request; /* a copy, good until the callback returns */
     size_t request_size;
     struct rt_direct_wait *wait; /* private */
 };
@@ -238,7 +238,6 @@ struct rt_spawn_options {
     uint64_t mailbox_bytes_max; /* 0: unbounded */
     enum rt_overflow overflow;
     size_t memory_max; /* bytes; 0: unbounded; over it {memory_limit, Bytes} */
-    size_t stack_size; /* 0: the runtime's */
     uint64_t init_timeout_ms; /* 0: without end */
     bool trap_exit;
     const etf_pid *group_leader; /* NULL: inherited */
@@ -413,17 +412,16 @@ AGNER_API enum agner_err rt_request_wait_any(struct gen *self,
                                              const struct rt_request *ids,
                                              size_t count, uint64_t timeout_ms,
                                              size_t *which, etf_term *reply);
-/* Is `message` (RT_MESSAGE or received) the answer to a request made with a
- * message as its answer? Not used for the slots above. Forgets the request: its
- * reply is dropped. */
+/* Gives the request up: its answer is dropped. */
 AGNER_API void rt_request_abandon(struct gen *self,
                                   const struct rt_request *id);
 
-/* A native request to a behaviour process, from a process or any thread; the
- * callee sees RT_DIRECT and answers with rt_direct_reply(). `request` is
- * borrowed until the return. `result` is what the callee gave. AGNER_ENOPROC,
- * AGNER_EEXIT, AGNER_ETIMEOUT (withdrawn, or its result dropped),
- * AGNER_ENOTSUP, AGNER_EDEADLK (oneself). */
+/* A native request to a behaviour process, for threads outside the runtime: the
+ * calling thread parks. The callee sees RT_DIRECT and answers with
+ * rt_direct_reply(). `request` is copied. `result` is what the callee gave.
+ * AGNER_ENOPROC, AGNER_EEXIT, AGNER_ETIMEOUT (withdrawn, or its result
+ * dropped), AGNER_ENOTSUP. From a process it holds up a worker, and one that
+ * asks itself waits for its time-out. */
 AGNER_API enum agner_err rt_direct(struct rt *rt, etf_pid to,
                                    const void *request, size_t size,
                                    uint64_t timeout_ms, void **result);

@@ -1,0 +1,306 @@
+/*
+ * arrive.c -- signals from other nodes, as if their senders were local.
+ *
+ * Each becomes the envelope that a local sender would have pushed. What reaches
+ * nobody is answered or dropped as the distribution protocol says
+ * (spec/distribution.md 6). Never waits: the node's I/O runs here.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "relation.h"
+#include "worker.h"
+
+/* A local target as the peer wrote it: its pid word, or NONE when it is of an
+ * earlier life of this node. */
+static etf_term local_word(const etf_pid *pid)
+{
+    if (!etf_pid_is_local(*pid) || pid->id > 0x0fffffffu)
+        return ETF_NONE;
+    return rt__word_of(*pid);
+}
+
+static struct envelope *message_of(const struct rt_signal *s)
+{
+    if (s->box != NULL)
+        return rt__envelope_box(NULL, ENVELOPE_MESSAGE, s->box);
+    return rt__envelope_new(NULL, ENVELOPE_MESSAGE, s->payload);
+}
+
+/*
+ * Is this {[alias | Ref], Reply}, sent to the pid that Ref belongs to? Some
+ * servers of OTP answer so (net_kernel, from a helper), and not through the
+ * alias: it is the same answer.
+ */
+static bool is_answer(const struct rt_signal *s, uint64_t *id, uint32_t *slot)
+{
+    const etf_term *items = etf_tuple_items(s->payload);
+    etf_term tag, head;
+    etf_ref ref;
+
+    if (etf_tuple_size(s->payload) != 2)
+        return false;
+    tag = items[0];
+    return etf_list_next(&tag, &head) && etf_same(head, ETF_A(alias)) &&
+           etf_get_ref(tag, &ref) && rt__ref_local(&ref, id, slot) &&
+           *slot == s->to.id;
+}
+
+static enum agner_err arrive_message(struct rt *rt, struct worker *w,
+                                     const struct rt_signal *s)
+{
+    struct envelope *m;
+    etf_term to = local_word(&s->to);
+    struct process *p = NULL;
+    uint64_t id = 0, word;
+    uint32_t slot = 0;
+    enum rt_drop drop = RT_DROP_NOPROC;
+
+    if (s->kind == RT_SIGNAL_SEND_NAME) {
+        word = rt__name_find(rt, s->name);
+        to = etf__word(word);
+        drop = RT_DROP_NONAME;
+    } else if (s->kind == RT_SIGNAL_SEND_ALIAS) {
+        drop = RT_DROP_NOALIAS;
+        if (rt__ref_local(&s->ref, &id, &slot))
+            p = rt__slot(rt, slot);
+    } else if (!etf_is_none(to) && is_answer(s, &id, &slot)) {
+        p = rt__slot(rt, slot);
+    }
+    if (p == NULL && etf_is_none(to)) {
+        rt__count_drop(rt, w, drop);
+        etf_box_free(s->box);
+        return AGNER_OK;
+    }
+    m = message_of(s);
+    if (m == NULL) {
+        rt__count_drop(rt, w, RT_DROP_MEMORY);
+        etf_box_free(s->box);
+        return AGNER_ENOMEM;
+    }
+    if (p == NULL) {
+        (void)rt__post_local(rt, NULL, w, to, m, RT_SEND_NOSUSPEND);
+        return AGNER_OK; /* what was dropped is counted */
+    }
+    m->kind = ENVELOPE_ALIAS;
+    m->id = id;
+    if (rt__push_to(rt, w, p, m) != AGNER_OK) {
+        rt__count_drop(rt, w, drop);
+        rt__envelope_free(rt, w, m);
+    }
+    return AGNER_OK;
+}
+
+/* Answers what reached nobody. */
+static void answer(struct rt *rt, const struct rt_signal *s,
+                   enum rt_signal_kind kind, etf_term reason)
+{
+    struct rt_signal a = { .kind = kind, .flags = RT_SEND_NOCONNECT };
+
+    a.node = s->node;
+    a.from = s->to;
+    a.to = s->from;
+    a.name = s->name;
+    a.ref = s->ref;
+    a.id = s->id;
+    a.payload = reason;
+    (void)rt__carry(rt, NULL, &a); /* lost with the connection */
+}
+
+static struct relation *far_relation(struct rt *rt, struct worker *w,
+                                     const struct rt_signal *s,
+                                     enum relation_kind kind, uint64_t id)
+{
+    uint64_t words[8];
+    struct etf_region r;
+    struct relation *relation;
+
+    etf__region_init(&r, words, 8, 0);
+    relation = rt__relation_new(rt, w, kind, etf_from_pid(&r, s->from), id);
+    etf__region_fini(&r);
+    if (relation == NULL)
+        return NULL;
+    relation->node = s->node;
+    relation->flags |= RELATION_NODE;
+    relation->envelope.sender = relation->who;
+    return relation;
+}
+
+static enum agner_err arrive_link(struct rt *rt, struct worker *w,
+                                  const struct rt_signal *s)
+{
+    etf_term to = local_word(&s->to);
+    struct relation *r = far_relation(rt, w, s, RELATION_LINK, 0);
+
+    if (r == NULL)
+        return AGNER_ENOMEM;
+    r->envelope.kind = ENVELOPE_LINK;
+    if (!etf_is_none(to) && rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
+        rt__push(rt, w, to, &r->envelope) == AGNER_OK)
+        return AGNER_OK;
+    rt__relation_free(rt, w, r);
+    answer(rt, s, RT_SIGNAL_EXIT, ETF_A(noproc));
+    return AGNER_OK;
+}
+
+static enum agner_err arrive_monitor(struct rt *rt, struct worker *w,
+                                     const struct rt_signal *s)
+{
+    etf_term to = local_word(&s->to);
+    struct relation *r;
+    bool ok;
+
+    if (!etf_is_none(s->name))
+        to = etf__word(rt__name_find(rt, s->name));
+    if (etf_is_none(to)) {
+        answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
+        return AGNER_OK;
+    }
+    r = far_relation(rt, w, s, RELATION_WATCHER, rt__ref_key(&s->ref));
+    if (r == NULL)
+        return AGNER_ENOMEM;
+    r->envelope.kind = ENVELOPE_MONITOR;
+    r->ref = s->ref;
+    r->name = s->name;
+    ok = rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
+         (etf_is_none(s->name) || rt__named_add(rt, s->node, &s->ref, to));
+    if (ok && rt__push(rt, w, to, &r->envelope) == AGNER_OK)
+        return AGNER_OK;
+    if (ok && !etf_is_none(s->name))
+        rt__named_end(rt, s->node, &s->ref, NULL);
+    rt__relation_free(rt, w, r);
+    answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
+    return AGNER_OK;
+}
+
+/* A signal that carries the far sender and perhaps a term. */
+static struct envelope *far_envelope(struct worker *w,
+                                     const struct rt_signal *s,
+                                     enum envelope_kind kind, etf_term term)
+{
+    uint64_t words[8];
+    struct etf_region r;
+    struct envelope *m;
+
+    etf__region_init(&r, words, 8, 0);
+    m = rt__envelope_from(w, kind, etf_from_pid(&r, s->from), term);
+    etf__region_fini(&r);
+    if (m != NULL)
+        m->id = s->id;
+    return m;
+}
+
+static enum agner_err arrive_demonitor(struct rt *rt, struct worker *w,
+                                       const struct rt_signal *s)
+{
+    uint64_t words[8];
+    struct etf_region r;
+    struct envelope *m;
+    etf_term to = local_word(&s->to);
+
+    if (!etf_is_none(s->name))
+        rt__named_end(rt, s->node, &s->ref, &to);
+    if (etf_is_none(to))
+        return AGNER_OK;
+    etf__region_init(&r, words, 8, 0);
+    m = far_envelope(w, s, ENVELOPE_DEMONITOR, etf_from_ref(&r, s->ref));
+    etf__region_fini(&r);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->id = rt__ref_key(&s->ref);
+    rt__push_or_drop(rt, w, to, m);
+    return AGNER_OK;
+}
+
+static enum agner_err arrive_down(struct rt *rt, struct worker *w,
+                                  const struct rt_signal *s)
+{
+    struct envelope *m;
+    struct process *p;
+    uint64_t id;
+    uint32_t slot;
+
+    if (!rt__ref_local(&s->ref, &id, &slot))
+        return AGNER_OK; /* never ours: ignored, as OTP does */
+    p = rt__slot(rt, slot);
+    if (p == NULL)
+        return AGNER_OK;
+    m = rt__envelope_new(NULL, ENVELOPE_DOWN, s->payload);
+    if (m == NULL)
+        m = rt__envelope_new(NULL, ENVELOPE_DOWN, ETF_A(killed));
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->id = id;
+    if (rt__push_to(rt, w, p, m) != AGNER_OK)
+        rt__envelope_free(rt, w, m);
+    return AGNER_OK;
+}
+
+static enum agner_err arrive_other(struct rt *rt, struct worker *w,
+                                   const struct rt_signal *s,
+                                   enum envelope_kind kind)
+{
+    etf_term to = local_word(&s->to);
+    bool exits = kind == ENVELOPE_EXIT || kind == ENVELOPE_EXIT2;
+    struct envelope *m;
+
+    if (etf_is_none(to)) {
+        if (kind == ENVELOPE_UNLINK)
+            answer(rt, s, RT_SIGNAL_UNLINK_ACK, ETF_NONE);
+        return AGNER_OK;
+    }
+    m = far_envelope(w, s, kind, exits ? s->payload : ETF_NONE);
+    if (m == NULL && exits)
+        m = far_envelope(w, s, kind, ETF_A(killed));
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    if (rt__push(rt, w, to, m) == AGNER_OK)
+        return AGNER_OK;
+    rt__envelope_free(rt, w, m);
+    if (kind == ENVELOPE_UNLINK)
+        answer(rt, s, RT_SIGNAL_UNLINK_ACK, ETF_NONE);
+    return AGNER_OK;
+}
+
+static enum agner_err arrive(struct rt *rt, struct worker *w,
+                             const struct rt_signal *s)
+{
+    switch (s->kind) {
+    case RT_SIGNAL_SEND:
+    case RT_SIGNAL_SEND_NAME:
+    case RT_SIGNAL_SEND_ALIAS:
+        break;
+    case RT_SIGNAL_LINK:
+        return arrive_link(rt, w, s);
+    case RT_SIGNAL_UNLINK:
+        return arrive_other(rt, w, s, ENVELOPE_UNLINK);
+    case RT_SIGNAL_UNLINK_ACK:
+        return arrive_other(rt, w, s, ENVELOPE_UNLINK_ACK);
+    case RT_SIGNAL_EXIT:
+        return arrive_other(rt, w, s, ENVELOPE_EXIT);
+    case RT_SIGNAL_EXIT2:
+        return arrive_other(rt, w, s, ENVELOPE_EXIT2);
+    case RT_SIGNAL_MONITOR:
+        return arrive_monitor(rt, w, s);
+    case RT_SIGNAL_DEMONITOR:
+        return arrive_demonitor(rt, w, s);
+    case RT_SIGNAL_DOWN:
+        return arrive_down(rt, w, s);
+    case RT_SIGNAL_GROUP_LEADER:
+        return arrive_other(rt, w, s, ENVELOPE_GROUP_LEADER);
+    }
+    return AGNER_EINVAL;
+}
+
+enum agner_err rt__arrive(struct rt *rt, const struct rt_signal *s)
+{
+    struct worker *w = rt__poller_here(rt);
+    enum agner_err err;
+
+    if (s->kind == RT_SIGNAL_SEND || s->kind == RT_SIGNAL_SEND_NAME ||
+        s->kind == RT_SIGNAL_SEND_ALIAS)
+        return arrive_message(rt, w, s);
+    err = arrive(rt, w, s);
+    etf_box_free(s->box);
+    return err;
+}
