@@ -2,8 +2,9 @@
  * node_room.h -- a node as its own room sees it.
  *
  * Private to node/. A node is a runtime, one I/O loop with its thread, a
- * listener and a table of peers. What belongs to the loop's thread is touched
- * by nobody else while the loop runs.
+ * listener and a table of peers. The loop's
+ * thread is whoever runs the loop just then (rt_world.h): what belongs to it is
+ * touched by nobody else while the loop runs.
  */
 #ifndef NODE_ROOM_H
 #define NODE_ROOM_H

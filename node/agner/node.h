@@ -109,7 +109,8 @@ AGNER_API size_t node_peers(struct node *node, struct node_peer_info *peers,
                             size_t count);
 
 /* Each step of a dial as a line of text, for `agner ping -v`: set before
- * node_connect(), NULL to stop. Called on the I/O thread. */
+ * node_connect(), NULL to stop. Called on the thread that serves the
+ * network just then. */
 AGNER_API void node_trace(struct node *node,
                           void (*line)(void *ctx, const char *text), void *ctx);
 
