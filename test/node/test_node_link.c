@@ -408,10 +408,11 @@ static void a_peer_that_does_not_read_shuts_the_gate(void **state)
     exit2.payload = etf_atom("kill");
     assert_int_equal(recorder_send(at_a, &exit2), AGNER_OK);
     assert_int_equal(node_peers(a, &peer, 1), 1);
-    assert_true(peer.queued > (1u << 20) && peer.queued < (1u << 20) + 5000);
+    /* Between the marks: G38. */
+    assert_true(peer.queued > 1u << 19 && peer.queued < (1u << 20) + 5000);
     close(fd);
     (void)recorder_expect(at_a, 0, "down '" STRANGER "'");
-    recorder_expect_dropped(at_a, 501); /* G9: a megabyte of them */
+    recorder_expect_dropped(at_a, 400); /* G9: half a megabyte */
     big.flags = RT_SEND_NOCONNECT; /* the gate is open, and nobody behind it */
     assert_int_equal(recorder_send(at_a, &big), AGNER_ENOCONN);
     etf_region_free(r);
