@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import threading
 
 WAIT_S = 60
@@ -81,11 +82,14 @@ class Run:
     def epmd(self):
         self.start("epmd", ["epmd", "-port", str(self.port),
                             "-address", "127.0.0.1"])
-        for _ in range(WAIT_S * 10):
+        # It refuses at once until it listens: ask again until the deadline.
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
             with socket.socket() as s:
                 s.settimeout(0.1)
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
+            time.sleep(0.01)
         raise SystemExit("epmd does not answer")
 
     def ours(self):
