@@ -1,8 +1,8 @@
 /*
  * carrier.c -- other nodes, as processes feel them.
  *
- * Going out, signals leave through the carrier (rt_carrier.h). Coming in, each
- * becomes the envelope that a local sender would have pushed. For each node
+ * Who must hear of another node's end. (Going out, signals leave through the
+ * carrier's door, rt_carrier.h; what comes in is in arrive.c.) For each node
  * there is a list of the local processes that have a link or a monitor with it:
  * when the connection goes, each gets one NODE_DOWN signal and fires its own
  * relations, and only then those who asked for {nodedown, Node} hear of it (G6,

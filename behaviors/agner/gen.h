@@ -47,7 +47,8 @@ struct gen_server {
     /* After gen_continue(), before any message. */
     enum gen_next (*handle_continue)(struct gen *self, etf_term argument);
     /* A native request from gen_direct(). AGNER_ENOTSUP by default. To answer
-     * later keep `direct`, return AGNER_EAGAIN and use gen_direct_reply(). */
+     * later keep a copy of *direct, return AGNER_EAGAIN and use
+     * gen_direct_reply(); the request's bytes end with the callback. */
     enum agner_err (*handle_direct)(struct gen *self,
                                     const struct rt_direct *direct,
                                     void **result);
