@@ -247,8 +247,7 @@ enum agner_err rpc__ps(struct rpc_call *c)
     return answered(c, list);
 }
 
-/* The pid that the parameter `which` names. */
-static enum agner_err which_pid(struct rpc_call *c, etf_pid *pid)
+enum agner_err rpc__which(struct rpc_call *c, etf_pid *pid)
 {
     etf_term target;
     enum agner_err err = rpc__target(c->self, rpc__param(c, "which"), ETF_NONE,
@@ -275,7 +274,7 @@ enum agner_err rpc__process(struct rpc_call *c)
     etf_term row, more, pair;
     etf_pid pid;
 
-    err = which_pid(c, &pid);
+    err = rpc__which(c, &pid);
     if (err != AGNER_OK)
         return err;
     memset(&i, 0, sizeof i);

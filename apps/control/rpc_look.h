@@ -16,4 +16,7 @@ enum agner_err rpc__ps(struct rpc_call *c);
 enum agner_err rpc__status(struct rpc_call *c);
 enum agner_err rpc__version(struct rpc_call *c);
 
+/* The process of this node that the parameter `which` names. */
+enum agner_err rpc__which(struct rpc_call *c, etf_pid *pid);
+
 #endif

@@ -6,6 +6,7 @@
  * Texts from a client never make an atom (B-RPC-5): a name that no atom has yet
  * is the name of nothing here, and a request's is an atom that is not interned.
  */
+#include "rpc_act.h"
 #include "rpc_look.h"
 #include "rpc_server.h"
 
@@ -293,6 +294,7 @@ static const struct rpc_method methods[] = {
     { "applications", rpc__applications, true },
     { "cast",         run_cast,          false },
     { "info",         rpc__info,         true },
+    { "kill",         rpc__kill,         false },
     { "names",        rpc__names,        false },
     { "nodes",        rpc__nodes,        false },
     { "ping",         run_ping,          true },

@@ -4,8 +4,8 @@ import os
 
 from agner_cli import Case, main
 
-COMMANDS = ["start", "stop", "status", "ping", "call", "cast", "send", "ps",
-            "info", "nodes", "names", "epmd", "version"]
+COMMANDS = ["start", "stop", "status", "ping", "call", "cast", "send", "kill",
+            "ps", "info", "nodes", "names", "epmd", "completion", "version"]
 
 WRONG = [
     (["strat"], "agner: there is no command 'strat'\n  try: agner start\n"),
@@ -50,6 +50,18 @@ WRONG = [
     (["ping", "-v"],
      "agner ping: --verbose wants a NODE, and no other one to ask\n"
      "  try: agner ping -v NODE\n"),
+    (["completion", "bsah"],
+     "agner completion: unknown action 'bsah'; did you mean bash?\n"
+     "  try: agner help completion\n"),
+    (["completion", "frobnicate"],
+     "agner completion: unknown action 'frobnicate'\n"
+     "  try: agner help completion\n"),
+    (["completion"],
+     "agner completion: expected bash|nodes|names|apps\n"
+     "  try: agner help completion\n"),
+    (["kill"],
+     "agner kill: expected NAME|PID [REASON]\n  try: agner help kill\n"),
+    (["kill", "counter", "{no,"], None),
     (["ping", "nohost", "--connect"],
      "agner ping: nohost: not a name of a node\n"
      "  try: a name like shop@10.0.0.7\n"),
@@ -130,7 +142,8 @@ class Usage(Case):
 
     def test_with_no_node_every_question_ends_with_3(self):
         for args in (["status"], ["ps"], ["nodes"], ["info"], ["stop"],
-                     ["ping"], ["call", "a", "b"], ["names", "-r"]):
+                     ["ping"], ["call", "a", "b"], ["names", "-r"],
+                     ["kill", "a"]):
             self.check(args, 3, "",
                        f"agner {args[0]}: no node of this user runs here\n"
                        "  try: agner start --name NAME@HOST\n")

@@ -26,14 +26,16 @@ enum exit_code {
     EXIT_INTERRUPTED = 130,
 };
 
-#define CLI_ARGS_MAX 16   /* arguments that are no options */
-#define CLI_APPS_MAX 64   /* --app, how often */
-#define CLI_ABSENT   (-1) /* a number or time that was not given */
+#define CLI_ARGS_MAX     16   /* arguments that are no options */
+#define CLI_APPS_MAX     64   /* --app, how often */
+#define CLI_ABSENT       (-1) /* a number or time that was not given */
+#define CLI_NODES_MAX    32   /* nodes of this user that one looks at */
+#define CLI_COMMANDS_MAX 64
 
 /* What the options say. A text is NULL, and a flag false, when not given. */
 struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
-    bool foreground, detach;
+    bool foreground, detach, force;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
     const char *log_level, *log_file;
     const char *apps[CLI_APPS_MAX];
@@ -77,10 +79,14 @@ struct option {
 
 struct command {
     const char *name;
-    const char *arguments; /* as in "NAME TERM"; "" for none */
-    const char *summary;   /* one line, for the list of commands */
-    const char *example;   /* one or more lines */
-    const char *text;      /* more to know; may be NULL */
+    /* As in "NAME [TERM]"; "" for none. A place for one of several is written
+     * "A|B": capitals stand for something, other words for themselves. */
+    const char *arguments;
+    const char *summary; /* one line, for the list of commands */
+    const char *example; /* one or more lines */
+    const char *text;    /* more to know; may be NULL */
+    /* What the first argument may be, ending with NULL; or NULL: anything. */
+    const char *const *actions;
     unsigned args_min, args_max;
     const struct option *options; /* ends with a row without a name */
     int (*run)(struct cli *cli);
@@ -115,9 +121,25 @@ struct command {
 #define CLI_END_ROW { NULL, 0, NULL, NULL, OPTION_FLAG, 0, 0, 0, NULL }
 /* clang-format on */
 
-extern const struct command cmd_call, cmd_cast, cmd_epmd, cmd_info, cmd_names,
-    cmd_nodes, cmd_ping, cmd_ps, cmd_send, cmd_start, cmd_status, cmd_stop,
-    cmd_version;
+extern const struct command cmd_call, cmd_cast, cmd_completion, cmd_epmd,
+    cmd_info, cmd_kill, cmd_names, cmd_nodes, cmd_ping, cmd_ps, cmd_send,
+    cmd_start, cmd_status, cmd_stop, cmd_version;
+
+/* ---- commands.c ------------------------------------------------------- */
+
+extern const struct command *const cli_commands[]; /* in order of the help */
+extern const size_t cli_command_count;
+
+/* The command of that name, or NULL. */
+const struct command *cli_command(const char *name);
+
+struct exit_text {
+    int code;
+    const char *text;
+};
+
+extern const struct exit_text cli_exit_codes[];
+extern const size_t cli_exit_code_count;
 
 /* ---- options.c --------------------------------------------------------------
  */
@@ -125,6 +147,9 @@ extern const struct command cmd_call, cmd_cast, cmd_epmd, cmd_info, cmd_names,
 /* Reads what stands behind the command's name into `cli`. EXIT_DONE, or
  * EXIT_USAGE with the reason printed. Blanks secrets in `argv`. */
 int cli_read(struct cli *cli, int argc, char **argv);
+
+/* Which of the command's actions the first argument is. */
+size_t cli_action(const struct cli *cli);
 
 /* Where epmd is: --epmd-port, or else $ERL_EPMD_PORT, or else 4369. */
 uint16_t cli_epmd_port(const struct cli *cli);
@@ -212,6 +237,9 @@ struct target {
 int cli_open(struct cli *cli, const char *name, bool dist, struct target *t);
 void cli_close(struct target *t);
 
+/* Names of the nodes of this user that run here: up to CLI_NODES_MAX. */
+size_t cli_nodes(const struct cli *cli, char (*names)[256]);
+
 /* Calls a method there: the result, or a code with the reason printed. */
 int cli_method(struct cli *cli, struct target *t, const char *method,
                etf_term param, uint64_t timeout_ms, etf_term *result);
@@ -227,6 +255,11 @@ int cli_connect(struct cli *cli, const char *name, bool trace,
 /* call, cast and send, which differ in one word: by either way. */
 enum talk { TALK_CALL, TALK_CAST, TALK_SEND };
 int cli_talk(struct cli *cli, enum talk how);
+
+/* ---- completion.c ----------------------------------------------------- */
+
+/* Prints the script by which bash completes the command's words. */
+void cli_completion_bash(FILE *to);
 
 /* ---- notify.c --------------------------------------------------------- */
 

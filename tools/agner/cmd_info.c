@@ -42,7 +42,7 @@ static int run(struct cli *cli)
 
 const struct command cmd_info = {
     .name = "info",
-    .arguments = "[NODE | NAME | PID]",
+    .arguments = "[NODE|NAME|PID]",
     .summary = "tell all about a node, or about one of its processes",
     .example = "agner info\nagner info counter\nagner info '<0.12.0>' --json",
     .text = "A process is asked itself, and may be too busy to answer: exit "

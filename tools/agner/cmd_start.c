@@ -32,7 +32,7 @@
 static const struct option options[] = {
     { "name", 0, "NAME@HOST", "the node's name", OPTION_TEXT, CLI_OPTION(name),
       0, 0, NULL },
-    { "app", 0, "NAME|FILE.so", "start an application; may be repeated",
+    { "app", 0, "APP|FILE.so", "start an application; may be repeated",
       OPTION_APP, CLI_OPTION(apps), 0, 0, NULL },
     { "config", 0, "FILE", "read the configuration; options go before it",
       OPTION_TEXT, CLI_OPTION(config), 0, 0, NULL },

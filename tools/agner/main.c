@@ -1,5 +1,5 @@
 /*
- * main.c -- the command `agner`: the table of commands, and their help.
+ * main.c -- the command `agner`: which command is meant, and help.
  *
  * Help is made from the same rows that arguments are read by, so it cannot be
  * out of date. `agner help X` and `agner X --help` are one function.
@@ -13,27 +13,17 @@
 
 #include "suggest.h"
 
-/* In the order of the help. */
-static const struct command *const commands[] = {
-    &cmd_start, &cmd_stop, &cmd_status,  &cmd_ping, &cmd_call,
-    &cmd_cast,  &cmd_send, &cmd_ps,      &cmd_info, &cmd_nodes,
-    &cmd_names, &cmd_epmd, &cmd_version,
-};
-
-#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
-
 static void print_commands(FILE *to)
 {
     (void)fprintf(to, "usage: agner COMMAND [ARGUMENTS] [OPTIONS]\n\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(to, "  %-8s  %s\n", commands[i]->name,
-                      commands[i]->summary);
-    (void)fprintf(to, "  %-8s  %s\n", "help", "tell more about a command");
-    (void)fprintf(
-        to, "\nexit codes: 0 done, 1 the other side failed, 2 usage, 3 node "
-            "unreachable,\n4 authentication, 5 timeout, 6 no such name, 7 "
-            "protocol, "
-            "8 refused\n");
+    for (size_t i = 0; i < cli_command_count; i++)
+        (void)fprintf(to, "  %-10s  %s\n", cli_commands[i]->name,
+                      cli_commands[i]->summary);
+    (void)fprintf(to, "  %-10s  %s\n", "help", "tell more about a command");
+    (void)fprintf(to, "\nexit codes:\n");
+    for (size_t i = 0; i < cli_exit_code_count; i++)
+        (void)fprintf(to, "  %3d  %s\n", cli_exit_codes[i].code,
+                      cli_exit_codes[i].text);
 }
 
 static void print_lines(const char *text, const char *indent)
@@ -71,25 +61,15 @@ static void print_help(const struct command *c)
         print_option(o);
 }
 
-static const struct command *find(const char *name)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    }
-    return NULL;
-}
-
 static int unknown(const struct cli *cli, const char *name)
 {
-    const char *names[COMMAND_COUNT + 1];
+    const char *names[CLI_COMMANDS_MAX] = { "help" };
     const char *meant;
     char next[64];
 
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        names[i] = commands[i]->name;
-    names[COMMAND_COUNT] = "help";
-    meant = apps_suggest(name, names, COMMAND_COUNT + 1);
+    for (size_t i = 0; i < cli_command_count; i++)
+        names[i + 1] = cli_commands[i]->name;
+    meant = apps_suggest(name, names, cli_command_count + 1);
     (void)snprintf(next, sizeof next, "agner %s",
                    meant != NULL ? meant : "help");
     return cli_fail(cli, EXIT_USAGE, next, "there is no command '%.40s'", name);
@@ -103,7 +83,7 @@ static int help(const struct cli *cli, int argc, char **argv)
         print_commands(stdout);
         return EXIT_DONE;
     }
-    c = find(argv[0]);
+    c = cli_command(argv[0]);
     if (c == NULL)
         return unknown(cli, argv[0]);
     print_help(c);
@@ -143,7 +123,7 @@ int main(int argc, char **argv)
         return help(&cli, argc - 2, argv + 2);
     if (strcmp(argv[1], "--version") == 0)
         argv[1] += 2;
-    cli.command = find(argv[1]);
+    cli.command = cli_command(argv[1]);
     if (cli.command == NULL)
         return unknown(&cli, argv[1]);
     return run(&cli, argc - 2, argv + 2);

@@ -233,6 +233,40 @@ static void set_absent(struct cli_options *o)
     o->limit = o->port = CLI_ABSENT;
 }
 
+/* The number of the action that is meant, or that of the NULL behind them. */
+static size_t find_action(const struct cli *cli)
+{
+    size_t i = 0;
+
+    while (cli->command->actions[i] != NULL &&
+           strcmp(cli->command->actions[i], cli->args[0]) != 0)
+        i++;
+    return i;
+}
+
+static int check_action(const struct cli *cli)
+{
+    const char *const *actions = cli->command->actions;
+    size_t index;
+    const char *meant;
+
+    if (actions == NULL || cli->arg_count == 0)
+        return EXIT_DONE;
+    index = find_action(cli);
+    if (actions[index] != NULL)
+        return EXIT_DONE;
+    meant = apps_suggest(cli->args[0], actions, index);
+    if (meant != NULL)
+        return usage(cli, "unknown action '%.40s'; did you mean %s?",
+                     cli->args[0], meant);
+    return usage(cli, "unknown action '%.40s'", cli->args[0]);
+}
+
+size_t cli_action(const struct cli *cli)
+{
+    return find_action(cli);
+}
+
 int cli_read(struct cli *cli, int argc, char **argv)
 {
     struct reader rd = { .cli = cli };
@@ -251,6 +285,8 @@ int cli_read(struct cli *cli, int argc, char **argv)
             code = take_argument(cli, argv[i++]);
         }
     }
+    if (code == EXIT_DONE && !cli->o.help)
+        code = check_action(cli);
     if (code == EXIT_DONE && !cli->o.help &&
         cli->arg_count < cli->command->args_min)
         return usage(cli, "expected %s", cli->command->arguments);

@@ -50,9 +50,14 @@ static int class_code(etf_term class, etf_term term)
 }
 
 /* What to try after a failure with that code. */
-static const char *next_step(int code)
+static const char *next_step(const struct cli *cli, int code)
 {
+    static char help[64]; /* one failure ends the command */
+
     switch (code) {
+    case EXIT_REFUSED:
+        (void)snprintf(help, sizeof help, "agner help %s", cli->command->name);
+        return help;
     case EXIT_NOT_FOUND:
         return "agner ps";
     case EXIT_TIMEOUT:
@@ -82,7 +87,7 @@ static int print_failure(struct cli *cli, etf_term failure)
     return cli_fail(cli, code,
                     etf_atom_is(class, "nodedown")
                         ? "agner ping -v NODE, which shows each step"
-                        : next_step(code),
+                        : next_step(cli, code),
                     "%s", buffer);
 }
 
@@ -101,7 +106,7 @@ int cli_method(struct cli *cli, struct target *t, const char *method,
     err = client_call(t->client, method, param, grace_ms, cli->region, &answer,
                       &failed, &error);
     if (err != AGNER_OK)
-        return cli_fail(cli, cli_code(err), next_step(cli_code(err)), "%s",
+        return cli_fail(cli, cli_code(err), next_step(cli, cli_code(err)), "%s",
                         error.text);
     if (failed)
         return print_failure(cli, answer);
@@ -251,10 +256,8 @@ void cli_close(struct target *t)
 
 /* ---- Which one -------------------------------------------------------- */
 
-#define NAMES_MAX 32
-
 /* Is somebody behind this socket? */
-static bool is_served(struct cli *cli, const char *name)
+static bool is_served(const struct cli *cli, const char *name)
 {
     char path[108];
     struct client *client;
@@ -266,19 +269,26 @@ static bool is_served(struct cli *cli, const char *name)
     return true;
 }
 
-/* The only node that runs here. */
-static int only_one(struct cli *cli, const char **name)
+size_t cli_nodes(const struct cli *cli, char (*names)[256])
 {
-    static const char next[] = "agner start --name NAME@HOST";
-    char names[NAMES_MAX][256];
-    size_t count = apps_control_names(names, NAMES_MAX), live = 0;
+    size_t count = apps_control_names(names, CLI_NODES_MAX), live = 0;
 
-    if (count > NAMES_MAX)
-        count = NAMES_MAX;
+    if (count > CLI_NODES_MAX)
+        count = CLI_NODES_MAX;
     for (size_t i = 0; i < count; i++) {
         if (is_served(cli, names[i]))
             memmove(names[live++], names[i], sizeof names[i]);
     }
+    return live;
+}
+
+/* The only node that runs here. */
+static int only_one(struct cli *cli, const char **name)
+{
+    static const char next[] = "agner start --name NAME@HOST";
+    char names[CLI_NODES_MAX][256];
+    size_t live = cli_nodes(cli, names);
+
     if (live == 0)
         return cli_fail(cli, EXIT_UNREACHABLE, next,
                         "no node of this user runs here");

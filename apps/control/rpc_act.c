@@ -1,0 +1,48 @@
+/*
+ * rpc_act.c -- what the control socket does to processes, with its guards.
+ *
+ * The processes that make a node of the runtime are nobody's to end by mistake:
+ * a node without its application_controller goes on, but cannot be stopped in
+ * order. They want `force`.
+ */
+#include "rpc_act.h"
+
+#include "rpc_look.h"
+
+/* Who the node itself consists of, by registered name. */
+static bool is_the_nodes_own(struct gen *self, etf_pid pid)
+{
+    static const char *const names[] = { "application_controller",
+                                         "agner_control", "net_kernel" };
+    etf_pid own;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (rt_whereis(rt_of(self), etf_atom(names[i]), &own) == AGNER_OK &&
+            etf_pid_equal(own, pid))
+            return true;
+    }
+    return etf_pid_equal(pid, rt_self(self));
+}
+
+enum agner_err rpc__kill(struct rpc_call *c)
+{
+    etf_term reason = rpc__param(c, "reason");
+    bool force = etf_same(rpc__param(c, "force"), ETF_A(true));
+    enum agner_err err;
+    etf_pid pid;
+
+    err = rpc__which(c, &pid);
+    if (err != AGNER_OK)
+        return err;
+    if (!rt_is_alive(rt_of(c->self), pid))
+        return rpc__fail(&c->failure, AGNER_ENOPROC, ETF_NONE,
+                         "which: no such process on this node");
+    if (!force && is_the_nodes_own(c->self, pid))
+        return rpc__fail(&c->failure, AGNER_ENOTALLOWED, ETF_NONE,
+                         "the node needs this process; force ends it anyway");
+    err = rt_exit_signal(c->self, pid,
+                         etf_is_none(reason) ? ETF_A(kill) : reason);
+    if (err != AGNER_OK)
+        return rpc__fail(&c->failure, err, ETF_NONE, "%s", agner_strerror(err));
+    return AGNER_OK;
+}

@@ -1,0 +1,48 @@
+/*
+ * commands.c -- the table of commands, and what is said of exit codes.
+ *
+ * All that describes the command is made from here: arguments are read by these
+ * rows, and help, manual pages and completion are printed from them, so none of
+ * them can be out of date.
+ */
+#include "cli.h"
+
+#include <string.h>
+
+/* In the order of the help. */
+const struct command *const cli_commands[] = {
+    &cmd_start, &cmd_stop,  &cmd_status, &cmd_ping,       &cmd_call,
+    &cmd_cast,  &cmd_send,  &cmd_kill,   &cmd_ps,         &cmd_info,
+    &cmd_nodes, &cmd_names, &cmd_epmd,   &cmd_completion, &cmd_version,
+};
+
+const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
+_Static_assert(sizeof cli_commands / sizeof cli_commands[0] < CLI_COMMANDS_MAX,
+               "the table of commands, and help, fits where names are listed");
+
+/* clang-format off */
+const struct exit_text cli_exit_codes[] = {
+    { EXIT_DONE,        "done" },
+    { EXIT_REMOTE,      "the other side failed; what it said is printed" },
+    { EXIT_USAGE,       "usage" },
+    { EXIT_UNREACHABLE, "node unreachable" },
+    { EXIT_AUTH,        "authentication: cookie" },
+    { EXIT_TIMEOUT,     "no answer in time" },
+    { EXIT_NOT_FOUND,   "no such name or process" },
+    { EXIT_PROTOCOL,    "protocol or version mismatch" },
+    { EXIT_REFUSED,     "refused by policy" },
+    { EXIT_INTERRUPTED, "interrupted" },
+};
+/* clang-format on */
+
+const size_t cli_exit_code_count =
+    sizeof cli_exit_codes / sizeof cli_exit_codes[0];
+
+const struct command *cli_command(const char *name)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    }
+    return NULL;
+}
