@@ -62,8 +62,7 @@ struct gen *rt_attach(struct rt *rt)
     gen->budget = UINT32_MAX;
     p->gen = gen;
     p->flags = PROCESS_RAW | PROCESS_STARTED;
-    p->u.exit_reason = NULL;
-    p->v.exit_word = ETF_NONE;
+    p->end.word = ETF_NONE;
     p->parent = ETF_NONE;
     p->priority = RT_PRIORITY_NORMAL;
     store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);

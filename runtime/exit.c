@@ -246,13 +246,16 @@ static void forget_starter(const struct end *e, etf_term starter)
     }
 }
 
-static void free_extras(struct process *p)
+static void free_extras(struct rt *rt, struct process *p)
 {
     struct extras *x = p->extras;
     uint32_t i;
 
     if (x == NULL)
         return;
+    if (x->lifetime_timer != NULL)
+        (void)rt__timer_cancel(rt, x->lifetime_timer, x->lifetime_timer_id,
+                               NULL);
     rt__direct_end(p);
     for (i = 0; i < x->tag_count; i++)
         etf_box_free(x->tags[i]);
@@ -263,6 +266,8 @@ static void free_extras(struct process *p)
 
 static void free_state(struct process *p)
 {
+    if ((p->flags & PROCESS_RAW) != 0)
+        p->state = NULL; /* it was its argument, and it never began */
     if (p->state != NULL && load_relaxed(&p->behavior)->destroy != NULL)
         load_relaxed(&p->behavior)->destroy(p->state);
     free(p->state);
@@ -285,8 +290,7 @@ static void leave_slot(const struct end *e, bool keep)
     p->flags = 0;
     store_relaxed(&p->behavior, NULL);
     p->queue = p->queue_tail = NULL;
-    p->u.exit_reason = NULL;
-    p->v.exit_word = ETF_NONE;
+    p->end.word = ETF_NONE;
     p->parent = ETF_NONE;
     store_relaxed(&p->queued, 0u);
     store_relaxed(&p->reductions, 0u);
@@ -300,18 +304,16 @@ static void leave_slot(const struct end *e, bool keep)
 
 void rt__exit_process(struct gen *self, struct process *p)
 {
-    struct end e = { .rt = self->rt,
-                     .worker = self->worker,
-                     .p = p,
-                     .self = rt__pid_word(p),
-                     .box = p->u.exit_reason };
+    struct end e = {
+        .rt = self->rt, .worker = self->worker, .p = p, .self = rt__pid_word(p)
+    };
     struct relations *t;
     struct envelope *queue;
 
     /* Whoever asked before hears the reason; whoever comes from here on finds
      * the mailbox closed. */
     rt__act_all(e.rt, e.worker, p, rt__mailbox_close(&p->inbox));
-    e.box = p->u.exit_reason;
+    e.box = (p->flags & PROCESS_BOXED_REASON) != 0 ? p->end.box : NULL;
     e.reason = rt__exit_reason(p);
     t = p->relations;
     if (t != NULL)
@@ -338,7 +340,8 @@ void rt__exit_process(struct gen *self, struct process *p)
     if ((load_relaxed(&p->door) & DOOR_LIMITED) != 0)
         close_limits(&e);
     free_state(p);
-    free_extras(p);
+    free_extras(e.rt, p);
+    rt__heritage_set(e.rt, e.worker, p, NULL);
     leave_slot(&e, self->external);
     if (!etf_is_none(self->init_starter))
         rt__init_done(self, e.reason); /* when nothing is left: I6 */

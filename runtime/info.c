@@ -131,7 +131,8 @@ static etf_term native(struct etf_region *r, const void *pointer)
 static etf_term info_term(struct etf_region *r, struct process *p)
 {
     struct lists l;
-    const struct extras *x = p->extras;
+    const struct heritage *h = load_relaxed(&p->heritage);
+    etf_pid leader = h == NULL ? (etf_pid){ 0 } : rt__leader_in(h);
     etf_term items[14];
 
     collect(r, p, &l);
@@ -146,9 +147,8 @@ static etf_term info_term(struct etf_region *r, struct process *p)
     items[7] = native(r, name_of(p));
     items[8] = native(r, label_of(p));
     items[9] = etf_is_none(p->parent) ? etf_nil() : p->parent;
-    items[10] = x == NULL || etf_pid_is_none(x->group_leader)
-                    ? rt__pid_word(p)
-                    : etf_from_pid(r, x->group_leader);
+    items[10] =
+        etf_pid_is_none(leader) ? rt__pid_word(p) : etf_from_pid(r, leader);
     items[11] = etf_bool((p->flags & PROCESS_SUSPENDED) != 0);
     items[12] = etf_uint(r, load_relaxed(&p->queued));
     items[13] = etf_int(r, load_relaxed(&p->status));

@@ -57,28 +57,31 @@ static bool is_word(etf_term t)
 
 etf_term rt__exit_reason(const struct process *p)
 {
-    if (p->u.exit_reason != NULL)
-        return etf_box_term(p->u.exit_reason);
-    return p->v.exit_word;
+    if ((p->flags & PROCESS_BOXED_REASON) != 0)
+        return etf_box_term(p->end.box);
+    return p->end.word;
 }
 
 void rt__must_exit(struct process *p, etf_term reason, bool kill,
                    bool by_signal)
 {
-    if ((p->flags & PROCESS_EXITING) != 0 && !kill)
+    struct etf_box *box;
+
+    if ((p->flags & PROCESS_EXITING) != 0 &&
+        (!kill || (p->flags & PROCESS_KILLED) != 0))
         return;
     if (etf_is_none(reason))
         reason = ETF_A(killed); /* it could not be built: G19 */
-    if ((p->flags & (PROCESS_EXITING | PROCESS_KILLED)) ==
-        (PROCESS_EXITING | PROCESS_KILLED))
-        return;
-    if ((p->flags & PROCESS_EXITING) != 0)
-        etf_box_free(p->u.exit_reason);
-    p->u.exit_reason = NULL;
-    p->v.exit_word = is_word(reason) ? reason : ETF_A(killed);
-    if (!is_word(reason)) {
-        /* No memory for the reason: it becomes `killed` (G19). */
-        p->u.exit_reason = etf_box_new(reason);
+    /* No memory for the reason: it becomes `killed` too. */
+    box = is_word(reason) ? NULL : etf_box_new(reason);
+    if ((p->flags & PROCESS_BOXED_REASON) != 0)
+        etf_box_free(p->end.box);
+    p->flags &= (uint16_t)~PROCESS_BOXED_REASON;
+    if (box == NULL) {
+        p->end.word = is_word(reason) ? reason : ETF_A(killed);
+    } else {
+        p->end.box = box;
+        p->flags |= PROCESS_BOXED_REASON;
     }
     p->flags |= PROCESS_EXITING;
     if (kill)

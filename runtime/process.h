@@ -18,6 +18,7 @@
 #include <agner/rt.h>
 
 #include "etf_door.h"
+#include "heritage.h"
 #include "mailbox.h"
 #include "rt_carrier.h"
 #include "sanitizer.h"
@@ -45,6 +46,7 @@ enum process_flags {
     PROCESS_BY_SIGNAL = 256, /* the end was asked for by an exit signal */
     PROCESS_WANTS_TIMEOUT = 512,
     PROCESS_BECOMING = 1024, /* rt_become(): a raw process goes on as another */
+    PROCESS_BOXED_REASON = 2048, /* PROCESS_EXITING: end.box */
 };
 
 /* A limit on the mailbox. Stays with the slot for ever, so that a late sender
@@ -66,15 +68,16 @@ struct names {
 
 /* What few processes have. */
 struct extras {
-    etf_pid parent, group_leader;
-    struct etf_box *parent_box; /* unused when local */
-    struct limits *limits;      /* the slot's; DOOR_LIMITED */
+    etf_pid parent;
+    struct limits *limits; /* the slot's; DOOR_LIMITED */
     size_t memory_max;
     const char *label;
     uint64_t timeout_ms, timeout_seq; /* rt_timeout() */
     struct timer *timeout_timer;
     uint64_t timeout_timer_id;
     uint64_t started_ms;
+    struct timer *lifetime_timer; /* NULL: none */
+    uint64_t lifetime_timer_id;
     size_t state_size;
     struct rt_direct_wait *directs; /* native requests not answered yet */
     struct etf_box **tags;          /* unusual call tags: kept until the end */
@@ -88,7 +91,7 @@ struct process {
     _Atomic uint32_t door;                        /* enum process_door */
     struct envelope *queue, *queue_tail;          /* received, for its code */
     _Atomic(const struct rt_behavior *) behavior; /* static; glance */
-    void *state;                                  /* owned */
+    void *state;     /* owned; PROCESS_RAW, not begun: its argument, borrowed */
     struct gen *gen; /* its stack, while it waits on one; or its thread's */
     uint32_t slot;
     uint16_t flags; /* enum process_flags */
@@ -97,16 +100,14 @@ struct process {
 
     /* The other. */
     struct process *run_next;
-    struct relations *relations; /* owned; NULL: none */
-    struct extras *extras;       /* owned; NULL: all default */
+    struct relations *relations;         /* owned; NULL: none */
+    struct extras *extras;               /* owned; NULL: all default */
+    _Atomic(struct heritage *) heritage; /* a count of it; NULL: none */
     union {
-        struct etf_box *exit_reason; /* owned; PROCESS_EXITING, not an atom */
+        etf_term word;       /* PROCESS_EXITING: the reason, */
+        struct etf_box *box; /* ... or PROCESS_BOXED_REASON: owned */
         void (*code)(struct gen *self, void *arg); /* PROCESS_RAW, not begun */
-    } u;
-    union {
-        etf_term exit_word; /* PROCESS_EXITING: the reason if it is a word */
-        void *arg;          /* PROCESS_RAW */
-    } v;
+    } end;
     _Atomic(struct names *) names; /* owned; its stripe guards it: names.c */
     etf_term parent;               /* local pid word, or NONE: see extras */
     _Atomic uint32_t queued;       /* glance: length of `queue` */

@@ -222,6 +222,9 @@ static void exit_signal(struct context *c, struct envelope *m, bool from_link)
     if (kill) {
         rt__must_exit(p, ETF_A(killed), true, true);
         drop(c, m);
+    } else if ((m->flags & ENVELOPE_LIFETIME) != 0) {
+        rt__must_exit(p, m->term, false, false);
+        drop(c, m);
     } else if ((p->flags & PROCESS_TRAP_EXIT) != 0) {
         m->kind = ENVELOPE_EXIT_MESSAGE;
         m->id = is_parent(p, m->sender); /* exit/2 too: a shutdown is one */
@@ -372,6 +375,7 @@ static void node_is_down(struct context *c, struct envelope *m)
 static void act(struct context *c, struct envelope *m)
 {
     struct process *p = c->p;
+    etf_pid leader;
 
     switch ((enum envelope_kind)m->kind) {
     case ENVELOPE_INIT:
@@ -440,8 +444,8 @@ static void act(struct context *c, struct envelope *m)
         node_is_down(c, m);
         return;
     case ENVELOPE_GROUP_LEADER:
-        if (rt__extras(p) != NULL)
-            (void)etf_get_pid(m->sender, &p->extras->group_leader);
+        if (etf_get_pid(m->sender, &leader)) /* without memory: as before */
+            (void)rt__heritage_lead(c->rt, c->worker, p, leader);
         drop(c, m);
         return;
     case ENVELOPE_INFO:

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "env.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -208,6 +209,10 @@ static void free_all(struct rt *rt)
     unsigned i;
 
     rt__remote_fini(rt);
+    rt__heritage_fini(rt);
+    rt__env_fini(rt);
+    rt__applications_fini(rt);
+    rt__registry_fini(rt);
     for (i = 0; i < rt->worker_total; i++)
         if (rt->workers[i] != NULL)
             free_wheel_envelopes(rt, &rt->workers[i]->wheel);
@@ -245,6 +250,12 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
     err = make_workers(rt);
     if (err == AGNER_OK)
         err = rt__remote_init(rt);
+    if (err == AGNER_OK)
+        err = rt__env_init(rt);
+    if (err == AGNER_OK)
+        err = rt__applications_init(rt);
+    if (err == AGNER_OK)
+        err = rt__registry_init(rt);
     if (err == AGNER_OK)
         err = rt__blocking_init(rt);
     if (err == AGNER_OK && rt->options.contain_crashes)

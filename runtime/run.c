@@ -430,11 +430,11 @@ static void deliver(struct gen *self, struct envelope *m)
 static void first_raw(struct gen *self)
 {
     struct process *p = self->process;
-    void (*code)(struct gen *, void *) = p->u.code;
-    void *arg = p->v.arg;
+    void (*code)(struct gen *, void *) = p->end.code;
+    void *arg = p->state;
 
-    p->u.exit_reason = NULL;
-    p->v.exit_word = ETF_NONE;
+    p->end.word = ETF_NONE;
+    p->state = NULL;
     p->flags |= PROCESS_STARTED;
     self->in_callback = true;
     code(self, arg);

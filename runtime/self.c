@@ -27,15 +27,6 @@ etf_pid rt_parent(const struct gen *self)
     return etf_is_none(p->parent) ? (etf_pid){ 0 } : rt__pid_of(p->parent);
 }
 
-etf_pid rt_group_leader(const struct gen *self)
-{
-    const struct extras *x = self->process->extras;
-
-    if (x == NULL || etf_pid_is_none(x->group_leader))
-        return rt_self(self);
-    return x->group_leader;
-}
-
 void *rt_note(const struct gen *self)
 {
     return self->note;

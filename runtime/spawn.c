@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "env.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -53,24 +54,19 @@ static enum agner_err set_limits(struct rt *rt, struct process *p,
     return AGNER_OK;
 }
 
-static bool needs_extras(const struct gen *self,
-                         const struct rt_spawn_options *o)
+static bool needs_extras(const struct rt_spawn_options *o)
 {
-    const struct extras *mine = self == NULL ? NULL : self->process->extras;
-
     return o->mailbox_max != 0 || o->mailbox_bytes_max != 0 ||
-           o->memory_max != 0 || o->group_leader != NULL || o->label != NULL ||
-           (o->parent != NULL && !etf_pid_is_local(*o->parent)) ||
-           (mine != NULL && !etf_pid_is_none(mine->group_leader));
+           o->memory_max != 0 || o->label != NULL || o->lifetime_ms != 0 ||
+           (o->parent != NULL && !etf_pid_is_local(*o->parent));
 }
 
 static enum agner_err set_extras(struct gen *self, struct process *p,
                                  const struct rt_spawn_options *o)
 {
-    const struct extras *mine = self->process->extras;
     struct extras *x;
 
-    if (!needs_extras(self, o))
+    if (!needs_extras(o))
         return AGNER_OK;
     x = rt__extras(p);
     if (x == NULL)
@@ -79,11 +75,34 @@ static enum agner_err set_extras(struct gen *self, struct process *p,
     x->label = o->label;
     if (o->parent != NULL)
         x->parent = *o->parent;
-    if (o->group_leader != NULL)
-        x->group_leader = *o->group_leader;
-    else if (mine != NULL)
-        x->group_leader = mine->group_leader;
     return set_limits(self->rt, p, o);
+}
+
+/* Group leader and environment: self's, unless the options say otherwise. */
+static enum agner_err bequeath(struct gen *self, struct process *p,
+                               const struct rt_spawn_options *o)
+{
+    struct heritage *mine = load_relaxed(&self->process->heritage);
+    struct etf_box *env = NULL;
+    etf_pid leader = { 0 };
+    enum agner_err err;
+
+    if (o->group_leader == NULL && etf_is_none(o->env)) {
+        if (mine != NULL)
+            rt__heritage_hold(self->worker, mine);
+        store_release(&p->heritage, mine); /* pairs as rt__heritage_set() */
+        return AGNER_OK;
+    }
+    err = rt__env_overlay(rt__heritage_env(self->process), o->env, &env);
+    if (err != AGNER_OK)
+        return err;
+    if (o->group_leader != NULL)
+        leader = *o->group_leader;
+    else if (mine != NULL)
+        leader = rt__leader_in(mine);
+    mine = rt__heritage_new(self->rt, leader, env);
+    store_release(&p->heritage, mine);
+    return mine == NULL ? AGNER_ENOMEM : AGNER_OK;
 }
 
 /* One end of the link or monitor between self and a process that does not run
@@ -135,6 +154,35 @@ static void untie(struct gen *self, etf_term child, uint64_t id, bool link,
     }
 }
 
+/* The end of its life is set. It is in the inbox's care already: the timer may
+ * fire at once. */
+static enum agner_err limit_life(struct gen *self, const struct process *p,
+                                 uint64_t lifetime_ms)
+{
+    struct extras *x = p->extras;
+    uint64_t words[8], deadline_ns = rt__deadline(self->rt, lifetime_ms);
+    struct etf_region r;
+    struct envelope *m;
+    enum agner_err err;
+
+    if (deadline_ns == RT_NEVER)
+        return AGNER_OK;
+    etf__region_init(&r, words, 8, 0);
+    m = rt__envelope_new(self->worker, ENVELOPE_EXIT2,
+                         etf_make(&r, "{shutdown, lifetime}"));
+    etf__region_fini(&r);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->sender = rt__pid_word(p);
+    m->flags |= ENVELOPE_LIFETIME;
+    err =
+        rt__timer_push(self->rt, self->worker, rt__tick_of(deadline_ns),
+                       m->sender, m, &x->lifetime_timer, &x->lifetime_timer_id);
+    if (err != AGNER_OK)
+        rt__envelope_free(self->rt, self->worker, m);
+    return err;
+}
+
 /* Gives back a process that never ran. */
 static void discard(struct gen *self, struct process *p)
 {
@@ -148,8 +196,13 @@ static void discard(struct gen *self, struct process *p)
     }
     rt__relations_free(p);
     store_relaxed(&p->door, 0u);
-    free(p->state);
+    if ((p->flags & PROCESS_RAW) == 0)
+        free(p->state);
     p->state = NULL;
+    rt__heritage_set(self->rt, self->worker, p, NULL);
+    if (p->extras != NULL && p->extras->lifetime_timer != NULL)
+        (void)rt__timer_cancel(self->rt, p->extras->lifetime_timer,
+                               p->extras->lifetime_timer_id, NULL);
     free(p->extras);
     p->extras = NULL;
     if (p->queue != NULL) {
@@ -201,16 +254,17 @@ static enum agner_err furnish(struct gen *self, struct process *p,
     store_relaxed(&p->status, (uint8_t)RT_STATUS_INIT);
     if (b->behavior == NULL) {
         p->flags |= PROCESS_RAW;
-        p->u.code = b->code;
-        p->v.arg = b->arg;
+        p->end.code = b->code;
+        p->state = b->arg;
     } else {
-        p->u.exit_reason = NULL;
-        p->v.exit_word = ETF_NONE;
+        p->end.word = ETF_NONE;
         p->state = b->state_size == 0 ? NULL : calloc(1, b->state_size);
         if (b->state_size != 0 && p->state == NULL)
             return AGNER_ENOMEM;
     }
-    err = set_extras(self, p, o);
+    err = bequeath(self, p, o);
+    if (err == AGNER_OK)
+        err = set_extras(self, p, o);
     if (err != AGNER_OK)
         return err;
     if (p->extras != NULL)
@@ -254,17 +308,18 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
     /* From here on senders may push; the process is ours until it is scheduled.
      * Release publishes it to whoever pushes. */
     store_release(&p->inbox, NULL);
-    if (!etf_is_none(o->name)) {
+    if (o->lifetime_ms != 0)
+        err = limit_life(self, p, o->lifetime_ms);
+    if (err == AGNER_OK && !etf_is_none(o->name))
         err = etf__tag(o->name) == ETF__ATOM &&
                       !etf_same(o->name, ETF_A(undefined))
                   ? rt__name_add(rt, o->name, p, word)
                   : AGNER_EINVAL;
-        if (err != AGNER_OK) {
-            untie(self, word, b->monitor_id, o->link, o->monitor);
-            /* Late senders are answered as for a dead process. */
-            rt__abort_birth(self, p);
-            return err;
-        }
+    if (err != AGNER_OK) {
+        untie(self, word, b->monitor_id, o->link, o->monitor);
+        /* Late senders are answered as for a dead process. */
+        rt__abort_birth(self, p);
+        return err;
     }
     rt__schedule(rt, self->worker, p, true);
     return AGNER_OK;

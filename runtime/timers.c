@@ -20,15 +20,14 @@ static uint64_t now_ms(const struct rt *rt)
     return rt->world->now_ns(rt->world->ctx) / 1000000u;
 }
 
-/* The tick at which `deadline_ns` has passed: never early (G22). */
-static uint64_t tick_of(uint64_t deadline_ns)
+uint64_t rt__tick_of(uint64_t deadline_ns)
 {
     return deadline_ns / 1000000u + (deadline_ns % 1000000u != 0);
 }
 
 static uint64_t next_tick(const struct rt *rt)
 {
-    return tick_of(rt->world->now_ns(rt->world->ctx));
+    return rt__tick_of(rt->world->now_ns(rt->world->ctx));
 }
 
 static struct wheel *wheel_of(struct rt *rt, struct worker *worker)
@@ -237,7 +236,7 @@ static bool arm_wait(struct worker *w, struct worker *by,
     deadline_ns = lazy->deadline_ns != 0
                       ? lazy->deadline_ns
                       : rt__deadline(w->rt, lazy->timeout_ms);
-    if (start(w->rt, w, tick_of(deadline_ns), 0,
+    if (start(w->rt, w, rt__tick_of(deadline_ns), 0,
               etf__local_pid(lazy->process->slot, lazy->generation), m, false,
               &timer, &id) != AGNER_OK) {
         rt__envelope_free(w->rt, by, m);
@@ -362,8 +361,8 @@ void rt__timeout_arm(struct gen *self)
                          m);
         return;
     }
-    deadline_ms = tick_of(self->rt->world->now_ns(self->rt->world->ctx) +
-                          x->timeout_ms * 1000000u);
+    deadline_ms = rt__tick_of(self->rt->world->now_ns(self->rt->world->ctx) +
+                              x->timeout_ms * 1000000u);
     if (rt__timer_push(self->rt, self->worker, deadline_ms,
                        rt__pid_word(self->process), m, &x->timeout_timer,
                        &x->timeout_timer_id) != AGNER_OK)
@@ -422,7 +421,7 @@ static enum agner_err start_owned(struct gen *self, etf_term to,
                           message);
     if (m == NULL)
         return AGNER_ENOMEM;
-    err = start(self->rt, self->worker, tick_of(now_ns + ms * 1000000u),
+    err = start(self->rt, self->worker, rt__tick_of(now_ns + ms * 1000000u),
                 interval_ms, by_target ? rt__pid_word(self->process) : to, m,
                 by_target, &timer, &id);
     if (err != AGNER_OK) {

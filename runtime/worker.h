@@ -85,6 +85,7 @@ struct worker {
     uint64_t ref_next, ref_end;
     uint32_t slots[SLOT_CACHE]; /* free ones */
     unsigned slot_count;
+    struct share shares[SHARES]; /* of heritages */
 
     /* For the watchdog and statistics; written by the worker only. */
     _Atomic uint64_t running_pid; /* word of the process that ran last */
@@ -155,6 +156,13 @@ struct rt {
 
     _Atomic(_Atomic(uint64_t) *) names[NAME_CHUNKS]; /* by atom number */
     rt_spin name_locks[NAME_STRIPES]; /* by slot: guard process.names */
+
+    rt_spin heritage_lock;             /* guards heritages, heritage_count */
+    struct heritage *heritages;        /* free ones */
+    uint32_t heritage_count;           /* ever made */
+    struct layers *layers;             /* env.c */
+    struct applications *applications; /* application.c */
+    struct registry *registry;         /* registry.c */
 
     _Atomic uint64_t ref_counter;
     struct wheel shared_wheel; /* timers of threads that are no workers */
@@ -361,6 +369,8 @@ enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
                               uint64_t deadline_ms, etf_term to,
                               struct envelope *m, struct timer **timer,
                               uint64_t *id);
+/* The tick at which `deadline_ns` has passed: never early (G22). */
+uint64_t rt__tick_of(uint64_t deadline_ns);
 bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
                       uint64_t *left_ms);
 /* Fires what is due on `wheel`. */
@@ -426,6 +436,15 @@ void rt__names_end(struct rt *rt, struct process *p);
 uint32_t rt__names_of(struct rt *rt, struct process *p, etf_term *names,
                       uint32_t room);
 void rt__names_fini(struct rt *rt);
+
+/* ---- application.c, registry.c
+ * ----------------------------------------------------------------------
+ */
+
+enum agner_err rt__applications_init(struct rt *rt);
+void rt__applications_fini(struct rt *rt);
+enum agner_err rt__registry_init(struct rt *rt);
+void rt__registry_fini(struct rt *rt);
 
 /* ---- spawn.c
  * -----------------------------------------------------------------------------------------------

@@ -241,6 +241,10 @@ struct rt_spawn_options {
     uint64_t init_timeout_ms; /* 0: without end */
     bool trap_exit;
     const etf_pid *group_leader; /* NULL: inherited */
+    etf_term env;                /* a map, laid over what is inherited; keys as
+                                    rt_env_set() wants them; or ETF_NONE */
+    uint64_t lifetime_ms;        /* 0: none; after that it ends, trapping or
+                                    not, with {shutdown, lifetime} */
     const etf_pid *parent;       /* NULL: self */
     const char *label;           /* borrowed: static */
     size_t state_size;           /* 0: the behaviour's */
@@ -250,7 +254,7 @@ struct rt_spawn_options {
 /* A raw process: code(self, arg) runs on a stack of its own, and the process
  * ends with `normal` when it returns. `arg` is the caller's; who frees it is
  * between the two. AGNER_ENOMEM, AGNER_ETAKEN (name), AGNER_ELIMIT
- * (processes_max). */
+ * (processes_max), AGNER_EINVAL (no such name or environment can be). */
 AGNER_API enum agner_err
 rt_spawn(struct gen *self, void (*code)(struct gen *self, void *arg), void *arg,
          const struct rt_spawn_options *options, etf_pid *pid);
@@ -292,6 +296,7 @@ AGNER_API etf_pid rt_self(const struct gen *self);
 AGNER_API etf_term rt_self_term(const struct gen *self);
 AGNER_API struct rt *rt_of(const struct gen *self);
 AGNER_API etf_pid rt_parent(const struct gen *self); /* all zero: none */
+/* Itself when it was spawned without one. */
 AGNER_API etf_pid rt_group_leader(const struct gen *self);
 AGNER_API void *rt_note(const struct gen *self); /* rt_spawn_options.note */
 AGNER_API struct etf_region *rt_region(struct gen *self);
@@ -315,6 +320,73 @@ AGNER_API enum agner_err rt_sleep(struct gen *self, uint64_t ms);
 
 /* A new reference of this node: 82 bits that do not repeat in its life. */
 AGNER_API etf_ref rt_make_ref(struct gen *self);
+
+/* ---- Group leaders and applications ------------------------------------- */
+
+/*
+ * Makes `leader` the group leader of `of`, any process of any node, self too.
+ * For another process it is a signal, in order with all others from self; its
+ * children so far keep theirs. AGNER_ENOPROC (local, dead), AGNER_EINCARNATION,
+ * AGNER_EINVAL (none given), AGNER_ENOCONN, AGNER_ENOMEM, AGNER_EEXITING,
+ * AGNER_EKILLED. Source: erlang:group_leader/2.
+ */
+AGNER_API enum agner_err rt_set_group_leader(struct gen *self, etf_pid of,
+                                             etf_pid leader);
+
+/*
+ * Processes whose group leader is `leader` belong to `application`, an atom, as
+ * long as this stands; ETF_NONE takes it back, and so should whoever sees the
+ * leader die. For application masters. Any thread. AGNER_EINVAL, AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err rt_application_leader(struct rt *rt, etf_pid leader,
+                                               etf_term application);
+
+/* The application that self, or a process of this node, belongs to: an atom, or
+ * ETF_NONE. rt_application_of(): any thread. */
+AGNER_API etf_term rt_application(struct gen *self);
+AGNER_API etf_term rt_application_of(struct rt *rt, etf_pid pid);
+
+/* ---- Environment -------------------------------------------------------- */
+/*
+ * Settings by key, in layers. A process has its own, a copy of what its spawner
+ * had when it was spawned: what one changes, no other process sees. Below are
+ * those of its application and of the node, which are looked up at call time.
+ * The first layer that has the key counts. Keys are atoms and binaries; those
+ * that begin with `agner:` are not for users. Source: spec/gen.md 1.16.
+ */
+
+/* The value of `key` as self sees it, copied into self's region. AGNER_EUNKNOWN
+ * (no layer has it), AGNER_ENOMEM. */
+AGNER_API enum agner_err rt_env_get(struct gen *self, etf_term key,
+                                    etf_term *value);
+
+/* Sets `key` in self's own layer; ETF_NONE removes it there, and a lower layer
+ * shows again. `value` is copied; a native value in it may live on for a while
+ * after the process. AGNER_EINVAL (the key), AGNER_ENOMEM, AGNER_EEXITING,
+ * AGNER_EKILLED. */
+AGNER_API enum agner_err rt_env_set(struct gen *self, etf_term key,
+                                    etf_term value);
+
+/* All that self sees, as a map in its region. AGNER_ENOMEM. */
+AGNER_API enum agner_err rt_env_list(struct gen *self, etf_term *map);
+
+/*
+ * The layers below all processes: `scope` is an application's name, an atom, or
+ * ETF_NONE for the node. Any thread.
+ *
+ *   put   sets a copy of `value`; ETF_NONE removes the key. AGNER_EINVAL,
+ *         AGNER_ENOMEM.
+ *   find  copies into `r`; looks in that layer only. AGNER_EUNKNOWN,
+ *         AGNER_ENOMEM.
+ *   all   the layer as a map in `r`. AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err rt_env_put(struct rt *rt, etf_term scope, etf_term key,
+                                    etf_term value);
+AGNER_API enum agner_err rt_env_find(struct rt *rt, struct etf_region *r,
+                                     etf_term scope, etf_term key,
+                                     etf_term *value);
+AGNER_API enum agner_err rt_env_all(struct rt *rt, struct etf_region *r,
+                                    etf_term scope, etf_term *map);
 
 /* ---- Messages ----------------------------------------------------------- */
 
@@ -481,6 +553,48 @@ AGNER_API enum agner_err rt_whereis(struct rt *rt, etf_term name, etf_pid *pid);
 AGNER_API etf_term rt_registered(struct rt *rt, struct etf_region *r);
 
 AGNER_API bool rt_is_alive(struct rt *rt, etf_pid pid);
+
+/* ---- Behaviours by group and name --------------------------------------- */
+/*
+ * A table of what can be started by name. What a row points to is between those
+ * who share the group; the runtime only keeps it. Any thread.
+ * Source: spec/gen.md 1.5.
+ */
+
+/* Groups of the house; others that begin with `agner:` are refused. */
+#define RT_GROUP_APPLICATIONS "agner:applications"
+#define RT_GROUP_REMOTE       "agner:remote" /* what other nodes may start */
+
+/*
+ * Adds a row; the group comes into being with its first.
+ *
+ *   name      an atom, not `undefined`
+ *   behavior  borrowed: outlives the registration
+ *   data      NULL, or what goes with it; borrowed, unless there is a:
+ *   destroy   NULL, or called with `data` once the row is gone, at the latest
+ *             by rt_free(); on failure it is not called
+ *
+ * AGNER_ETAKEN, AGNER_EINVAL (group or name), AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err rt_behavior_register(struct rt *rt, const char *group,
+                                              etf_term name,
+                                              const void *behavior, void *data,
+                                              void (*destroy)(void *data));
+
+/* Either result may be NULL. They are good until the row is taken out: who does
+ * that sees to it that nobody uses them. AGNER_EUNKNOWN. */
+AGNER_API enum agner_err rt_behavior_find(struct rt *rt, const char *group,
+                                          etf_term name, const void **behavior,
+                                          void **data);
+
+/* The names in the group, sorted: a list in `r`, empty for an unknown group;
+ * ETF_NONE when `r` is full. */
+AGNER_API etf_term rt_behavior_list(struct rt *rt, struct etf_region *r,
+                                    const char *group);
+
+/* AGNER_EUNKNOWN. */
+AGNER_API enum agner_err
+rt_behavior_unregister(struct rt *rt, const char *group, etf_term name);
 
 /* Blocks the calling process or thread until `pid` is dead. AGNER_ETIMEOUT. */
 AGNER_API enum agner_err rt_wait(struct gen *self, etf_pid pid,

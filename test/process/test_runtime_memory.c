@@ -151,6 +151,8 @@ static enum agner_err op_spawn(struct desk *d)
 {
     struct rt_spawn_options options = { .mailbox_max = 5,
                                         .label = "child",
+                                        .env = etf_make(d->self, "#{a => b}"),
+                                        .lifetime_ms = 100000,
                                         .name = etf_atom("child"),
                                         .link = true,
                                         .monitor = true };
@@ -216,6 +218,41 @@ static enum agner_err op_nodes(struct desk *d)
     enum agner_err err = rt_monitor_nodes(d->self, true);
 
     return err == AGNER_OK ? rt_monitor_nodes(d->self, false) : err;
+}
+
+static enum agner_err op_env(struct desk *d)
+{
+    etf_term key = etf_atom("key");
+    enum agner_err err = rt_env_set(d->self, key, d->text);
+
+    return err == AGNER_OK ? rt_env_set(d->self, key, ETF_NONE) : err;
+}
+
+static enum agner_err op_layer(struct desk *d)
+{
+    etf_term key = etf_atom("key");
+    enum agner_err err = rt_env_put(rt_of(d->self), key, key, d->text);
+
+    return err == AGNER_OK ? rt_env_put(rt_of(d->self), key, key, ETF_NONE)
+                           : err;
+}
+
+static enum agner_err op_leader(struct desk *d)
+{
+    enum agner_err err =
+        rt_set_group_leader(d->self, d->puppet, rt_self(d->self));
+
+    if (err == AGNER_OK)
+        err = rt_set_group_leader(d->self, rt_self(d->self), d->puppet);
+    return err == AGNER_OK ? rt_application_leader(rt_of(d->self), d->puppet,
+                                                   etf_atom("app"))
+                           : err;
+}
+
+static enum agner_err op_behavior(struct desk *d)
+{
+    return rt_behavior_register(rt_of(d->self), "group", etf_atom("name"), d,
+                                NULL, NULL);
 }
 
 /* ---- Failing each -----------------------------------------------------------
@@ -295,6 +332,10 @@ CASE(spawn)
 CASE(start)
 CASE(signal)
 CASE(nodes)
+CASE(env)
+CASE(layer)
+CASE(leader)
+CASE(behavior)
 
 static void a_runtime_that_cannot_be_made_leaves_nothing(void **state)
 {
@@ -333,6 +374,10 @@ int main(void)
         cmocka_unit_test(start_fails_whole),
         cmocka_unit_test(signal_fails_whole),
         cmocka_unit_test(nodes_fails_whole),
+        cmocka_unit_test(env_fails_whole),
+        cmocka_unit_test(layer_fails_whole),
+        cmocka_unit_test(leader_fails_whole),
+        cmocka_unit_test(behavior_fails_whole),
         cmocka_unit_test(a_runtime_that_cannot_be_made_leaves_nothing),
     };
 
