@@ -389,6 +389,8 @@ static void obey(struct gen *self, enum rt_next next)
 
     if (next == RT_STOP || next == RT_IGNORE)
         rt__must_exit(p, ETF_A(normal), false, false); /* rt_stop() was first */
+    else if (next == RT_CONTINUE)
+        p->flags |= PROCESS_CONTINUES;
 }
 
 /* A native request whose asker has given up, or that cannot be kept, is not
@@ -402,21 +404,12 @@ static bool may_hand_out(struct gen *self, struct envelope *m)
     return false;
 }
 
-static void deliver(struct gen *self, struct envelope *m)
+/* Calls the code with self->message; what came and was made ends with that. */
+static void call_code(struct gen *self)
 {
     struct process *p = self->process;
-    struct worker *w = self->worker;
     enum rt_next next;
 
-    store_relaxed(&w->messages, load_relaxed(&w->messages) + 1);
-    store_relaxed(&p->reductions, load_relaxed(&p->reductions) + 1);
-    if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
-        rt_timeout(self, RT_INFINITY);
-    m->next = self->held;
-    self->held = m;
-    if (m->kind == ENVELOPE_DIRECT && !may_hand_out(self, m))
-        return;
-    rt__describe(self, m);
     self->in_callback = true;
     next = load_relaxed(&p->behavior)->message(self, &self->message);
     self->in_callback = false;
@@ -425,6 +418,40 @@ static void deliver(struct gen *self, struct envelope *m)
     if (next != RT_NEXT)
         obey(self, next);
     rt__scratch_reset(self);
+}
+
+static void begin_callback(struct gen *self)
+{
+    struct process *p = self->process;
+
+    store_relaxed(&p->reductions, load_relaxed(&p->reductions) + 1);
+    if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
+        rt_timeout(self, RT_INFINITY);
+}
+
+static void deliver(struct gen *self, struct envelope *m)
+{
+    struct worker *w = self->worker;
+
+    store_relaxed(&w->messages, load_relaxed(&w->messages) + 1);
+    begin_callback(self);
+    m->next = self->held;
+    self->held = m;
+    if (m->kind == ENVELOPE_DIRECT && !may_hand_out(self, m))
+        return;
+    rt__describe(self, m);
+    call_code(self);
+}
+
+/* Once more, as the last callback asked. */
+static void deliver_again(struct gen *self)
+{
+    self->process->flags &= (uint16_t)~PROCESS_CONTINUES;
+    begin_callback(self);
+    self->message.kind = RT_CONTINUED;
+    self->message.term = ETF_NONE;
+    self->message.sender = (etf_pid){ 0 };
+    call_code(self);
 }
 
 static void first_raw(struct gen *self)
@@ -456,8 +483,10 @@ static void first_behavior(struct gen *self)
         next = load_relaxed(&p->behavior)->init(self, args->term);
         self->in_callback = false;
     }
-    if (next == RT_NEXT && (p->flags & PROCESS_EXITING) == 0) {
+    if ((next == RT_NEXT || next == RT_CONTINUE) &&
+        (p->flags & PROCESS_EXITING) == 0) {
         p->flags |= PROCESS_STARTED;
+        obey(self, next);
         rt__init_done(self, ETF_NONE);
     } else {
         self->init_ignored = next == RT_IGNORE;
@@ -517,6 +546,23 @@ static void shrink(struct process *p)
         rt__relations_free(p);
 }
 
+/* Nothing waits. Gives the process up; false when a message came meanwhile. */
+static bool park(struct gen *self)
+{
+    struct process *p = self->process;
+
+    if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
+        rt__timeout_arm(self);
+    if ((p->flags & PROCESS_HIBERNATE) != 0)
+        shrink(p);
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_WAITING);
+    self->process = NULL;
+    if (rt__mailbox_park(&p->inbox))
+        return true;
+    self->process = p;
+    return false;
+}
+
 /* Hands out messages until there are none or the slice is over. */
 static void serve(struct gen *self)
 {
@@ -529,23 +575,19 @@ static void serve(struct gen *self)
             finish(self);
             return;
         }
-        m = next_message(p);
-        if (m == NULL) {
-            if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
-                rt__timeout_arm(self);
-            if ((p->flags & PROCESS_HIBERNATE) != 0)
-                shrink(p);
-            store_relaxed(&p->status, (uint8_t)RT_STATUS_WAITING);
-            self->process = NULL;
-            if (rt__mailbox_park(&p->inbox))
+        if (__builtin_expect((p->flags & PROCESS_CONTINUES) != 0, 0)) {
+            deliver_again(self);
+        } else if ((m = next_message(p)) != NULL) {
+            /* Before its code, which may wait for one who waits here. */
+            if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0,
+                                 0))
+                rt__limits_eased(self);
+            deliver(self, m);
+        } else {
+            if (park(self))
                 return;
-            self->process = p;
             continue;
         }
-        /* Before its code, which may wait for one of those who wait here. */
-        if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0))
-            rt__limits_eased(self);
-        deliver(self, m);
         if (--self->budget == 0 && slice_over(self)) {
             self->process = NULL;
             rt__schedule(self->rt, self->worker, p, true);

@@ -131,6 +131,8 @@ enum rt_next {
     RT_STOP,   /* end with the reason given to rt_stop() */
     RT_IGNORE, /* init only: end with `normal`, the starter gets AGNER_EIGNORE
                 */
+    RT_CONTINUE, /* go on with RT_CONTINUED, before any message; after init:
+                    when the starter has its answer */
 };
 
 enum rt_message_kind {
@@ -142,6 +144,7 @@ enum rt_message_kind {
     RT_TIMEOUT,     /* the timeout that rt_timeout() asked for; no term */
     RT_DIRECT,      /* a native request: `direct` */
     RT_PARENT_EXIT, /* trapped exit of the parent: end, `term` is the Reason */
+    RT_CONTINUED,   /* the last callback returned RT_CONTINUE; no term */
 };
 
 /* Who asked, for the answer. Copy and keep it as you like; any process or
