@@ -46,6 +46,11 @@ enum etf_kind etf_kind(etf_term t)
     return (enum etf_kind)tag_kinds[tag];
 }
 
+bool etf_is_word(etf_term t)
+{
+    return etf__tag(t) != ETF__BOX && etf__tag(t) != ETF__CONS;
+}
+
 /* Limbs of a boxed integer of one limb: all that can fit 64 bits. */
 static bool one_limb(etf_term t, bool *negative, uint64_t *limb)
 {

@@ -135,6 +135,9 @@ static inline bool etf_same(etf_term a, etf_term b)
     return a.word == b.word;
 }
 
+/* Is all of `t` in its word? Then it is valid for ever, and needs no box. */
+AGNER_API bool etf_is_word(etf_term t);
+
 /* A pid, by value: keep it where you like. A local one has node ETF_NONE, the
  * slot in id and the generation in serial. All zero is no pid. */
 typedef struct etf_pid {
