@@ -1,9 +1,10 @@
 /*
- * gen_internal.h -- what a server process keeps before its user's state.
+ * gen_internal.h -- what the behaviours of this room share.
  *
- * Private to behaviors/. The state of a server process is a struct gen_head,
- * then `state_size` bytes of the user's. Nothing of it is shared: the process
- * alone reads and writes it.
+ * Private to behaviors/. The state of a process that runs one of them begins
+ * with a struct gen_head, goes on with what the behaviour keeps itself, and
+ * ends with `state_size` bytes of the user's. Nothing of it is shared: the
+ * process alone reads and writes it.
  */
 #ifndef GEN_INTERNAL_H
 #define GEN_INTERNAL_H
@@ -19,7 +20,7 @@ enum {
     GEN_FLAG_STOP = 1,     /* gen_stop() gave a reason */
     GEN_FLAG_CONTINUE = 2, /* `argument` waits for handle_continue */
     GEN_FLAG_TIMEOUT = 4,  /* `timeout_ms` runs until the next message */
-    /* Of the server. */
+    /* Of the process. */
     GEN_FLAG_STARTING = 8,  /* init has not succeeded: nothing to report */
     GEN_FLAG_IDLE = 16,     /* hibernate_after_ms is set */
     GEN_FLAG_WATCHED = 32,  /* sys.watched */
@@ -33,31 +34,87 @@ struct gen_last_reply {
 };
 
 struct gen_head {
-    const struct gen_server *server; /* borrowed: static; NULL before init */
-    unsigned flags;
-    uint64_t timeout_ms;  /* GEN_FLAG_TIMEOUT: as asked for */
-    etf_term last;        /* what the callback that runs got, for the report */
-    etf_term argument;    /* GEN_FLAG_CONTINUE: its argument, in `kept` or in
-                             scratch; GEN_FLAG_STOP: the reason, in scratch */
-    struct etf_box *kept; /* owned: the argument that init left, or NULL */
+    uint32_t flags;
+    uint32_t state_offset; /* bytes from here to the user's state */
+    etf_term last;         /* what the callback that runs got, for the report */
+    etf_term argument;     /* GEN_FLAG_STOP: the reason, in scratch;
+                              GEN_FLAG_CONTINUE: its argument: server.c */
     struct gen_last_reply *last_reply; /* owned, or NULL */
-    struct gen_sys sys;
+    struct gen_sys sys;                /* sys.name: the behaviour table's */
 };
 
+/* Bytes before the user's state of what begins with `struct type`. */
 #define GEN_STATE_ALIGN 16u
-#define GEN_HEAD_SIZE \
-    ((sizeof(struct gen_head) + GEN_STATE_ALIGN - 1) & ~(GEN_STATE_ALIGN - 1))
+#define GEN_SIZE(type) \
+    ((sizeof(struct type) + GEN_STATE_ALIGN - 1) & ~(GEN_STATE_ALIGN - 1))
 
-/* The behaviour that runs `server`; `init` is false when gen_enter_loop() is
- * not to call it. Static. */
-const struct rt_behavior *gen__server_behavior(const struct gen_server *server,
-                                               bool init);
+/* ---- head.c: the same for all ------------------------------------------- */
 
-/* The head when self runs a server, else NULL. */
+/* The head when self runs a behaviour of this room, else NULL. */
 struct gen_head *gen__head(struct gen *self);
+/* rt_behavior.label of all of them: tells gen__head() that it is one. */
+const char *gen__label(const void *state);
+
+/* A plain message as what it means: RT_CALL or RT_CAST when it has their shape
+ * (from another node, or sent by hand), with *request, and *from for a call;
+ * else RT_MESSAGE. */
+enum rt_message_kind gen__shape(struct gen *self, etf_term message,
+                                struct gen_from *from, etf_term *request);
+bool gen__is_system(const struct rt_message *m);
+
+/* Serves a native request; `handle` may be NULL. */
+enum gen_next gen__direct(
+    struct gen *self, struct gen_head *head, const struct rt_direct *direct,
+    enum agner_err (*handle)(struct gen *self, const struct rt_direct *direct,
+                             void **result));
 
 /* "name <0.1.2>" of the running process, for a log line. Returns `buffer`. */
 char *gen__title(struct gen *self, const char *name, char *buffer, size_t size);
+
+/* Logs an abnormal end, once for each process. */
+void gen__report(struct gen *self, struct gen_head *head, etf_term reason);
+
+/* A callback has returned GEN_STOP: the reason is set, and reported unless the
+ * start has failed, which is its starter's to report. */
+enum rt_next gen__settle_stop(struct gen *self, struct gen_head *head);
+
+/* After a system message: the process's own time-out starts anew, unless it is
+ * suspended now. Returns `next`. */
+enum rt_next gen__after_system(struct gen *self, struct gen_head *head,
+                               uint64_t timeout_ms, enum rt_next next);
+
+/* For what a callback of that behaviour has no use for: the process ends with
+ * {bad_action, Name}. */
+enum gen_next gen__misplaced(struct gen *self, const char *name);
+
+/* A callback with the reason of the end, then the last reply. */
+void gen__terminate(struct gen *self, struct gen_head *head,
+                    void (*terminate)(struct gen *self, etf_term reason),
+                    etf_term reason);
+void gen__head_fini(struct gen_head *head);
+
+/* The state for sys: format_status()'s, or text that tells its size. */
+etf_term gen__format(struct gen *self, etf_term (*format)(struct gen *self),
+                     size_t state_size);
+
+/* ---- start.c ------------------------------------------------------------ */
+
+/* What a behaviour's start is made of: gen_start() in gen.h. */
+struct gen_start {
+    const struct rt_behavior *behavior;
+    const void *table; /* borrowed: rt_note() of the process */
+    size_t head_size;  /* GEN_SIZE() of it */
+    size_t state_size; /* the user's */
+};
+
+enum agner_err gen__start(struct gen *self, const struct gen_start *start,
+                          etf_term args, const struct rt_spawn_options *options,
+                          bool link, etf_pid *pid, etf_term *reason);
+/* Does not return. `name` for people. */
+void gen__enter_loop(struct gen *self, const struct gen_start *start,
+                     etf_term args, const char *name);
+
+/* ---- call.c, reply.c ---------------------------------------------------- */
 
 /* What is left of `timeout_ms` that began at `start_ms`; 0 when it is over. */
 uint64_t gen__left_ms(struct gen *self, uint64_t start_ms, uint64_t timeout_ms);

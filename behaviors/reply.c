@@ -4,28 +4,9 @@
  * Every call gets an answer or the end of the server: what cannot be sent is
  * replaced by the atom `error`, so that a caller never waits for nothing.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "gen_internal.h"
-
-char *gen__title(struct gen *self, const char *name, char *buffer, size_t size)
-{
-    struct rt_process_info info;
-    char pid[64];
-    char registered[96];
-
-    (void)etf_format(pid, sizeof pid, rt_self_term(self));
-    if (rt_process_glance(rt_of(self), rt_self(self), &info) == AGNER_OK &&
-        !etf_is_none(info.name))
-        (void)snprintf(buffer, size, "%s %s",
-                       etf_format(registered, sizeof registered, info.name),
-                       pid);
-    else
-        (void)snprintf(buffer, size, "%s %s", name != NULL ? name : "server",
-                       pid);
-    return buffer;
-}
 
 static void tell_out(struct gen *self, struct gen_head *head,
                      const struct gen_from *from, etf_term reply)

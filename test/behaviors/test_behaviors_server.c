@@ -384,6 +384,63 @@ static void continues_before_a_message_that_waits(void **state)
     assert_int_equal(witness_count(&world->seen, "info timeout"), 0);
 }
 
+/* ---- A server that goes on by itself ---- */
+
+struct treadmill {
+    struct witness *witness; /* borrowed: the world's */
+    size_t used_max;         /* scratch bytes that a continue began with */
+};
+
+static enum gen_next treadmill_init(struct gen *self, etf_term args)
+{
+    struct treadmill *t = gen_state(self);
+    void *witness;
+
+    if (!etf_get_resource(args, &witness))
+        return gen_stop(self, etf_make(self, "badarg"));
+    t->witness = witness;
+    return gen_continue(self, etf_make(self, "{left, 1000}"));
+}
+
+static enum gen_next treadmill_continue(struct gen *self, etf_term argument)
+{
+    struct treadmill *t = gen_state(self);
+    size_t used = etf_region_used(rt_region(self));
+    int64_t left = 0;
+
+    if (used > t->used_max)
+        t->used_max = used;
+    if (!etf_match(argument, "{left, _}", &left))
+        return gen_stop(self, etf_make(self, "badarg"));
+    if (left == 0)
+        witness_add(t->witness, "used",
+                    etf_make(self, "_", (uint64_t)t->used_max));
+    return gen_continue(self, etf_make(self, "{left, _}", left - 1));
+}
+
+static const struct gen_server treadmill_server = {
+    .name = "treadmill",
+    .state_size = sizeof(struct treadmill),
+    .init = treadmill_init,
+    .handle_continue = treadmill_continue,
+};
+
+static void goes_on_for_ever_without_more_memory(void **state)
+{
+    struct probe_world *world = *state;
+    etf_term args = etf_resource(rt_region(world->self), &world->seen, NULL);
+    etf_pid pid;
+
+    assert_int_equal(
+        gen_start(world->self, &treadmill_server, args, NULL, &pid, NULL),
+        AGNER_OK);
+    assert_true(witness_await(&world->seen, "used 0\n"));
+    assert_int_equal(
+        rt_exit_signal(world->self, pid, etf_make(world->self, "shutdown")),
+        AGNER_OK);
+    assert_int_equal(rt_wait(world->self, pid, PROBE_LONG_MS), AGNER_OK);
+}
+
 static void may_stop_in_a_continue(void **state)
 {
     struct probe_world *world = *state;
@@ -558,6 +615,7 @@ int main(void)
         CASE(continues_before_the_next_message),
         CASE(continues_after_init),
         CASE(continues_before_a_message_that_waits),
+        CASE(goes_on_for_ever_without_more_memory),
         CASE(may_stop_in_a_continue),
         CASE(goes_on_after_hibernating),
         CASE(hibernates_by_itself_and_keeps_its_state),
