@@ -127,10 +127,10 @@ AGNER_API void rt_detach(struct gen *self);
 
 /* What a callback wants next. */
 enum rt_next {
-    RT_NEXT,   /* wait for the next message */
-    RT_STOP,   /* end with the reason given to rt_stop() */
-    RT_IGNORE, /* init only: end with `normal`, the starter gets AGNER_EIGNORE
-                */
+    RT_NEXT,     /* wait for the next message */
+    RT_STOP,     /* end with the reason given to rt_stop() */
+    RT_IGNORE,   /* init only: end with `normal`, the starter gets AGNER_EIGNORE
+                  */
     RT_CONTINUE, /* go on with RT_CONTINUED, before any message; after init:
                     when the starter has its answer */
 };
