@@ -47,7 +47,7 @@ enum process_flags {
     PROCESS_WANTS_TIMEOUT = 512,
     PROCESS_BECOMING = 1024, /* rt_become(): a raw process goes on as another */
     PROCESS_BOXED_REASON = 2048, /* PROCESS_EXITING: end.box */
-    PROCESS_CONTINUES = 4096, /* RT_CONTINUED comes before any message */
+    PROCESS_CONTINUES = 4096,    /* RT_CONTINUED comes before any message */
 };
 
 /* A limit on the mailbox. Stays with the slot for ever, so that a late sender
