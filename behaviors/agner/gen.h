@@ -313,4 +313,6 @@ struct gen_application {
 }
 #endif
 
+#include <agner/gen_supervisor.h>
+
 #endif

@@ -1,0 +1,108 @@
+/*
+ * supervisor_start.c -- starts one child.
+ *
+ * What a start gives is turned into one of three outcomes: a process, linked to
+ * the supervisor and in its table; nothing; or a reason, after which no process
+ * is left.
+ */
+#include "supervisor.h"
+
+/* What init gets of a list of arguments: the only one, or all. */
+static etf_term args_of(etf_term list)
+{
+    etf_term rest = list, first;
+
+    if (etf_list_next(&rest, &first) && etf_same(rest, etf_nil()))
+        return first;
+    return list;
+}
+
+/* What OTP says of a start that failed otherwise than by a reason of its own.
+ */
+static etf_term reason_of(struct gen *self, enum agner_err err, etf_pid taken)
+{
+    switch (err) {
+    case AGNER_ETAKEN:
+        return etf_make(self, "{already_started, _}", taken);
+    case AGNER_ETIMEOUT:
+        return ETF_A(timeout);
+    case AGNER_ELIMIT:
+    case AGNER_ENOMEM:
+        return etf_atom("system_limit");
+    default: /* whichever: its text */
+        return etf_text(rt_region(self), agner_strerror(err));
+    }
+}
+
+/* A process that somebody else has started is tied to us, or does not stay. */
+static enum agner_err adopt(struct gen *self, etf_pid pid)
+{
+    enum agner_err err = rt_link(self, pid); /* gone already: its exit comes */
+
+    if (err != AGNER_OK)
+        (void)rt_exit_signal(self, pid, ETF_A(kill));
+    return err;
+}
+
+static enum agner_err run(struct gen *self, const struct native_start *native,
+                          const struct child_spec *spec, bool simple,
+                          etf_term args, etf_pid *pid, etf_term *info)
+{
+    struct rt_spawn_options options = native->options;
+    enum agner_err err;
+
+    options.name = simple ? ETF_NONE : spec->name;
+    if (native->server != NULL)
+        return gen_start_link(self, native->server, args, &options, pid, info);
+    if (native->supervisor != NULL)
+        return gen_supervisor_start_link(self, native->supervisor, args,
+                                         &options, pid, info);
+    err = native->start(self, args, pid, info);
+    return err == AGNER_OK ? adopt(self, *pid) : err;
+}
+
+static enum agner_err undefined(struct gen *self, const struct child_spec *spec,
+                                etf_term arguments, etf_term *info)
+{
+    *info = etf_make(self, "{'EXIT', {undef, [{_, _, _, []}]}}", spec->module,
+                     spec->function, arguments);
+    return AGNER_EEXIT;
+}
+
+enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
+                                struct child *child, etf_term *info)
+{
+    const struct child_spec *spec = child->spec;
+    etf_term arguments = spec->arguments;
+    etf_pid pid = { .id = 0 };
+    enum agner_err err;
+
+    *info = ETF_NONE;
+    if (child->extra != NULL)
+        arguments =
+            gen__append(rt_region(self), arguments, etf_box_term(child->extra));
+    if (spec->native == NULL)
+        return undefined(self, spec, arguments, info);
+    err = run(self, spec->native, spec, gen__is_simple(sup), args_of(arguments),
+              &pid, info);
+    if (err == AGNER_OK &&
+        !gen__child_runs(&sup->children, child,
+                         etf_from_pid(rt_region(self), pid))) {
+        (void)rt_unlink(self, pid);
+        (void)rt_exit_signal(self, pid, ETF_A(kill));
+        err = AGNER_ENOMEM;
+    }
+    if (err == AGNER_EIGNORE || (err == AGNER_EEXIT && !etf_is_none(*info)))
+        return err;
+    if (err != AGNER_OK) {
+        *info = reason_of(self, err, pid);
+        return AGNER_EEXIT;
+    }
+    if (spec->backoff_ms != 0)
+        child->started_ms = rt_now_ms(rt_of(self));
+    if (!gen__is_simple(sup))
+        gen__report_progress(self, sup, child);
+    if (sup->table->child_started != NULL)
+        sup->table->child_started(self, spec->id, pid);
+    return AGNER_OK;
+}
