@@ -1,0 +1,413 @@
+#!/usr/bin/env escript
+%%! -noinput +S 1:1 +sbwt none
+%% on_otp.escript -- plays scenarios on OTP and prints their traces.
+%%
+%% Run as: escript on_otp.escript FILE.scn... What a scenario is, and what the lines
+%% of a trace mean, stands in README.md; on_agner plays the same files.
+%%
+%% This process is the director: it tells one actor after another what to do and
+%% writes down what it hears of. A step is over when everything is quiet: there is one
+%% scheduler, so while the director runs, whoever could run is in the run queue.
+-module(on_otp).
+-mode(compile).
+-export([main/1, start_child/4, start_child/5]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2,
+         terminate/2]).
+
+-define(WAIT, 20000). % for what must come
+
+main(Files) ->
+    ok = logger:set_primary_config(level, none),
+    [load(App) || App <- [kernel, stdlib]],
+    process_flag(trap_exit, true),
+    [play(Scenario) || File <- Files, Scenario <- consult(File)],
+    halt(0).
+
+%% So that nobody waits where the run queue does not show it: for the disk, or for
+%% a first entry in the logger's cache of levels.
+load(App) ->
+    {ok, Modules} = application:get_key(App, modules),
+    ok = code:ensure_modules_loaded(Modules),
+    [logger:allow(error, Module) || Module <- Modules].
+
+consult(File) ->
+    case file:consult(File) of
+        {ok, Scenarios} ->
+            Scenarios;
+        {error, Reason} ->
+            io:format(standard_error, "~s: ~s~n",
+                      [File, file:format_error(Reason)]),
+            halt(2)
+    end.
+
+%%% ---- The director -------------------------------------------------------
+
+%% names: what the scenario calls things, oldest last; inits: what the next inits of
+%% an id do; lives: how often an id has started; dead: pids whose end was seen;
+%% events: of this step, newest first.
+-record(play, {step = 0, names = [], inits = #{}, lives = #{}, dead = #{},
+               events = [], result = none, seen = 0}).
+
+play({scenario, Name, Steps}) ->
+    io:format("scenario ~s~n", [Name]),
+    Start = bind(node, node(), bind(director, self(), #play{})),
+    End = lists:foldl(fun step/2, Start, Steps),
+    io:format("alive ~0tp~n", [[N || {N, _} <- living(End)]]),
+    clear(End).
+
+step({unordered, Step}, P) ->
+    show(Step, fun lists:sort/1, step(Step, 0, next(P)));
+step({await, Count, Step}, P) ->
+    show(Step, fun lists:reverse/1, step(Step, Count, next(P)));
+step(Step, P) ->
+    show(Step, fun lists:reverse/1, step(Step, 0, next(P))).
+
+next(P) ->
+    P#play{step = P#play.step + 1, events = [], result = none, seen = 0}.
+
+step({actors, Names}, _, P) ->
+    Director = self(),
+    lists:foldl(fun(Name, Q) ->
+                    spawn(fun() -> actor(Director, Name) end),
+                    settle(1, Q)
+                end, P, Names);
+step({inits, Id, Commands}, _, P) ->
+    P#play{inits = maps:put(Id, Commands, P#play.inits)};
+step({Who, Op}, Count, P) ->
+    step({Who, Op, none}, Count, P);
+step({Who, Op, Name}, Count, P) ->
+    Pid = value(Who, P),
+    true = is_pid(Pid),
+    case is_map_key(Pid, P#play.dead) of
+        true ->
+            P#play{result = {ok, dead}};
+        false ->
+            [Verb | Args] = tuple_to_list(Op),
+            Values = [values(A, P) || A <- Args],
+            Pid ! {do, P#play.step, list_to_tuple([Verb | Values])},
+            bind_result(Name, settle(Count, P))
+    end.
+
+%% Until `Count` results and events are seen, and then until nobody can run.
+settle(Count, #play{seen = Seen} = P) when Seen < Count ->
+    receive
+        M -> settle(Count, hear(M, P))
+    after ?WAIT ->
+        settle(0, P)
+    end;
+settle(Count, P) ->
+    receive
+        M -> settle(Count, hear(M, P))
+    after 0 ->
+        case erlang:statistics(run_queue) of
+            0 -> P;
+            _ -> erlang:yield(), settle(Count, P)
+        end
+    end.
+
+hear({init, Pid, Ref, Who, Args}, P) ->
+    monitor(process, Pid),
+    {Id, Name, Q} = name_of(Who, P),
+    {Command, R} = next_init(Id, Q),
+    Pid ! {Ref, Command},
+    T = bind(Name, Pid, R),
+    case Who of
+        {actor, _} -> T#play{seen = T#play.seen + 1};
+        _ when Args =:= [] -> event(Pid, init, T);
+        _ -> event(Pid, init, Args, T)
+    end;
+hear({say, Pid, What, Term}, P) ->
+    event(Pid, What, Term, P);
+hear({did, _, Step, Result}, #play{step = Step} = P) ->
+    P#play{result = {ok, Result}, seen = P#play.seen + 1};
+hear({did, Pid, Step, Result}, P) ->
+    event(Pid, {step, Step}, Result, P);
+hear({'DOWN', _, process, Pid, Reason}, P) ->
+    event(Pid, ended, Reason, P#play{dead = maps:put(Pid, true, P#play.dead)}).
+
+event(Pid, What, P) ->
+    add({Pid, What}, P).
+event(Pid, What, Term, P) ->
+    add({Pid, What, Term}, P).
+
+add(Event, P) ->
+    P#play{events = [Event | P#play.events], seen = P#play.seen + 1}.
+
+%% A child of a supervisor is named by its id and how often that has started.
+name_of({child, Id}, P) ->
+    N = maps:get(Id, P#play.lives, 0) + 1,
+    {Id, list_to_atom(atom_to_list(Id) ++ integer_to_list(N)),
+     P#play{lives = maps:put(Id, N, P#play.lives)}};
+name_of({_, Name}, P) ->
+    {Name, Name, P}.
+
+next_init(Id, #play{inits = Inits} = P) ->
+    case Inits of
+        #{Id := [Command | More]} ->
+            {Command, P#play{inits = maps:put(Id, More, Inits)}};
+        _ ->
+            {ok, P}
+    end.
+
+bind(Name, Value, P) ->
+    P#play{names = [{Name, Value} | P#play.names]}.
+
+bind_result(Name, P) when Name =:= none; P#play.result =:= none ->
+    P;
+bind_result(Name, #play{result = {ok, {_, Ref}}} = P) when is_reference(Ref) ->
+    bind(Name, Ref, P);
+bind_result(Name, #play{result = {ok, Value}} = P) ->
+    bind(Name, Value, P).
+
+value(Name, P) ->
+    proplists:get_value(Name, P#play.names, Name).
+
+%% A term with names replaced by what they stand for, and the other way.
+values(T, P) when is_tuple(T) ->
+    list_to_tuple(values(tuple_to_list(T), P));
+values([H | T], P) ->
+    [values(H, P) | values(T, P)];
+values(T, P) when is_atom(T) ->
+    value(T, P);
+values(T, _) ->
+    T.
+
+names(T, _) when is_atom(T) ->
+    T;
+names({any_order, List}, P) ->
+    lists:sort(names(List, P));
+names(T, P) ->
+    case lists:keyfind(T, 2, P#play.names) of
+        {Name, _} -> Name;
+        false -> names_inside(T, P)
+    end.
+
+names_inside(T, P) when is_tuple(T) ->
+    list_to_tuple([names(E, P) || E <- tuple_to_list(T)]);
+names_inside([H | T], P) ->
+    [names(H, P) | names(T, P)];
+names_inside(T, P) when is_map(T) ->
+    maps:from_list([{names(K, P), names(V, P)} || {K, V} <- maps:to_list(T)]);
+names_inside(T, _) when is_pid(T) ->
+    some_pid;
+names_inside(T, _) when is_reference(T) ->
+    some_ref;
+names_inside(T, _) ->
+    T.
+
+show(Step, Order, P) ->
+    N = P#play.step,
+    io:format("~w ~ts~ts~n", [N, what(Step), result(P)]),
+    Lines = [lists:flatten(line(Event, P)) || Event <- P#play.events],
+    [io:format("~w   ~ts~n", [N, Line]) || Line <- Order(Lines)],
+    P.
+
+what({Who, Op, _}) -> io_lib:format("~0tp ~0tp", [Who, Op]);
+what({Who, Op}) -> io_lib:format("~0tp ~0tp", [Who, Op]).
+
+result(#play{result = none}) -> "";
+result(#play{result = {ok, R}} = P) -> io_lib:format(" -> ~0tp", [names(R, P)]).
+
+line({Pid, What}, P) ->
+    io_lib:format("~0tp ~0tp", [names(Pid, P), What]);
+line({Pid, {step, Step}, Result}, P) ->
+    io_lib:format("~0tp step ~w -> ~0tp",
+                  [names(Pid, P), Step, names(Result, P)]);
+line({Pid, What, Term}, P) ->
+    io_lib:format("~0tp ~0tp ~0tp", [names(Pid, P), What, names(Term, P)]).
+
+%% Ends whoever is left, so that the next scenario finds nobody.
+clear(P) ->
+    case living(P) of
+        [] ->
+            ok;
+        Left ->
+            [exit(Pid, kill) || {_, Pid} <- Left],
+            clear(settle(1, P#play{seen = 0}))
+    end.
+
+living(P) ->
+    [{N, V} || {N, V} <- lists:reverse(P#play.names), is_pid(V), V =/= self(),
+               not is_map_key(V, P#play.dead)].
+
+%%% ---- Actors -------------------------------------------------------------
+
+%% Tells the director that it is there; returns what its init is to do.
+enter(Director, Who, Args) ->
+    Ref = make_ref(),
+    Director ! {init, self(), Ref, Who, Args},
+    put(director, Director),
+    put(requests, #{}),
+    receive {Ref, Command} -> Command end.
+
+say(What, Term) ->
+    get(director) ! {say, self(), What, Term}.
+
+%% An actor that is no server.
+actor(Director, Name) ->
+    enter(Director, {actor, Name}, []),
+    act().
+
+%% Leaves the answers to its requests in the mailbox, until it asks for them.
+act() ->
+    Requests = get(requests),
+    receive
+        {do, Step, Op} ->
+            did(Step, op(Op));
+        M when not is_tuple(M); tuple_size(M) < 2;
+               not is_map_key(element(1, M), Requests),
+               not is_map_key(element(2, M), Requests) ->
+            say(heard, M)
+    end,
+    act().
+
+did(Step, Result) ->
+    get(director) ! {did, self(), Step, Result}.
+
+%%% ---- What actors do -----------------------------------------------------
+
+op({spawn, Name, Options}) ->
+    Director = get(director),
+    spawn_opt(fun() -> actor(Director, Name) end, Options);
+op({exit, Reason}) ->
+    exit(Reason);
+op({exit, Pid, Reason}) ->
+    exit(Pid, Reason);
+op({trap_exit, On}) ->
+    process_flag(trap_exit, On);
+op({link, Pid}) ->
+    try link(Pid) catch error:Reason -> {error, Reason} end;
+op({unlink, Pid}) ->
+    unlink(Pid);
+op({monitor, Target}) ->
+    monitor(process, Target);
+op({monitor, Target, Options}) ->
+    monitor(process, Target, Options);
+op({demonitor, Ref, Options}) ->
+    demonitor(Ref, [info | Options]);
+op({alias, Options}) ->
+    alias(Options);
+op({unalias, Alias}) ->
+    unalias(Alias);
+op({register, Name, Pid}) ->
+    try register(Name, Pid) catch error:Reason -> {error, Reason} end;
+op({unregister, Name}) ->
+    try unregister(Name) catch error:Reason -> {error, Reason} end;
+op({whereis, Name}) ->
+    whereis(Name);
+op({is_alive, Pid}) ->
+    is_process_alive(Pid);
+op({send, To, Message}) ->
+    try To ! Message, ok catch error:Reason -> {error, Reason} end;
+op({info, Pid, What}) ->
+    case process_info(Pid, What) of
+        {What, List} when is_list(List) -> {any_order, List -- [get(director)]};
+        {What, Value} -> Value;
+        undefined -> undefined
+    end;
+%% Servers.
+op({How, Name, Options}) when How =:= start; How =:= start_link;
+                              How =:= start_monitor ->
+    start(How, {server, Name}, [], Options);
+op({stop_server, To, Reason, Ms}) ->
+    try gen_server:stop(To, Reason, Ms) catch exit:Why -> {exit, why(Why)} end;
+op({call, To, Request, Ms}) ->
+    try {reply, gen_server:call(To, Request, Ms)}
+    catch exit:Why -> {exit, why(Why)}
+    end;
+op({cast, To, Request}) ->
+    gen_server:cast(To, Request);
+op({request, To, Request}) ->
+    Id = gen_server:send_request(To, Request),
+    put(requests, maps:merge(get(requests), #{Id => true, [alias | Id] => true})),
+    Id;
+op({response, Id, Ms}) ->
+    case gen_server:receive_response(Id, Ms) of
+        {error, {Reason, _}} -> {exit, Reason};
+        Other -> Other
+    end;
+op({wait_response, Id, Ms}) ->
+    case gen_server:wait_response(Id, Ms) of
+        {error, {Reason, _}} -> {exit, Reason};
+        Other -> Other
+    end;
+op({sys, What, To}) ->
+    try sys:What(To) catch exit:Why -> {exit, why(Why)} end.
+
+%% The reason of a failed call, without the call.
+why({Reason, {_, _, Args}}) when is_list(Args) -> Reason;
+why(Reason) -> Reason.
+
+%%% ---- Servers ------------------------------------------------------------
+
+start(How, Who, Args, Options) ->
+    Start = {get(director), Who, Args, Options},
+    Limit = [{timeout, Ms} || {timeout, Ms} <- Options],
+    case proplists:get_value(name, Options) of
+        undefined -> gen_server:How(?MODULE, Start, Limit);
+        Name -> gen_server:How({local, Name}, ?MODULE, Start, Limit)
+    end.
+
+init({Director, Who, Args, Options}) ->
+    process_flag(trap_exit, lists:member(trap_exit, Options)),
+    case enter(Director, Who, Args) of
+        ok -> {ok, none};
+        ignore -> ignore;
+        {stop, Reason} -> {stop, Reason};
+        {exit, Reason} -> exit(Reason);
+        {continue, Term} -> {ok, none, {continue, Term}};
+        {timeout, Ms} -> {ok, none, Ms};
+        hang -> receive never -> ignore end
+    end.
+
+handle_call(Request, From, Kept) ->
+    say(call, Request),
+    case Request of
+        {reply, Term} -> {reply, Term, Kept};
+        reply_later -> {noreply, From};
+        {stop_reply, Reason, Term} -> {stop, Reason, Term, Kept};
+        {call, _, _, _} -> {reply, op(Request), Kept};
+        _ -> obey(Request, Kept)
+    end.
+
+handle_cast(Request, Kept) ->
+    say(cast, Request),
+    obey(Request, Kept).
+
+handle_info({do, _, {stop, Reason}}, Kept) ->
+    {stop, Reason, Kept};
+handle_info({do, Step, Op}, Kept) ->
+    did(Step, op(Op)),
+    {noreply, Kept};
+handle_info(Message, Kept) ->
+    say(info, Message),
+    obey(Message, Kept).
+
+handle_continue(Term, Kept) ->
+    say(continue, Term),
+    obey(Term, Kept).
+
+terminate(Reason, _) ->
+    say(terminate, Reason).
+
+obey({answer, Term}, From) ->
+    gen_server:reply(From, Term),
+    {noreply, none};
+obey({stop, Reason}, Kept) ->
+    {stop, Reason, Kept};
+obey({exit, Reason}, _) ->
+    exit(Reason);
+obey({continue, Term}, Kept) ->
+    {noreply, Kept, {continue, Term}};
+obey({timeout, Ms}, Kept) ->
+    {noreply, Kept, Ms};
+obey(hibernate, Kept) ->
+    {noreply, Kept, hibernate};
+obey({send, _, _} = Op, Kept) ->
+    op(Op),
+    {noreply, Kept};
+obey(_, Kept) ->
+    {noreply, Kept}.
+
+start_child(_, _, _, _) -> ok.
+start_child(_, _, _, _, _) -> ok.
