@@ -519,7 +519,7 @@ static etf_term supervisor_status(struct gen *self)
                     etf_atom(strategies[sup->flags.strategy]),
                     sup->flags.intensity, sup->flags.period_ms,
                     sup->window.count, sup->children.count,
-                    gen__children_list(self, sup, STATUS_CHILDREN_MAX));
+                    gen__children_list(self, sup, STATUS_CHILDREN_MAX, false));
 }
 
 const struct gen_server gen__supervisor_server = {

@@ -99,6 +99,7 @@ struct child {
     uint64_t started_ms;            /* of a spec with a back-off */
     uint32_t restarts;              /* in a row, for the back-off */
     uint32_t round;                 /* which of its restarts is awaited */
+    uint32_t starts;                /* how often it ran, now included */
     uint8_t state;                  /* enum child_state */
     bool disabled;                  /* not to be started */
 };
@@ -183,9 +184,10 @@ void gen__tell_end(struct gen *self, const struct supervisor *sup,
 etf_term gen__supervisor_request(struct gen *self, struct supervisor *sup,
                                  etf_term request);
 
-/* [{Id, Pid, Type, Modules}] of at most `max`, the last started first. */
+/* [{Id, Pid, Type, Modules}] of at most `max`, the last started first; with
+ * `restarts` each has a fifth element: how often it was started again. */
 etf_term gen__children_list(struct gen *self, const struct supervisor *sup,
-                            uint64_t max);
+                            uint64_t max, bool restarts);
 
 /* ---- Reports: OTP's, as terms ------------------------------------------- */
 

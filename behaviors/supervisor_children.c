@@ -218,6 +218,7 @@ bool gen__child_runs(struct children *children, struct child *child,
     gen__child_unmap(children, child);
     child->pid = pid;
     child->pid_box = box;
+    child->starts++;
     put(&children->hash[BY_PID], child, BY_PID);
     gen__child_state(children, child, CHILD_RUNNING);
     return true;

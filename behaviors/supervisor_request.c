@@ -38,12 +38,12 @@ static etf_term shown_pid(const struct child *child)
 }
 
 etf_term gen__children_list(struct gen *self, const struct supervisor *sup,
-                            uint64_t max)
+                            uint64_t max, bool restarts)
 {
     bool simple = gen__is_simple(sup);
     struct etf_region *r = rt_region(self);
     const struct child *child = sup->children.first;
-    etf_term list = etf_nil(), row[4];
+    etf_term list = etf_nil(), row[5];
 
     for (uint64_t skip = sup->children.count; skip > max; skip--)
         child = child->after;
@@ -52,7 +52,8 @@ etf_term gen__children_list(struct gen *self, const struct supervisor *sup,
         row[1] = shown_pid(child);
         row[2] = gen__spec_type(child->spec);
         row[3] = gen__spec_modules(rt_region(self), child->spec);
-        list = etf_cons(r, etf_tuple(r, row, 4), list);
+        row[4] = etf_uint(r, child->starts > 0 ? child->starts - 1 : 0);
+        list = etf_cons(r, etf_tuple(r, row, restarts ? 5 : 4), list);
     }
     return list;
 }
@@ -61,7 +62,16 @@ static etf_term which_children(struct gen *self, struct supervisor *sup,
                                etf_term argument)
 {
     (void)argument;
-    return gen__children_list(self, sup, UINT64_MAX);
+    return gen__children_list(self, sup, UINT64_MAX, false);
+}
+
+/* {which_children, restarts}: agner's own. */
+static etf_term which_children_more(struct gen *self, struct supervisor *sup,
+                                    etf_term argument)
+{
+    if (!etf_atom_is(argument, "restarts"))
+        return error_atom(self, "badarg");
+    return gen__children_list(self, sup, UINT64_MAX, true);
 }
 
 /* A simple supervisor has one spec for all, and who does not wait for a restart
@@ -374,6 +384,7 @@ static const struct command {
     { "terminate_child", true, terminate_child },
     { "get_childspec", true, get_childspec },
     { "which_children", false, which_children },
+    { "which_children", true, which_children_more },
     { "count_children", false, count_children },
     { "restart_child", true, restart_child },
     { "delete_child", true, delete_child },

@@ -83,6 +83,36 @@ static void restarts_one_for_one(void **state)
     close_down(&bed, sup);
 }
 
+/* {which_children, restarts}: what `agner tree --restarts` asks. */
+static void tells_how_often_a_child_was_started_again(void **state)
+{
+    struct gen_supervisor table = of_three(GEN_ONE_FOR_ONE, three);
+    struct bed bed;
+    etf_term sup, list, row, counts = etf_nil();
+
+    (void)state;
+    members_open(&bed, 1);
+    sup = members_supervise(&bed, &table);
+    members_end(&bed, sup, "b", "boom");
+    members_end(&bed, sup, "b", "boom");
+    members_end(&bed, sup, "c", "boom");
+    assert_int_equal(gen_call(bed.self, sup,
+                              members_term(&bed, "{which_children, restarts}"),
+                              RT_INFINITY, &list),
+                     AGNER_OK);
+    while (etf_list_next(&list, &row)) {
+        assert_int_equal(etf_tuple_size(row), 5);
+        counts = etf_cons(rt_region(bed.self), etf_tuple_items(row)[4], counts);
+    }
+    members_expect_term(&bed, counts, "[0, 2, 1]");
+    assert_int_equal(gen_call(bed.self, sup,
+                              members_term(&bed, "{which_children, else}"),
+                              RT_INFINITY, &list),
+                     AGNER_OK);
+    members_expect_term(&bed, list, "{error, badarg}");
+    close_down(&bed, sup);
+}
+
 static void restarts_one_for_all(void **state)
 {
     struct gen_supervisor table = of_three(GEN_ONE_FOR_ALL, three);
@@ -163,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(starts_in_order_and_stops_in_reverse),
         CASE(restarts_one_for_one),
+        CASE(tells_how_often_a_child_was_started_again),
         CASE(restarts_one_for_all),
         CASE(restarts_rest_for_one),
         CASE(keeps_the_spec_of_a_transient_child_that_is_done),
