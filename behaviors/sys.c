@@ -36,6 +36,13 @@ static const char *name_of(const struct gen_sys *sys)
     return sys->name != NULL ? sys->name : sys->view->module;
 }
 
+static etf_term details_of(struct gen *self, const struct gen_sys *sys)
+{
+    if (sys->view->get_details == NULL)
+        return etf_nil();
+    return sys->view->get_details(self);
+}
+
 /* What OTP keeps in the process dictionary of a proc_lib process. */
 static etf_term dictionary_of(struct gen *self, const struct gen_sys *sys)
 {
@@ -64,10 +71,11 @@ static etf_term get_status(struct gen *self, struct gen_sys *sys,
     misc = etf_make(self,
                     "[{header, _}, "
                     "{data, [{\"Status\", _}, {\"Parent\", _}, "
-                    "{\"Logged events\", _}]}, "
+                    "{\"Logged events\", _} | _]}, "
                     "{data, [{\"State\", _}]}]",
                     header_of(self, sys), status, parent_of(self),
-                    gen__debug_log(self, sys->debug), state_of(self, sys));
+                    gen__debug_log(self, sys->debug), details_of(self, sys),
+                    state_of(self, sys));
     return etf_make(self, "{status, _, {module, _}, [_, _, _, _, _]}",
                     rt_self(self), etf_atom(sys->view->module),
                     dictionary_of(self, sys), status, parent_of(self),

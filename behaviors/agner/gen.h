@@ -232,6 +232,8 @@ struct gen_sys_view {
     etf_term (*get_state)(struct gen *self);
     /* NULL: {error, {callback_failed, ...}}, and so does a failure. */
     enum agner_err (*replace_state)(struct gen *self, etf_term state);
+    /* More for people in get_status: [{Key, Value}]. NULL: none. */
+    etf_term (*get_details)(struct gen *self);
 };
 
 struct gen_sys {
@@ -313,6 +315,7 @@ struct gen_application {
 }
 #endif
 
+#include <agner/gen_statem.h>
 #include <agner/gen_supervisor.h>
 
 #endif

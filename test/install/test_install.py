@@ -15,6 +15,7 @@ HEADERS = (
     "etf.h",
     "rt.h",
     "gen.h",
+    "gen_statem.h",
     "gen_supervisor.h",
     "node.h",
 )
