@@ -523,6 +523,18 @@ AGNER_API enum agner_err etf_print(struct etf_buffer *b, etf_term t,
 AGNER_API char *etf_format(char *buffer, size_t size, etf_term t);
 
 /*
+ * Appends `t` as JSON: atoms and UTF-8 binaries are strings, true, false and
+ * nil what they are, integers and floats numbers, lists and tuples arrays, maps
+ * objects; anything else is a string as Erlang prints it. Keys are texts,
+ * others as printed. On failure `b` is as long as before. AGNER_ELIMIT (nested
+ * over 1,000 deep, or b->size_max), AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err etf_json(struct etf_buffer *b, etf_term t);
+/* Appends UTF-8 text as a JSON string, with its quotes. */
+AGNER_API enum agner_err etf_json_text(struct etf_buffer *b, const void *text,
+                                       size_t size);
+
+/*
  * Reads one term in Erlang syntax. Sources: erl_scan, erl_parse;
  * spec/etf.md 5.3. Besides, `<0.1.2>` is read as a local pid and #Ref<0.a.b.c>
  * as a local reference, #Port<0.1> as a local port, since people paste them.

@@ -192,16 +192,6 @@ const char *cli_cell(etf_term t, char *buffer, size_t size);
 /* A value of a map by its key's name; ETF_NONE when it is not there. */
 etf_term cli_get(etf_term map, const char *key);
 
-/* ---- json.c ----------------------------------------------------------- */
-
-/*
- * Appends `t` as JSON: atoms and UTF-8 binaries are strings, true, false and
- * nil what they are, integers and floats numbers, lists and tuples arrays, maps
- * objects; anything else is a string as Erlang prints it. Keys are texts,
- * others as printed. AGNER_ELIMIT: nested over 1,000 deep.
- */
-enum agner_err cli_json(struct etf_buffer *b, etf_term t);
-
 /* ---- term.c ----------------------------------------------------------- */
 
 /* Reads a term argument: Erlang syntax, `-` for stdin, `@FILE`. EXIT_DONE, or

@@ -84,7 +84,7 @@ int cli_print(const struct cli *cli, etf_term t)
     struct etf_buffer b = { 0 };
 
     return write_line(
-        cli, cli->o.json ? cli_json(&b, t) : etf_print(&b, t, &options), &b);
+        cli, cli->o.json ? etf_json(&b, t) : etf_print(&b, t, &options), &b);
 }
 
 etf_term cli_get(etf_term map, const char *key)

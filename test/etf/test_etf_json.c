@@ -1,14 +1,15 @@
 /*
- * test_apps_json.c -- terms as JSON, and times, as the command has them.
+ * test_etf_json.c -- terms as JSON.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "cli.h"
+#include <agner/etf.h>
 
 /* clang-format off */
 static const struct {
@@ -56,7 +57,7 @@ static void writes_each_kind_of_term(void **state)
         assert_int_equal(
             etf_parse(r, rows[i].text, strlen(rows[i].text), &t, NULL, NULL),
             AGNER_OK);
-        assert_int_equal(cli_json(&b, t), AGNER_OK);
+        assert_int_equal(etf_json(&b, t), AGNER_OK);
         assert_int_equal(etf_buffer_add(&b, "", 1), AGNER_OK);
         assert_string_equal((const char *)b.data, rows[i].json);
         etf_buffer_fini(&b);
@@ -69,47 +70,17 @@ static void refuses_what_is_nested_too_deeply(void **state)
     struct etf_region *r = etf_region_new(0);
     struct etf_buffer b = { 0 };
     etf_term t = etf_nil();
+    size_t size;
 
     (void)state;
     for (int i = 0; i < 1000; i++)
         t = etf_make(r, "{_}", t);
-    assert_int_equal(cli_json(&b, t), AGNER_OK);
-    assert_int_equal(cli_json(&b, etf_make(r, "{_}", t)), AGNER_ELIMIT);
+    assert_int_equal(etf_json(&b, t), AGNER_OK);
+    size = b.size;
+    assert_int_equal(etf_json(&b, etf_make(r, "{_}", t)), AGNER_ELIMIT);
+    assert_int_equal(b.size, size); /* nothing half written */
     etf_buffer_fini(&b);
     etf_region_free(r);
-}
-
-static void reads_times_with_their_unit(void **state)
-{
-    static const struct {
-        const char *text;
-        int64_t ms; /* -1: not a time */
-    } times[] = {
-        { "0ms", 0 },
-        { "250ms", 250 },
-        { "5s", 5000 },
-        { "2m", 120000 },
-        { "1h", 3600000 },
-        { "infinity", INT64_MAX },
-        { "5", -1 },
-        { "", -1 },
-        { "s", -1 },
-        { "-5s", -1 },
-        { "5 s", -1 },
-        { "5sec", -1 },
-        { "1.5s", -1 },
-        { "99999999999999999h", -1 },
-        { "9223372036854775807ms", -1 },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        int64_t ms = -1;
-
-        assert_int_equal(cli_time(times[i].text, &ms), times[i].ms >= 0);
-        if (times[i].ms >= 0)
-            assert_int_equal(ms, times[i].ms);
-    }
 }
 
 int main(void)
@@ -117,7 +88,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_each_kind_of_term),
         cmocka_unit_test(refuses_what_is_nested_too_deeply),
-        cmocka_unit_test(reads_times_with_their_unit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /*
- * json.c -- terms as JSON, for --json.
+ * json.c -- terms as JSON, for people's tools: there is no way back.
  */
-#include "cli.h"
+#include <agner/etf.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -14,24 +15,40 @@ static enum agner_err put(struct etf_buffer *b, const char *text)
     return etf_buffer_add(b, text, strlen(text));
 }
 
-/* UTF-8 in quotes, control characters escaped: nothing else has to be. */
-
-static enum agner_err put_string(struct etf_buffer *b, const uint8_t *text,
-                                 size_t size)
+static bool is_plain(unsigned char c)
 {
-    enum agner_err err = put(b, "\"");
+    return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
+}
+
+static enum agner_err put_escaped(struct etf_buffer *b, unsigned char c)
+{
     char escape[8];
 
-    for (size_t i = 0; i < size && err == AGNER_OK; i++) {
-        if (text[i] == '"' || text[i] == '\\')
-            (void)snprintf(escape, sizeof escape, "\\%c", text[i]);
-        else if (text[i] == '\n')
-            (void)snprintf(escape, sizeof escape, "\\n");
-        else if (text[i] < 0x20 || text[i] == 0x7f)
-            (void)snprintf(escape, sizeof escape, "\\u%04x", text[i]);
+    if (c == '"' || c == '\\')
+        (void)snprintf(escape, sizeof escape, "\\%c", c);
+    else if (c == '\n')
+        (void)snprintf(escape, sizeof escape, "\\n");
+    else
+        (void)snprintf(escape, sizeof escape, "\\u%04x", c);
+    return put(b, escape);
+}
+
+/* Control characters are escaped: nothing else has to be. */
+enum agner_err etf_json_text(struct etf_buffer *b, const void *text,
+                             size_t size)
+{
+    const uint8_t *next = text, *end = next + size;
+    enum agner_err err = put(b, "\"");
+
+    while (next < end && err == AGNER_OK) {
+        const uint8_t *from = next;
+
+        while (next < end && is_plain(*next))
+            next++;
+        if (next > from)
+            err = etf_buffer_add(b, from, (size_t)(next - from));
         else
-            (void)snprintf(escape, sizeof escape, "%c", text[i]);
-        err = put(b, escape);
+            err = put_escaped(b, *next++);
     }
     return err == AGNER_OK ? put(b, "\"") : err;
 }
@@ -44,7 +61,7 @@ static enum agner_err put_printed(struct etf_buffer *b, etf_term t, bool quotes)
     enum agner_err err = etf_print(&text, t, &options);
 
     if (err == AGNER_OK && quotes)
-        err = put_string(b, text.data, text.size);
+        err = etf_json_text(b, text.data, text.size);
     else if (err == AGNER_OK)
         err = etf_buffer_add(b, text.data, text.size);
     etf_buffer_fini(&text);
@@ -60,7 +77,7 @@ static enum agner_err put_text(struct etf_buffer *b, etf_term t)
     if (text.data == NULL && (!etf_get_bytes(t, &text) ||
                               !etf__utf8_valid(text.data, text.size, &chars)))
         return put_printed(b, t, true);
-    return put_string(b, text.data, text.size);
+    return etf_json_text(b, text.data, text.size);
 }
 
 static enum agner_err put_term(struct etf_buffer *b, etf_term t,
@@ -150,7 +167,12 @@ static enum agner_err put_term(struct etf_buffer *b, etf_term t, unsigned depth)
     return put_printed(b, t, true);
 }
 
-enum agner_err cli_json(struct etf_buffer *b, etf_term t)
+enum agner_err etf_json(struct etf_buffer *b, etf_term t)
 {
-    return put_term(b, t, 0);
+    size_t had = b->size;
+    enum agner_err err = put_term(b, t, 0);
+
+    if (err != AGNER_OK)
+        b->size = had;
+    return err;
 }
