@@ -25,6 +25,19 @@
 
 struct rt_thread;
 struct rt_net;
+struct rt_output;
+
+/* What is written and never read back. */
+enum rt_output_kind {
+    RT_OUTPUT_STDERR,   /* what is standard error at the time of opening */
+    RT_OUTPUT_FILE,     /* appended to; made with mode 0640 if not there */
+    RT_OUTPUT_DATAGRAM, /* a UNIX socket: each write is one datagram */
+};
+
+struct rt_output_info {
+    bool terminal;
+    uint64_t size; /* FILE: bytes that are in it */
+};
 
 /*
  * A runtime, as the simulated world steps it. The real world ignores these: its
@@ -86,6 +99,31 @@ struct rt_world {
     enum agner_err (*file_read)(void *ctx, const char *path, size_t bytes_max,
                                 struct etf_buffer *b,
                                 struct agner_error *error);
+
+    /* Opens an output; `path` is for FILE and DATAGRAM. AGNER_ENOMEM,
+     * AGNER_ENOTALLOWED, AGNER_ENOCONN (nobody is at the socket),
+     * AGNER_ESYSTEM. */
+    enum agner_err (*output_open)(void *ctx, enum rt_output_kind kind,
+                                  const char *path, struct rt_output **output,
+                                  struct rt_output_info *info,
+                                  struct agner_error *error);
+    /*
+     * Writes, and waits for at most `wait_ms` at a time while the output takes
+     * nothing (a pipe that nobody reads). *written is set in any case: a
+     * datagram is written whole or not at all. AGNER_EAGAIN: it takes nothing
+     * now; AGNER_ENOCONN: there is nobody at the other end; AGNER_ELIMIT: the
+     * datagram is too long; AGNER_ESYSTEM. One thread at a time, in which
+     * SIGPIPE is blocked from then on.
+     */
+    enum agner_err (*output_write)(void *ctx, struct rt_output *output,
+                                   const void *bytes, size_t size,
+                                   uint64_t wait_ms, size_t *written,
+                                   struct agner_error *error);
+    void (*output_close)(void *ctx, struct rt_output *output);
+    /* Gives a file another name, in place of one that has it. AGNER_ENONAME,
+     * AGNER_ESYSTEM. */
+    enum agner_err (*file_rename)(void *ctx, const char *from, const char *to,
+                                  struct agner_error *error);
 
     const struct rt_net *net; /* borrowed: static, or the simulation's */
 };

@@ -3,7 +3,7 @@
  *
  * The table that a runtime uses unless it is given another one. It has no
  * state: every function is a few system calls, and any thread may make them.
- * The network is in world_uv.c.
+ * The network is in world_uv.c, what is only written in world_output.c.
  */
 #include "rt_world.h"
 
@@ -254,6 +254,10 @@ const struct rt_world *rt_world_real(void)
         .enter = ignore_entity,
         .leave = ignore_entity,
         .file_read = file_read,
+        .output_open = rt__output_open,
+        .output_write = rt__output_write,
+        .output_close = rt__output_close,
+        .file_rename = rt__file_rename,
         .net = &rt__net_uv,
     };
 

@@ -1,8 +1,10 @@
 /*
- * files.c -- the files of a simulation: a list of names and bytes.
+ * files.c -- the files of a simulation: a list of names and bytes. What is
+ * written to standard error really goes there.
  */
 #include "sim_world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +66,111 @@ enum agner_err sim__file_read(void *ctx, const char *path, size_t bytes_max,
     err = etf_buffer_add(b, file->bytes, file->size);
     if (err != AGNER_OK)
         return agner_fail(error, err, "%s: %s", path, agner_strerror(err));
+    return AGNER_OK;
+}
+
+/* ---- Outputs ------------------------------------------------------------ */
+
+struct rt_output {
+    char *path; /* owned; NULL: standard error */
+};
+
+enum agner_err sim__output_open(void *ctx, enum rt_output_kind kind,
+                                const char *path, struct rt_output **output,
+                                struct rt_output_info *info,
+                                struct agner_error *error)
+{
+    struct sim *sim = ctx;
+    struct rt_output *o = calloc(1, sizeof *o);
+    enum agner_err err = AGNER_OK;
+
+    if (kind == RT_OUTPUT_DATAGRAM)
+        err = AGNER_ENOCONN;
+    else if (o == NULL)
+        err = AGNER_ENOMEM;
+    *info = (struct rt_output_info){ .terminal = false };
+    if (err == AGNER_OK && kind == RT_OUTPUT_FILE) {
+        if (*find(sim, path) == NULL)
+            err = sim_file_put(sim, path, "", 0);
+        else
+            info->size = (*find(sim, path))->size;
+        o->path = strdup(path);
+        if (o->path == NULL)
+            err = AGNER_ENOMEM;
+    }
+    if (err != AGNER_OK) {
+        if (o != NULL)
+            free(o->path);
+        free(o);
+        return agner_fail(error, err, "%s: %s", path, agner_strerror(err));
+    }
+    *output = o;
+    return AGNER_OK;
+}
+
+static enum agner_err append(struct sim *sim, const char *path,
+                             const void *bytes, size_t size)
+{
+    const struct file *file = *find(sim, path);
+    size_t had = file == NULL ? 0 : file->size;
+    uint8_t *all = malloc(had + size + 1);
+    enum agner_err err;
+
+    if (all == NULL)
+        return AGNER_ENOMEM;
+    if (had > 0)
+        memcpy(all, file->bytes, had);
+    memcpy(all + had, bytes, size);
+    err = sim_file_put(sim, path, all, had + size);
+    free(all);
+    return err;
+}
+
+enum agner_err sim__output_write(void *ctx, struct rt_output *output,
+                                 const void *bytes, size_t size,
+                                 uint64_t wait_ms, size_t *written,
+                                 struct agner_error *error)
+{
+    struct sim *sim = ctx;
+    enum agner_err err = AGNER_OK;
+
+    (void)wait_ms;
+    *written = 0;
+    if (output->path == NULL)
+        (void)fwrite(bytes, 1, size, stderr); /* for people */
+    else if (sim__fault(sim, sim->options.file_error_ppm))
+        return agner_fail(error, AGNER_ESYSTEM, "%s: a simulated error",
+                          output->path);
+    else
+        err = append(sim, output->path, bytes, size);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", output->path,
+                          agner_strerror(err));
+    *written = size;
+    return AGNER_OK;
+}
+
+void sim__output_close(void *ctx, struct rt_output *output)
+{
+    (void)ctx;
+    free(output->path);
+    free(output);
+}
+
+enum agner_err sim__file_rename(void *ctx, const char *from, const char *to,
+                                struct agner_error *error)
+{
+    struct sim *sim = ctx;
+    const struct file *file = *find(sim, from);
+    enum agner_err err;
+
+    if (file == NULL)
+        return agner_fail(error, AGNER_ENONAME, "%s: no such file", from);
+    err = sim_file_put(sim, to, file->bytes, file->size);
+    if (err == AGNER_OK)
+        err = sim_file_put(sim, from, NULL, 0);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", from, agner_strerror(err));
     return AGNER_OK;
 }
 

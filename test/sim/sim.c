@@ -467,6 +467,10 @@ struct sim *sim_new(uint64_t seed, const struct sim_options *options)
         .enter = enter,
         .leave = leave,
         .file_read = sim__file_read,
+        .output_open = sim__output_open,
+        .output_write = sim__output_write,
+        .output_close = sim__output_close,
+        .file_rename = sim__file_rename,
         .net = &sim__net,
     };
     return sim;

@@ -129,5 +129,16 @@ uint64_t sim__hash_bytes(const uint8_t *bytes, size_t size);
 enum agner_err sim__file_read(void *ctx, const char *path, size_t bytes_max,
                               struct etf_buffer *b, struct agner_error *error);
 void sim__files_free(struct sim *sim);
+enum agner_err sim__output_open(void *ctx, enum rt_output_kind kind,
+                                const char *path, struct rt_output **output,
+                                struct rt_output_info *info,
+                                struct agner_error *error);
+enum agner_err sim__output_write(void *ctx, struct rt_output *output,
+                                 const void *bytes, size_t size,
+                                 uint64_t wait_ms, size_t *written,
+                                 struct agner_error *error);
+void sim__output_close(void *ctx, struct rt_output *output);
+enum agner_err sim__file_rename(void *ctx, const char *from, const char *to,
+                                struct agner_error *error);
 
 #endif

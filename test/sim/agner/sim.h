@@ -79,7 +79,7 @@ struct sim_options {
     uint64_t clog_ms;         /* ...up to that; 0: 1000 */
     uint32_t flip_ppm;        /* a bit of a chunk is flipped */
 
-    uint32_t file_error_ppm; /* reading a file fails with AGNER_ESYSTEM */
+    uint32_t file_error_ppm; /* reading or writing one is AGNER_ESYSTEM */
     uint64_t wall_ns;        /* the wall clock at first; 0: 2026-01-01 */
     int64_t uid;             /* who is at the other end of UNIX sockets */
 };
@@ -160,7 +160,7 @@ AGNER_API enum agner_err sim_host_put(struct sim *sim, const char *name,
                                       const char *address);
 
 /* A file that the world's file_read finds: a copy of `bytes`; NULL: none.
- * AGNER_ENOMEM. */
+ * AGNER_ENOMEM. What is logged to a file goes to such a one too. */
 AGNER_API enum agner_err sim_file_put(struct sim *sim, const char *path,
                                       const void *bytes, size_t size);
 
