@@ -126,9 +126,9 @@ void gen__report(struct gen *self, struct gen_head *head, etf_term reason)
     head->flags |= GEN_FLAG_REPORTED;
     if (!etf_is_none(head->last))
         (void)etf_format(last, sizeof last, head->last);
-    rt_log(rt_of(self), RT_LOG_ERROR, "%s: ended with %s; last message: %s",
-           gen__title(self, head->sys.name, title, sizeof title),
-           etf_format(why, sizeof why, reason), last);
+    rt_log_self(self, RT_LOG_ERROR, "%s: ended with %s; last message: %s",
+                gen__title(self, head->sys.name, title, sizeof title),
+                etf_format(why, sizeof why, reason), last);
 }
 
 /* What a callback received is gone when it has returned, so a stop that it

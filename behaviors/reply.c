@@ -32,8 +32,8 @@ etf_term gen__reply(struct gen *self, const struct gen_from *from,
         err = rt_reply(self, from, reply);
     if (!is_our_fault(err))
         return reply;
-    rt_log(rt_of(self), RT_LOG_ERROR, "an answer could not be sent: %s",
-           etf_is_none(reply) ? "it is no term" : agner_strerror(err));
+    rt_log_self(self, RT_LOG_ERROR, "an answer could not be sent: %s",
+                etf_is_none(reply) ? "it is no term" : agner_strerror(err));
     (void)rt_reply(self, from, ETF_A(error)); /* the caller may be gone */
     return ETF_A(error);
 }
@@ -63,8 +63,9 @@ enum gen_next gen_stop_reply(struct gen *self, struct gen_from from,
         return gen_stop(self, reason);
     }
     free(last);
-    rt_log(rt_of(self), RT_LOG_ERROR,
-           "an answer is lost for lack of memory: the caller hears of the end");
+    rt_log_self(
+        self, RT_LOG_ERROR,
+        "an answer is lost for lack of memory: the caller hears of the end");
     return gen_stop(self, reason);
 }
 

@@ -117,9 +117,9 @@ static void log_unhandled(struct gen *self, const struct server *s,
     char title[160];
     char text[240];
 
-    rt_log(rt_of(self), RT_LOG_WARNING, "%s: no handler for %s %s",
-           gen__title(self, s->head.sys.name, title, sizeof title), what,
-           etf_format(text, sizeof text, message));
+    rt_log_self(self, RT_LOG_WARNING, "%s: no handler for %s %s",
+                gen__title(self, s->head.sys.name, title, sizeof title), what,
+                etf_format(text, sizeof text, message));
 }
 
 static enum gen_next on_call(struct gen *self, struct server *s,

@@ -38,7 +38,7 @@ void gen__enter_loop(struct gen *self, const struct gen_start *start,
     if (start->state_size <= SIZE_MAX - start->head_size)
         err = rt_become(self, start->behavior, args,
                         start->head_size + start->state_size, note_of(start));
-    rt_log(rt_of(self), RT_LOG_ERROR, "%s: cannot enter its loop: %s",
-           name != NULL ? name : "server", agner_strerror(err));
+    rt_log_self(self, RT_LOG_ERROR, "%s: cannot enter its loop: %s",
+                name != NULL ? name : "server", agner_strerror(err));
     rt_exit(self, ETF_A(error));
 }

@@ -79,23 +79,23 @@ static void trace(struct gen *self, const struct gen_sys *sys, etf_term event)
     (void)gen__title(self, sys->name != NULL ? sys->name : sys->view->module,
                      title, sizeof title);
     if (etf_match(event, "{out, _, {_, _}}", &message, &to, &tag))
-        rt_log(rt_of(self), RT_LOG_NOTICE, "*DBG* %s sent %s to %s", title,
-               etf_format(text, sizeof text, message),
-               etf_format(who, sizeof who, to));
+        rt_log_self(self, RT_LOG_NOTICE, "*DBG* %s sent %s to %s", title,
+                    etf_format(text, sizeof text, message),
+                    etf_format(who, sizeof who, to));
     else if (etf_match(event, "{in, {'$gen_call', {_, _}, _}}", &to, &tag,
                        &message))
-        rt_log(rt_of(self), RT_LOG_NOTICE, "*DBG* %s got call %s from %s",
-               title, etf_format(text, sizeof text, message),
-               etf_format(who, sizeof who, to));
+        rt_log_self(self, RT_LOG_NOTICE, "*DBG* %s got call %s from %s", title,
+                    etf_format(text, sizeof text, message),
+                    etf_format(who, sizeof who, to));
     else if (etf_match(event, "{in, {'$gen_cast', _}}", &message))
-        rt_log(rt_of(self), RT_LOG_NOTICE, "*DBG* %s got cast %s", title,
-               etf_format(text, sizeof text, message));
+        rt_log_self(self, RT_LOG_NOTICE, "*DBG* %s got cast %s", title,
+                    etf_format(text, sizeof text, message));
     else if (etf_match(event, "{in, _}", &message))
-        rt_log(rt_of(self), RT_LOG_NOTICE, "*DBG* %s got %s", title,
-               etf_format(text, sizeof text, message));
+        rt_log_self(self, RT_LOG_NOTICE, "*DBG* %s got %s", title,
+                    etf_format(text, sizeof text, message));
     else
-        rt_log(rt_of(self), RT_LOG_NOTICE, "*DBG* %s %s", title,
-               etf_format(text, sizeof text, event));
+        rt_log_self(self, RT_LOG_NOTICE, "*DBG* %s %s", title,
+                    etf_format(text, sizeof text, event));
 }
 
 void gen_sys_event(struct gen *self, struct gen_sys *sys, etf_term event)

@@ -52,7 +52,7 @@ static void log_end(struct conn *conn, enum conn_phase phase,
     struct node *node = conn->node;
 
     if (phase == CONN_UP)
-        rt_log(node->rt, why == AGNER_OK ? RT_LOG_NOTICE : RT_LOG_WARNING,
+        rt_log(node->rt, why == AGNER_OK ? RT_LOG_INFO : RT_LOG_WARNING,
                "%s: connection to %s ended after %llu bytes: %s", node->name,
                conn->peer->text,
                (unsigned long long)load_relaxed(&conn->wire->bytes_in), text);

@@ -1,48 +1,187 @@
 /*
- * log.c -- one line at a time to the runtime's log.
+ * log.c -- a call: is the event wanted, what is it about, whom does it go to.
+ *
+ * A call that nobody wants ends at the gate: the highest level that anything
+ * lets pass, in one word of the runtime's.
  */
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include "log_internal.h"
 
-#include "worker.h"
+#include <stdlib.h>
 
-#define LINE_MAX_BYTES 2048
+#define FUNCTION_LINE_MAX 2048 /* what rt_options.log gets of an event */
 
-static const char *const level_names[] = { "error", "warning", "notice", "info",
-                                           "debug" };
+/* ---- Is it wanted? ------------------------------------------------------ */
 
-static void to_stderr(struct rt *rt, enum rt_log_level level, const char *text)
+/* What is no level is taken for the usual one. */
+static enum rt_log_level level_of(enum rt_log_level level)
 {
-    uint64_t ms = rt->world->wall_ns(rt->world->ctx) / 1000000u;
-    uint64_t day_s = ms / 1000u % 86400u;
-
-    fprintf(stderr, "%02u:%02u:%02u.%03u %s %s\n", (unsigned)(day_s / 3600),
-            (unsigned)(day_s / 60 % 60), (unsigned)(day_s % 60),
-            (unsigned)(ms % 1000), level_names[level], text);
+    return level < RT_LOG_EMERGENCY || level > RT_LOG_DEBUG ? RT_LOG_NOTICE
+                                                            : level;
 }
 
-/* Control characters would let one line look like two. */
-static void clean(char *text)
+static bool passes(const struct rt *rt, const struct gen *self,
+                   enum rt_log_level level)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 32 || *text == 127)
-            *text = ' ';
+    if ((int)level > load_relaxed(&rt->log->gate))
+        return false;
+    if (self == NULL)
+        return (int)level <= load_relaxed(&rt->log->level);
+    return (int)level <= rt__log_limit_of(rt, rt__pid_word(self->process));
 }
+
+bool rt_log_wants(struct gen *self, enum rt_log_level level)
+{
+    return passes(self->rt, self, level_of(level));
+}
+
+/* ---- Whom does it go to? ------------------------------------------------ */
+
+static bool is_for(const struct log_handler *h,
+                   const struct rt_log_event *event)
+{
+    const struct rt_log_handler *o = &h->options;
+
+    return (int)event->level <= load_relaxed(&h->level) &&
+           (etf_is_none(o->application) ||
+            etf_same(o->application, event->application)) &&
+           (etf_is_none(o->name) || etf_same(o->name, event->name)) &&
+           (etf_pid_is_none(o->pid) || etf_pid_equal(o->pid, event->pid));
+}
+
+static void describe(struct rt *rt, struct gen *self,
+                     struct rt_log_event *event)
+{
+    event->time_us = rt_wall_ns(rt) / 1000u;
+    event->node = rt->node.name;
+    if (self == NULL)
+        return;
+    event->pid = rt_self(self);
+    (void)rt__names_of(rt, self->process, &event->name, 1); /* or it has none */
+    event->application = rt_application(self);
+}
+
+/* Takes `e`; NULL: there was no memory for it. */
+static void hand_out(struct rt *rt, struct gen *self, enum rt_log_level level,
+                     struct log_event *e)
+{
+    struct log_handler *handlers[RT_LOG_HANDLERS_MAX];
+    size_t count = rt__log_hold_all(rt, handlers), i;
+
+    if (e != NULL) {
+        e->event.level = level;
+        describe(rt, self, &e->event);
+    }
+    for (i = 0; i < count; i++) {
+        if (e == NULL)
+            rt__log_lose(handlers[i]);
+        else if (is_for(handlers[i], &e->event))
+            rt__log_offer(handlers[i], e);
+        rt__log_let_go(rt, handlers[i]);
+    }
+    if (e != NULL)
+        rt_log_release(&e->event);
+}
+
+/* ---- Calls -------------------------------------------------------------- */
 
 void rt_log(struct rt *rt, enum rt_log_level level, const char *format, ...)
 {
-    char line[LINE_MAX_BYTES];
     va_list args;
 
-    if (!rt->options.log_all && level > rt->options.log_level)
+    level = level_of(level);
+    if (!passes(rt, NULL, level))
         return;
     va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args); /* cut when too long */
+    hand_out(rt, NULL, level, rt__log_event_text(NULL, format, args));
     va_end(args);
-    clean(line);
-    if (rt->options.log != NULL)
-        rt->options.log(rt->options.log_ctx, level, line);
-    else
-        to_stderr(rt, level, line);
+}
+
+void rt_log_self(struct gen *self, enum rt_log_level level, const char *format,
+                 ...)
+{
+    va_list args;
+
+    level = level_of(level);
+    if (!passes(self->rt, self, level))
+        return;
+    va_start(args, format);
+    hand_out(self->rt, self, level, rt__log_event_text(NULL, format, args));
+    va_end(args);
+}
+
+void rt_log_at(struct gen *self, const char *file, unsigned line,
+               enum rt_log_level level, const char *format, ...)
+{
+    struct log_event *e;
+    va_list args;
+
+    level = level_of(level);
+    if (!passes(self->rt, self, level))
+        return;
+    va_start(args, format);
+    e = rt__log_event_text(file, format, args);
+    va_end(args);
+    if (e != NULL)
+        e->event.line = line;
+    hand_out(self->rt, self, level, e);
+}
+
+void rt_log_report(struct gen *self, enum rt_log_level level, etf_term report)
+{
+    level = level_of(level);
+    if (etf_is_none(report)) /* it could not be built */
+        rt_log_self(self, level, "a report is missing, for lack of memory");
+    else if (passes(self->rt, self, level))
+        hand_out(self->rt, self, level, rt__log_event_report(report));
+}
+
+/* ---- A runtime's log ---------------------------------------------------- */
+
+static void to_function(void *ctx, const struct rt_log_event *event)
+{
+    const struct rt *rt = ctx;
+    char line[FUNCTION_LINE_MAX];
+
+    rt->options.log(rt->options.log_ctx, event->level,
+                    rt_log_format(line, sizeof line, event));
+}
+
+static enum agner_err add_default(struct rt *rt, struct agner_error *error)
+{
+    struct rt_log_handler handler = { .id = "default" };
+
+    if (rt->options.log != NULL) {
+        handler.kind = RT_LOG_CALLBACK;
+        handler.event = to_function;
+        handler.ctx = rt;
+        handler.direct = true;
+    }
+    return rt_log_handler_add(rt, &handler, error);
+}
+
+enum agner_err rt__log_init(struct rt *rt, struct agner_error *error)
+{
+    const struct rt_options *o = &rt->options;
+    enum agner_err err;
+
+    rt->log = calloc(1, sizeof *rt->log);
+    if (rt->log == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "runtime: log");
+    err = rt_log_level_set(rt, (etf_pid){ 0 }, o->log_level);
+    if (err == AGNER_OK && o->log_handlers == NULL)
+        err = add_default(rt, error);
+    for (size_t i = 0; i < o->log_handler_count && err == AGNER_OK; i++)
+        err = rt_log_handler_add(rt, &o->log_handlers[i], error);
+    return err;
+}
+
+void rt__log_fini(struct rt *rt)
+{
+    if (rt->log == NULL)
+        return;
+    rt__log_end_all(rt);
+    for (size_t i = 0; i < CHUNKS_MAX; i++)
+        free((void *)(uintptr_t)load_relaxed(&rt->log->own[i]));
+    free(rt->log);
+    rt->log = NULL;
 }

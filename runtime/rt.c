@@ -208,6 +208,7 @@ static void free_all(struct rt *rt)
 {
     unsigned i;
 
+    rt__log_fini(rt);
     rt__remote_fini(rt);
     rt__heritage_fini(rt);
     rt__env_fini(rt);
@@ -247,6 +248,11 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
     rt->guards_work = true;
     store_relaxed(&rt->ref_counter, 1u);
     rt__wheel_init(&rt->shared_wheel, rt_now_ms(rt));
+    err = rt__log_init(rt, error);
+    if (err != AGNER_OK) { /* which says why itself */
+        free_all(rt);
+        return err;
+    }
     err = make_workers(rt);
     if (err == AGNER_OK)
         err = rt__remote_init(rt);

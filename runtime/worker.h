@@ -116,6 +116,7 @@ struct shared_queue {
     struct process *first, *last;
 };
 
+struct log; /* log.c */
 struct relation;
 struct remote;   /* carrier.c */
 struct blocking; /* blocking.c */
@@ -126,6 +127,7 @@ struct rt {
     struct etf_self node;
     struct rt_carrier carrier; /* carry NULL: no other nodes */
     bool simulated;
+    struct log *log;
 
     unsigned worker_count; /* without spares */
     unsigned worker_total;
@@ -421,6 +423,9 @@ enum agner_err rt__blocking_init(struct rt *rt);
 void rt__blocking_fini(struct rt *rt);
 enum agner_err rt__contain_install(struct agner_error *error);
 void rt__contain_thread(struct worker *worker);
+/* The log is there first and goes last: anything may write to it. */
+enum agner_err rt__log_init(struct rt *rt, struct agner_error *error);
+void rt__log_fini(struct rt *rt);
 
 /* ---- names.c
  * --------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ static enum agner_err read_choice(struct reader *rd, const struct key *key,
         }
         if (text.size == strcspn(word, ", ") &&
             memcmp(text.data, word, text.size) == 0) {
-            *(int64_t *)field = index;
+            *(int64_t *)field = key->min + index;
             return AGNER_OK;
         }
         index++;
@@ -185,8 +185,8 @@ static const struct key keys[] = {
     { "application_dirs", read_texts, FIELD(application_dirs), 0, 0,
       "a list of paths" },
     { "control", read_text, FIELD(control), 0, 0, "a path, or none" },
-    { "log_level", read_choice, FIELD(log_level), 0, 0,
-      "error, warning, notice, info or debug" },
+    { "log_level", read_choice, FIELD(log_level), RT_LOG_EMERGENCY, 0,
+      "emergency, alert, critical, error, warning, notice, info or debug" },
     { "stop_time", read_number, FIELD(stop_time_ms), 0, DAY_MS,
       "milliseconds up to 86400000" },
 };

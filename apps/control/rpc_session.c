@@ -109,8 +109,7 @@ static void answer_failure(struct gen *self, const struct errand *e,
     etf_term term = etf_is_none(f->term) ? ETF_A(nil) : f->term;
 
     if (!e->answered)
-        rt_log(rt_of(self), RT_LOG_DEBUG, "control: a notification: %s",
-               f->text);
+        rt_log_self(self, RT_LOG_DEBUG, "control: a notification: %s", f->text);
     answer(
         self, e,
         etf_make(self, "[_, _, _]", f->class_atom, term, (const char *)f->text),

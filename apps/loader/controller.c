@@ -190,8 +190,8 @@ static enum agner_err start_one(struct gen *self, struct controller *c,
                           app->name, agner_strerror(err));
     r->application = app;
     c->running_count++;
-    rt_log(rt_of(self), RT_LOG_INFO, "application %s %s started", app->name,
-           app->version);
+    rt_log_self(self, RT_LOG_INFO, "application %s %s started", app->name,
+                app->version);
     return AGNER_OK;
 }
 
@@ -223,8 +223,8 @@ static void stop_one(struct gen *self, struct controller *c, struct running *r)
     forget(c, r);
     (void)rt_exit_signal(self, gone.master, ETF_A(shutdown)); /* or gone */
     (void)rt_wait(self, gone.master, RT_INFINITY);
-    rt_log(rt_of(self), RT_LOG_INFO, "application %s stopped",
-           gone.application->name);
+    rt_log_self(self, RT_LOG_INFO, "application %s stopped",
+                gone.application->name);
 }
 
 static void stop_all(struct gen *self, struct controller *c)
@@ -317,9 +317,9 @@ static enum gen_next controller_info(struct gen *self, etf_term message)
     for (size_t i = 0; i < c->running_count; i++) {
         if (!etf_pid_equal(c->running[i].master, pid))
             continue;
-        rt_log(rt_of(self), RT_LOG_ERROR, "application %s ended: %s",
-               c->running[i].application->name,
-               etf_format(text, sizeof text, reason));
+        rt_log_self(self, RT_LOG_ERROR, "application %s ended: %s",
+                    c->running[i].application->name,
+                    etf_format(text, sizeof text, reason));
         forget(c, &c->running[i]);
         break;
     }

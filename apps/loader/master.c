@@ -27,10 +27,10 @@ static void stop_child(struct gen *self, const struct master *m, size_t i)
     (void)rt_exit_signal(self, pid, ETF_A(shutdown)); /* gone is as good */
     if (rt_wait(self, pid, CHILD_STOP_MS) == AGNER_OK)
         return;
-    rt_log(rt_of(self), RT_LOG_WARNING,
-           "application %s: %s did not stop in %d ms; killed",
-           m->application->name, name != NULL ? name : "a child",
-           CHILD_STOP_MS);
+    rt_log_self(self, RT_LOG_WARNING,
+                "application %s: %s did not stop in %d ms; killed",
+                m->application->name, name != NULL ? name : "a child",
+                CHILD_STOP_MS);
     (void)rt_exit_signal(self, pid, ETF_A(kill));
     (void)rt_wait(self, pid, CHILD_STOP_MS); /* stuck in C: its thread's end */
 }
@@ -121,9 +121,9 @@ static enum gen_next child_ended(struct gen *self, struct master *m, size_t i,
     m->children[i] = (etf_pid){ .id = 0 };
     if (etf_same(reason, ETF_A(normal)))
         return GEN_NEXT;
-    rt_log(rt_of(self), RT_LOG_ERROR, "application %s: %s ended: %s",
-           m->application->name, name != NULL ? name : "a child",
-           etf_format(text, sizeof text, reason));
+    rt_log_self(self, RT_LOG_ERROR, "application %s: %s ended: %s",
+                m->application->name, name != NULL ? name : "a child",
+                etf_format(text, sizeof text, reason));
     return gen_stop(self, reason);
 }
 

@@ -25,6 +25,7 @@
 #define AGNER_RT_H
 
 #include <agner/etf.h>
+#include <agner/rt_log.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,14 +39,6 @@ struct rt_world;
 
 /* ---- The runtime -------------------------------------------------------- */
 
-enum rt_log_level {
-    RT_LOG_ERROR,
-    RT_LOG_WARNING,
-    RT_LOG_NOTICE,
-    RT_LOG_INFO,
-    RT_LOG_DEBUG,
-};
-
 /* One line of text without a newline; `ctx` is the owner's. Any thread. */
 typedef void (*rt_log_fn)(void *ctx, enum rt_log_level level, const char *text);
 
@@ -58,16 +51,20 @@ struct rt_options {
     uint64_t watchdog_ms;         /* 0: 10; RT_INFINITY: no watchdog */
     bool contain_crashes;         /* SIGSEGV ... in a callback ends the process:
                                      spec/reliability.md G42 */
-    size_t stack_size;           /* bytes; 0: 64 KiB, 256 KiB with sanitizers */
-    unsigned blocking_threads;   /* 0: 4; most that rt_blocking() uses */
-    size_t message_max;          /* bytes of one message; 0: 256 MiB */
-    enum rt_log_level log_level; /* lines above it are dropped; 0 is ERROR... */
-    bool log_all;                /* ...so this turns every level on */
-    rt_log_fn log;               /* NULL: lines to stderr */
+    size_t stack_size;         /* bytes; 0: 64 KiB, 256 KiB with sanitizers */
+    unsigned blocking_threads; /* 0: 4; most that rt_blocking() uses */
+    size_t message_max;        /* bytes of one message; 0: 256 MiB */
+    /* The log: rt_log.h. Its first handlers; NULL: one with the id `default`,
+     * which gives lines to `log`, or without that writes them to stderr. */
+    enum rt_log_level log_level; /* 0: NOTICE */
+    const struct rt_log_handler *log_handlers;
+    size_t log_handler_count;
+    rt_log_fn log;
     void *log_ctx;
 };
 
-/* Starts a runtime. AGNER_ENOMEM, AGNER_ESYSTEM (threads), AGNER_EINVAL. */
+/* Starts a runtime. AGNER_ENOMEM, AGNER_ESYSTEM (threads), AGNER_EINVAL, and
+ * what rt_log_handler_add() says of a handler. */
 AGNER_API enum agner_err rt_new(const struct rt_options *options,
                                 struct rt **out, struct agner_error *error);
 
@@ -75,11 +72,6 @@ AGNER_API enum agner_err rt_new(const struct rt_options *options,
  * stops the workers and frees everything. Not from a process of this runtime.
  */
 AGNER_API void rt_free(struct rt *rt, uint64_t grace_ms);
-
-/* Writes a line to the runtime's log. */
-AGNER_API void rt_log(struct rt *rt, enum rt_log_level level,
-                      const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* Name and creation of the node that this runtime is, nonode@nohost at first.
  */

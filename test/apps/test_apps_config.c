@@ -103,7 +103,8 @@ static const struct {
     { "[{agner, [{epmd, 'or'}]}].", "f:1:18: epmd is auto, need or none" },
     { "[{agner, [{epmd, ''}]}].", "f:1:18: epmd is auto, need or none" },
     { "[{agner, [{log_level, loud}]}].",
-      "f:1:23: log_level is error, warning, notice, info or debug" },
+      "f:1:23: log_level is emergency, alert, critical, error, warning, "
+      "notice, info or debug" },
     { "[{agner, [{name, 5}]}].",
       "f:1:18: name is a name like 'shop@10.0.0.7'" },
     { "[{agner, [{name, \"\"}]}].",

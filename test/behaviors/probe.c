@@ -349,7 +349,7 @@ static void log_line(void *ctx, enum rt_log_level level, const char *text)
 int probe_world_start(void **state)
 {
     struct probe_world *world = calloc(1, sizeof *world);
-    struct rt_options options = { .workers = 2, .log_all = true };
+    struct rt_options options = { .workers = 2, .log_level = RT_LOG_DEBUG };
 
     if (world == NULL)
         return -1;

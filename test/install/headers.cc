@@ -4,6 +4,7 @@
 #include <agner/gen_supervisor.h>
 #include <agner/node.h>
 #include <agner/rt.h>
+#include <agner/rt_log.h>
 
 #include <agner/etf.h>
 

@@ -14,6 +14,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 HEADERS = (
     "etf.h",
     "rt.h",
+    "rt_log.h",
     "gen.h",
     "gen_statem.h",
     "gen_supervisor.h",

@@ -16,7 +16,8 @@ struct node_options pair_options(const char *name)
                                   .cookie = PAIR_COOKIE,
                                   .listen_host = "127.0.0.1",
                                   .epmd = NODE_EPMD_NONE,
-                                  .rt = { .workers = 2, .log_all = true } };
+                                  .rt = { .workers = 2,
+                                          .log_level = RT_LOG_DEBUG } };
 }
 
 struct node *pair_start(const struct node_options *options)

@@ -61,9 +61,8 @@ static int read_config(struct cli *cli, struct start_settings *s)
 static int set_words(struct cli *cli, struct start_settings *s)
 {
     static const char *const epmds[] = { "auto", "need", "none" };
-    static const char *const levels[] = { "error", "warning", "notice", "info",
-                                          "debug" };
-    int64_t epmd = CLI_ABSENT, level = CLI_ABSENT;
+    enum rt_log_level level = RT_LOG_DEFAULT;
+    int64_t epmd = CLI_ABSENT;
 
     if (cli->o.epmd != NULL) {
         epmd = choose(cli, "epmd", cli->o.epmd, epmds, 3, "auto, need or none");
@@ -71,15 +70,18 @@ static int set_words(struct cli *cli, struct start_settings *s)
             return EXIT_USAGE;
     }
     if (cli->o.log_level != NULL) {
-        level = choose(cli, "log-level", cli->o.log_level, levels, 5,
-                       "error, warning, notice, info or debug");
-        if (level < 0)
-            return EXIT_USAGE;
+        if (!rt_log_level_parse(cli->o.log_level, &level))
+            return cli_fail(cli, EXIT_USAGE, "agner help start",
+                            "--log-level: expected emergency, alert, critical, "
+                            "error, warning, notice, info, debug or none, not "
+                            "'%.40s'",
+                            cli->o.log_level);
     }
     s->node.epmd =
         (enum node_epmd)first_given(epmd, s->config.epmd, NODE_EPMD_AUTO);
-    s->node.rt.log_level = (enum rt_log_level)first_given(
-        level, s->config.log_level, RT_LOG_NOTICE);
+    s->node.rt.log_level = level;
+    if (level == RT_LOG_DEFAULT && s->config.log_level != APPS_CONFIG_ABSENT)
+        s->node.rt.log_level = (enum rt_log_level)s->config.log_level;
     return EXIT_DONE;
 }
 

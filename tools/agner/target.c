@@ -159,13 +159,6 @@ static void print_line(void *ctx, const char *text)
     (void)printf("  %s\n", text);
 }
 
-static void log_nothing(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx; /* errors are returned, and printed by us */
-    (void)level;
-    (void)text;
-}
-
 static int start_node(struct cli *cli, const char *name, const char *cookie,
                       struct target *t)
 {
@@ -174,7 +167,7 @@ static int start_node(struct cli *cli, const char *name, const char *cookie,
                                     .no_listen = true,
                                     .hidden = true,
                                     .rt = { .workers = 1,
-                                            .log = log_nothing } };
+                                            .log_level = RT_LOG_NONE } };
     struct agner_error error = { AGNER_OK, "" };
     char own[256];
     uint32_t random;
