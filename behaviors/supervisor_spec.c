@@ -54,6 +54,7 @@ static unsigned ways_of(const struct gen_child_spec *row)
 
     ways += row->server != NULL;
     ways += row->supervisor != NULL;
+    ways += row->statem != NULL;
     ways += row->start != NULL;
     return ways;
 }
@@ -75,6 +76,8 @@ static etf_term module_of(const struct gen_child_spec *row)
         name = row->server->name;
     else if (row->supervisor != NULL)
         name = row->supervisor->name;
+    else if (row->statem != NULL)
+        name = row->statem->name;
     return etf_atom(name != NULL ? name : "undefined");
 }
 
@@ -95,6 +98,7 @@ static etf_term native_of(struct etf_region *r,
         return ETF_NONE;
     native->server = row->server;
     native->supervisor = row->supervisor;
+    native->statem = row->statem;
     native->start = row->start;
     options = &native->options;
     if (row->options != NULL)

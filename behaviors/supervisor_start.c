@@ -57,6 +57,9 @@ static enum agner_err run(struct gen *self, const struct native_start *native,
     if (native->supervisor != NULL)
         return gen_supervisor_start_link(self, native->supervisor, args,
                                          &options, pid, info);
+    if (native->statem != NULL)
+        return gen_statem_start_link(self, native->statem, args, &options, pid,
+                                     info);
     err = native->start(self, args, pid, info);
     return err == AGNER_OK ? adopt(self, *pid) : err;
 }

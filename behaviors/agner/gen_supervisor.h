@@ -62,11 +62,12 @@ enum gen_auto_shutdown {
 enum gen_child_type { GEN_WORKER, GEN_SUPERVISOR };
 
 struct gen_supervisor;
+struct gen_statem;
 
 /*
  * One child: all zero but the id and one way of starting is good. Whoever keeps
  * a spec (a supervisor) copies it; borrowed are the tables that it points to
- * (server, supervisor), which are static.
+ * (server, supervisor, statem), which are static.
  */
 struct gen_child_spec {
     const char *id;   /* an atom's text; NULL: id_term, or else the name */
@@ -75,6 +76,7 @@ struct gen_child_spec {
     /* How it is started, in the supervisor's process: exactly one of these. */
     const struct gen_server *server;
     const struct gen_supervisor *supervisor;
+    const struct gen_statem *statem;
     /* One's own way. *pid is a process that is linked to self, on this node or
      * another (the supervisor links to it in any case, so it may have ended).
      * AGNER_OK with *info a term: {ok, Pid, Info} of OTP. AGNER_EIGNORE: no

@@ -113,6 +113,40 @@ static void tells_how_often_a_child_was_started_again(void **state)
     close_down(&bed, sup);
 }
 
+static enum gen_next idle(struct gen *self,
+                          const struct gen_statem_event *event)
+{
+    (void)event;
+    return gen_keep_state(self);
+}
+
+static void supervises_a_state_machine(void **state)
+{
+    static const struct gen_statem_state states[] = { { .name = "idle",
+                                                        .handle = idle } };
+    static const struct gen_statem machine = { .name = "machine",
+                                               .states = states,
+                                               .state_count = 1 };
+    static const struct gen_child_spec children[] = { { .id = "m",
+                                                        .statem = &machine } };
+    static const struct gen_supervisor table = { .name = "machines",
+                                                 .children = children,
+                                                 .child_count = 1 };
+    struct bed bed;
+    etf_term sup;
+    etf_pid before;
+
+    (void)state;
+    members_open(&bed, 1);
+    sup = members_supervise(&bed, &table);
+    before = members_pid(&bed, sup, "m");
+    (void)rt_exit_signal(bed.self, before, ETF_A(kill));
+    members_run(&bed, 50);
+    members_expect_children(&bed, sup, "[{m, running}]");
+    assert_false(etf_pid_equal(before, members_pid(&bed, sup, "m")));
+    close_down(&bed, sup);
+}
+
 static void restarts_one_for_all(void **state)
 {
     struct gen_supervisor table = of_three(GEN_ONE_FOR_ALL, three);
@@ -194,6 +228,7 @@ int main(void)
         CASE(starts_in_order_and_stops_in_reverse),
         CASE(restarts_one_for_one),
         CASE(tells_how_often_a_child_was_started_again),
+        CASE(supervises_a_state_machine),
         CASE(restarts_one_for_all),
         CASE(restarts_rest_for_one),
         CASE(keeps_the_spec_of_a_transient_child_that_is_done),
