@@ -43,13 +43,11 @@ bool read_ms(etf_term t, uint64_t *ms)
 
 /* ---- The director's ear ------------------------------------------------- */
 
-/* What the init of this actor is to do. */
-static etf_term enter(struct gen *self, const struct actor *actor, etf_term who,
-                      etf_term more)
+etf_term enter(struct gen *self, struct play *play, etf_term who, etf_term more)
 {
     etf_term command = ETF_A(undefined);
 
-    (void)rt_call(self, etf_from_pid(NULL, actor->play->director),
+    (void)rt_call(self, etf_from_pid(NULL, play->director),
                   etf_make(self, "{init, _, _, _}", rt_self(self), who, more),
                   RT_INFINITY, &command);
     return command;
@@ -81,8 +79,8 @@ static const struct verb *find(const struct verb *verbs, etf_term verb)
 
 etf_term actor_do(struct gen *self, struct actor *actor, etf_term order)
 {
-    static const struct verb *const subjects[] = { process_verbs,
-                                                   server_verbs };
+    static const struct verb *const subjects[] = { process_verbs, server_verbs,
+                                                   supervisor_verbs };
     etf_term result = ETF_NONE;
 
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
@@ -106,7 +104,8 @@ void actor_code(struct gen *self, void *arg)
     etf_term message, order;
     int64_t step;
 
-    (void)enter(self, &actor, etf_make(self, "{actor, _}", role->name),
+    (void)enter(self, role->play,
+                etf_make(self, "{_, _}", etf_atom(role->kind), role->name),
                 etf_nil());
     while (rt_receive(self, RT_INFINITY, &message) == AGNER_OK) {
         if (etf_match(message, "{do, _, _}", &step, &order))
@@ -120,26 +119,38 @@ void actor_code(struct gen *self, void *arg)
 /* ---- Servers ------------------------------------------------------------ */
 
 etf_term actor_args(struct gen *self, struct play *play, etf_term who,
-                    etf_term more, etf_term options)
+                    etf_term options)
 {
-    return etf_make(self, "[_, _, _ | _]",
-                    etf_resource(rt_region(self), play, NULL), who, options,
-                    more);
+    return etf_make(self, "{_, _, _}",
+                    etf_resource(rt_region(self), play, NULL), who, options);
+}
+
+bool read_args(etf_term args, struct play **play, etf_term *who,
+               etf_term *options, etf_term *more)
+{
+    etf_term resource;
+    void *value;
+
+    *more = args;
+    if (!etf_list_next(more, &args))
+        *more = etf_nil();
+    if (!etf_match(args, "{_, _, _}", &resource, who, options) ||
+        !etf_get_resource(resource, &value))
+        return false;
+    *play = value;
+    return true;
 }
 
 static enum gen_next server_init(struct gen *self, etf_term args)
 {
     struct actor *actor = gen_state(self);
-    etf_term play, who, options, more, command, term;
+    etf_term who, options, more, command, term;
     uint64_t ms;
-    void *value;
 
-    if (!etf_match(args, "[_, _, _ | _]", &play, &who, &options, &more) ||
-        !etf_get_resource(play, &value))
+    if (!read_args(args, &actor->play, &who, &options, &more))
         return gen_stop(self, etf_atom("badarg"));
-    actor->play = value;
     (void)rt_trap_exit(self, option_flag(options, "trap_exit"));
-    command = enter(self, actor, who, more);
+    command = enter(self, actor->play, who, more);
     if (etf_match(command, "{stop, _}", &term))
         return gen_stop(self, term);
     if (etf_match(command, "{exit, _}", &term))

@@ -10,7 +10,7 @@
 %% scheduler, so while the director runs, whoever could run is in the run queue.
 -module(on_otp).
 -mode(compile).
--export([main/1, start_child/4, start_child/5]).
+-export([main/1, start_child/2, start_child/3]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2,
          terminate/2]).
 
@@ -68,7 +68,7 @@ next(P) ->
 step({actors, Names}, _, P) ->
     Director = self(),
     lists:foldl(fun(Name, Q) ->
-                    spawn(fun() -> actor(Director, Name) end),
+                    spawn(fun() -> actor(Director, {actor, Name}) end),
                     settle(1, Q)
                 end, P, Names);
 step({inits, Id, Commands}, _, P) ->
@@ -93,7 +93,7 @@ settle(Count, #play{seen = Seen} = P) when Seen < Count ->
     receive
         M -> settle(Count, hear(M, P))
     after ?WAIT ->
-        settle(0, P)
+        error({waited_in_vain, Count, P#play.events})
     end;
 settle(Count, P) ->
     receive
@@ -244,8 +244,8 @@ say(What, Term) ->
     get(director) ! {say, self(), What, Term}.
 
 %% An actor that is no server.
-actor(Director, Name) ->
-    enter(Director, {actor, Name}, []),
+actor(Director, Who) ->
+    enter(Director, Who, []),
     act().
 
 %% Leaves the answers to its requests in the mailbox, until it asks for them.
@@ -268,7 +268,7 @@ did(Step, Result) ->
 
 op({spawn, Name, Options}) ->
     Director = get(director),
-    spawn_opt(fun() -> actor(Director, Name) end, Options);
+    spawn_opt(fun() -> actor(Director, {actor, Name}) end, Options);
 op({exit, Reason}) ->
     exit(Reason);
 op({exit, Pid, Reason}) ->
@@ -332,7 +332,9 @@ op({wait_response, Id, Ms}) ->
         Other -> Other
     end;
 op({sys, What, To}) ->
-    try sys:What(To) catch exit:Why -> {exit, why(Why)} end.
+    try sys:What(To) catch exit:Why -> {exit, why(Why)} end;
+op(Order) ->
+    op_sup(Order).
 
 %% The reason of a failed call, without the call.
 why({Reason, {_, _, Args}}) when is_list(Args) -> Reason;
@@ -348,6 +350,12 @@ start(How, Who, Args, Options) ->
         Name -> gen_server:How({local, Name}, ?MODULE, Start, Limit)
     end.
 
+init({sup, Director, Who, Flags, Children}) ->
+    case enter(Director, Who, []) of
+        ok -> {ok, {flags(Flags), [spec(Child) || Child <- Children]}};
+        ignore -> ignore;
+        {exit, Reason} -> exit(Reason)
+    end;
 init({Director, Who, Args, Options}) ->
     process_flag(trap_exit, lists:member(trap_exit, Options)),
     case enter(Director, Who, Args) of
@@ -409,5 +417,79 @@ obey({send, _, _} = Op, Kept) ->
 obey(_, Kept) ->
     {noreply, Kept}.
 
-start_child(_, _, _, _) -> ok.
-start_child(_, _, _, _, _) -> ok.
+%%% ---- Supervisors --------------------------------------------------------
+
+flags(List) ->
+    {Intensity, Period} = proplists:get_value(intensity, List, {1, 5}),
+    #{strategy => one_of([one_for_one, one_for_all, rest_for_one,
+                          simple_one_for_one], List),
+      intensity => Intensity, period => Period,
+      auto_shutdown => one_of([never, any_significant, all_significant], List)}.
+
+%% A child, {Id, Options}, as the supervisor wants it.
+spec({Id, Options}) ->
+    Shutdown = case proplists:get_value(shutdown, Options) of
+                   undefined -> #{};
+                   Ms -> #{shutdown => Ms}
+               end,
+    Brutal = [{shutdown, brutal_kill} || lists:member(brutal_kill, Options)],
+    Type = [{type, supervisor} || lists:keymember(sup, 1, Options)],
+    maps:merge(Shutdown, maps:from_list(
+        [{id, Id}, {start, {?MODULE, start_child, [Id, Options]}},
+         {restart, one_of([permanent, transient, temporary], Options)},
+         {significant, lists:member(significant, Options)} | Brutal ++ Type])).
+
+%% Which of these is in the list; the first when none is.
+one_of([Default | _] = All, List) ->
+    case [One || One <- All, lists:member(One, List)] of
+        [One] -> One;
+        [] -> Default
+    end.
+
+start_sup(Who, Flags, Children) ->
+    Start = {sup, get(director), Who, Flags, Children},
+    case proplists:get_value(name, Flags) of
+        undefined -> supervisor:start_link(?MODULE, Start);
+        Name -> supervisor:start_link({local, Name}, ?MODULE, Start)
+    end.
+
+%% In the supervisor's process.
+start_child(Id, Options) ->
+    start_child_with(Id, Options, []).
+start_child(Id, Options, More) ->
+    start_child_with(Id, Options, [More]).
+
+start_child_with(Id, Options, More) ->
+    Director = get(director),
+    case {proplists:get_value(sup, Options), lists:member(plain, Options)} of
+        {{Flags, Children}, _} ->
+            start_sup({child, Id}, Flags, Children);
+        {undefined, false} ->
+            start(start_link, {child, Id}, More, Options);
+        {undefined, true} ->
+            Pid = spawn_link(fun() -> actor(Director, {child, Id}) end),
+            case proplists:get_value(info, Options) of
+                undefined -> {ok, Pid};
+                Info -> {ok, Pid, Info}
+            end
+    end.
+
+op_sup({start_sup, Name, Flags, Children}) ->
+    start_sup({server, Name}, Flags, Children);
+op_sup({start_child, Sup, {Id, Options}}) ->
+    supervisor:start_child(Sup, spec({Id, Options}));
+op_sup({start_child, Sup, More}) ->
+    supervisor:start_child(Sup, More);
+op_sup({children, Sup}) ->
+    [{Id, Pid, Type} || {Id, Pid, Type, _} <- supervisor:which_children(Sup)];
+op_sup({count, Sup}) ->
+    supervisor:count_children(Sup);
+op_sup({childspec, Sup, Id}) ->
+    case supervisor:get_childspec(Sup, Id) of
+        {ok, Map} ->
+            {ok, maps:with([id, restart, shutdown, significant, type], Map)};
+        Error ->
+            Error
+    end;
+op_sup({What, Sup, Id}) -> % restart_child, terminate_child, delete_child
+    supervisor:What(Sup, Id).

@@ -23,7 +23,7 @@ static etf_term do_spawn(struct gen *self, struct actor *actor, etf_term order)
 
     if (!etf_match(order, "{spawn, _, _}", &name, &list))
         return ETF_NONE;
-    *role = (struct role){ actor->play, name };
+    *role = (struct role){ actor->play, "actor", name };
     options.link = option_flag(list, "link");
     options.monitor = option_flag(list, "monitor");
     options.monitor_ref = &ref;

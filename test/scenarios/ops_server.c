@@ -32,8 +32,7 @@ static etf_term do_start(struct gen *self, struct actor *actor, etf_term order)
     options.monitor_ref = &ref;
     switch ((int)start(self, how,
                        actor_args(self, actor->play,
-                                  etf_make(self, "{server, _}", name),
-                                  etf_nil(), list),
+                                  etf_make(self, "{server, _}", name), list),
                        &options, &pid, &reason)) {
     case AGNER_OK:
         return options.monitor ? etf_make(self, "{ok, {_, _}}", pid, ref)

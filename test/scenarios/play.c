@@ -175,7 +175,7 @@ static bool make_actors(struct play *play, etf_term names)
     while (etf_list_next(&names, &name)) {
         struct role *role = play_alloc(play, sizeof *role);
 
-        *role = (struct role){ play, name };
+        *role = (struct role){ play, "actor", name };
         if (rt_spawn(play->self, actor_code, role, NULL, &pid) != AGNER_OK)
             return false;
         settle(play, 0);

@@ -86,7 +86,8 @@ struct actor {
 /* Who an actor is, for rt_spawn(): memory of the play. */
 struct role {
     struct play *play;
-    etf_term name;
+    const char *kind; /* "actor", or "child" of a supervisor */
+    etf_term name;    /* an atom */
 };
 
 /* The code of an actor that is no server; `arg` is its role. */
@@ -94,10 +95,15 @@ void actor_code(struct gen *self, void *arg);
 
 extern const struct gen_server actor_server;
 
-/* The args of an actor_server. `who` is {child, Id} or {server, Name}; `more`
- * is what it says that it got. */
+/* The args of an actor_server. `who` is {child, Id} or {server, Name}. */
 etf_term actor_args(struct gen *self, struct play *play, etf_term who,
-                    etf_term more, etf_term options);
+                    etf_term options);
+/* Takes args apart. *more is what a supervisor's start_child added to them. */
+bool read_args(etf_term args, struct play **play, etf_term *who,
+               etf_term *options, etf_term *more);
+/* Tells the director of self; what its init is to do. */
+etf_term enter(struct gen *self, struct play *play, etf_term who,
+               etf_term more);
 
 /* Is the atom `option` one of the list, or the value of {option, Value}? The
  * latter goes to *value. */
@@ -120,7 +126,8 @@ struct verb {
     etf_term (*act)(struct gen *self, struct actor *actor, etf_term order);
 };
 
-extern const struct verb process_verbs[]; /* ops_process.c; end with NULL */
-extern const struct verb server_verbs[];  /* ops_server.c */
+extern const struct verb process_verbs[];    /* ops_process.c; end with NULL */
+extern const struct verb server_verbs[];     /* ops_server.c */
+extern const struct verb supervisor_verbs[]; /* ops_supervisor.c */
 
 #endif
