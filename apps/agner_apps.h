@@ -1,17 +1,17 @@
 /*
  * agner_apps.h -- the door to what a node runs besides its user's actors.
  *
- * Read by the command and the tests; not installed. Three parts: the
- * applications that are started and stopped (loader), the first of which is
- * `kernel` with the processes that other nodes expect; the configuration file
+ * Read by the command and the tests; not installed. Three parts:
+ * where applications are found (loader), the first of which is `kernel` with
+ * the processes that other nodes expect; the configuration file
  * (config); and the socket through which the command and any MessagePack-RPC
  * client talk to actors (control).
  *
  * A node with all of it is started bottom up and stopped top down:
  *
  *     node_start, rt_attach, apps_loader_start, apps_control_start,
- *     apps_application_start for each
- *     apps_loader_stop, apps_control_stop, rt_detach, node_stop
+ *     gen_application_ensure_all_started for each
+ *     gen_applications_stop, apps_control_stop, rt_detach, node_stop
  */
 #ifndef AGNER_APPS_H
 #define AGNER_APPS_H
@@ -41,38 +41,23 @@ struct apps_loader_options {
     const struct apps_dl *dl; /* NULL: the system's */
     uint64_t start_time_ms;   /* most that one application's start takes; 0:
                                  60,000 */
+    /* The environments, and what to do when the node is to stop: as in struct
+     * gen_applications_options. node_stop may be NULL. */
+    etf_term config, env;
+    void (*node_stop)(void *ctx, const char *application, etf_term reason);
+    void *stop_ctx;
 };
 
-/* Starts `application_controller`, which starts, stops and knows the node's
- * applications, and the application `kernel`. `options` is borrowed until the
- * runtime has ended. AGNER_ETAKEN, and as apps_application_start(). */
+/*
+ * Starts `application_controller`, and the application `kernel`. Applications
+ * are then started by what gen.h has for that: `which` is the name of a
+ * built-in one, the name of NAME.so in one of the configured directories, or
+ * the absolute path of a shared object. `options` is borrowed until the runtime
+ * has ended. Errors as gen_applications_start() and gen_application_start().
+ */
 enum agner_err apps_loader_start(struct gen *self,
                                  const struct apps_loader_options *options,
                                  struct agner_error *error);
-
-/*
- * Starts an application, and those that it needs before it. `which` is the name
- * of a built-in one, the name of NAME.so in one of the configured directories,
- * or the absolute path of a shared object.
- *
- * AGNER_ENONAME (no such application), AGNER_ENOTLOADED (the object was
- * refused; error says why), AGNER_ECYCLE (named), AGNER_ERUNNING, AGNER_EEXIT
- * (a child did not start), AGNER_ETIMEOUT, AGNER_ENOMEM.
- */
-enum agner_err apps_application_start(struct gen *self, const char *which,
-                                      struct agner_error *error);
-
-/* Stops one: AGNER_ENOTRUNNING. Those that need it are not stopped. */
-enum agner_err apps_application_stop(struct gen *self, const char *name,
-                                     struct agner_error *error);
-
-/* Stops all in reverse order of their start, each child within 5 s, and then
- * the controller. AGNER_ETIMEOUT: not all are stopped yet. */
-enum agner_err apps_loader_stop(struct gen *self, uint64_t timeout_ms);
-
-/* [{Name, Description, Version}], in order of start, in self's region; as
- * application:which_applications/0 gives it, strings as lists. */
-enum agner_err apps_which(struct gen *self, etf_term *list);
 
 /* ---- config ------------------------------------------------------------- */
 

@@ -52,28 +52,28 @@ enum agner_err rpc__version(struct rpc_call *c)
                                 node_creation(c->node)));
 }
 
+/* In order of start. */
 enum agner_err rpc__applications(struct rpc_call *c)
 {
-    etf_term list, one, rows[256];
+    etf_term list, one, rows = etf_nil();
     char version[64], description[256];
-    size_t count = 0;
-    enum agner_err err = apps_which(c->self, &list);
+    enum agner_err err = gen_which_applications(c->self, &list);
 
     if (err != AGNER_OK)
         return rpc__fail(&c->failure, err, ETF_NONE,
                          "application_controller: %s", agner_strerror(err));
-    while (count < 256 && etf_list_next(&list, &one)) {
+    while (etf_list_next(&list, &one)) {
         const etf_term *items = etf_tuple_items(one);
 
         if (etf_tuple_size(one) != 3 ||
             !etf_get_text(items[1], description, sizeof description) ||
             !etf_get_text(items[2], version, sizeof version))
             continue; /* not what our own controller says */
-        rows[count++] = etf_make(
-            c->self, "#{name => _, description => _, version => _}", items[0],
-            (const char *)description, (const char *)version);
+        rows = etf_make(
+            c->self, "[#{name => _, description => _, version => _} | _]",
+            items[0], (const char *)description, (const char *)version, rows);
     }
-    return answered(c, etf_list(rt_region(c->self), rows, count, etf_nil()));
+    return answered(c, rows);
 }
 
 /* ---- The node --------------------------------------------------------- */

@@ -82,7 +82,7 @@ static const struct gen_server global_name_server = {
     .handle_info = drop,
 };
 
-static const struct gen_application_child children[] = {
+static const struct gen_child_spec children[] = {
     { .name = "net_kernel", .server = &net_kernel },
     { .name = "rex", .server = &rex },
     { .name = "global_name_server", .server = &global_name_server },

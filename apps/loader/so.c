@@ -135,25 +135,17 @@ static enum agner_err check_application(const char *path,
                                         const struct gen_application *a,
                                         struct agner_error *error)
 {
+    struct agner_error why = { AGNER_OK, "" };
+    enum agner_err err;
+
     if (a == NULL)
         return refuse(error, path,
                       "no application: it does not export "
                       "'" GEN_APPLICATION_SYMBOL
                       "'; GEN_APPLICATION with -DGEN_MODULE does");
-    if (a->abi != GEN_APPLICATION_ABI)
-        return agner_fail(error, AGNER_ENOTLOADED,
-                          "%s: made for application ABI %u; this is %u: "
-                          "compile it again",
-                          path, a->abi, GEN_APPLICATION_ABI);
-    if (a->name == NULL || a->version == NULL || a->description == NULL)
-        return refuse(error, path,
-                      "the application has no name, version or description");
-    if (a->child_count > 0 && a->children == NULL)
-        return refuse(error, path, "children are counted and not there");
-    for (size_t i = 0; i < a->child_count; i++) {
-        if (a->children[i].server == NULL)
-            return refuse(error, path, "a child without a server");
-    }
+    err = gen_application_check(a, &why);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", path, why.text);
     return AGNER_OK;
 }
 

@@ -264,57 +264,11 @@ AGNER_API void gen_sys_event(struct gen *self, struct gen_sys *sys,
 /* Gives back what sys holds. */
 AGNER_API void gen_sys_fini(struct gen_sys *sys);
 
-/* ---- Applications: what `agner start --app` loads ----------------------- */
-
-#define GEN_APPLICATION_ABI 1
-/* A shared object exports one of these under this name. */
-#define GEN_APPLICATION_SYMBOL "agner_application"
-
-/*
- * Begins the definition of an application, for both uses of one source file:
- *
- *     GEN_APPLICATION(shop) = { .abi = GEN_APPLICATION_ABI, ... };
- *
- * defines `shop_application`, to be linked into a program; compiled with
- * -DGEN_MODULE it is what a shared object exports.
- */
-#ifdef __cplusplus
-#define GEN__EXTERN extern "C"
-#else
-#define GEN__EXTERN extern
-#endif
-#ifdef GEN_MODULE
-#define GEN_APPLICATION(name) \
-    GEN__EXTERN AGNER_API const struct gen_application agner_application; \
-    const struct gen_application agner_application
-#else
-#define GEN_APPLICATION(name) \
-    GEN__EXTERN const struct gen_application name##_application; \
-    const struct gen_application name##_application
-#endif
-
-struct gen_application_child {
-    const char *name; /* registered name, or NULL */
-    const struct gen_server *server;
-    const char *args; /* Erlang syntax; NULL: [] */
-};
-
-/* An application: children that are started in order, linked, and stopped in
- * reverse. */
-struct gen_application {
-    uint32_t abi; /* GEN_APPLICATION_ABI */
-    const char *name;
-    const char *description;
-    const char *version;
-    const char *const *applications; /* needed first; ends with NULL; or NULL */
-    const struct gen_application_child *children;
-    size_t child_count;
-};
-
 #ifdef __cplusplus
 }
 #endif
 
+#include <agner/gen_application.h>
 #include <agner/gen_statem.h>
 #include <agner/gen_supervisor.h>
 

@@ -85,7 +85,7 @@ class SharedObject(Case):
 
     def test_another_abi_is_refused(self):
         path = self.build("abi", GOOD.replace("GEN_APPLICATION_ABI", "99") % "")
-        self.refused(path, "made for application ABI 99; this is 1")
+        self.refused(path, "made for application ABI 99; this is 2")
 
     def test_an_application_without_a_name_is_refused(self):
         path = self.build("name", GOOD.replace('"probe"', "0") % "")
@@ -122,7 +122,7 @@ class SharedObject(Case):
         %s
     }
     static const struct gen_server server = { .name = "s", .init = init };
-    static const struct gen_application_child children[] = {
+    static const struct gen_child_spec children[] = {
         { .name = "one", .server = &server, .args = "%s" } };
     """
 
@@ -132,11 +132,12 @@ class SharedObject(Case):
             "probe", self.CHILD % ('(void)args; return gen_stop(self, '
                                    'etf_make(self, "{no, luck}"));', "[]")
             + GOOD % children)
-        self.refused(path, r"application probe did not start: \{one,\{no,luck")
+        self.refused(path, r"application probe did not start: \{\{shutdown,"
+                     r"\{failed_to_start_child,one,\{no,luck")
         path = self.build(
             "args", self.CHILD % ("(void)self; (void)args; return GEN_NEXT;",
                                   "{a,") + GOOD % children)
-        self.refused(path, r"application probe did not start: .*bad_args")
+        self.refused(path, r"args.so: child 0: \{invalid_args,<<.line 1, column")
 
 
 main()

@@ -1,6 +1,7 @@
 /* Every public header from C++17, twice: once alone is checked by the others. */
 #include <agner/etf.h>
 #include <agner/gen.h>
+#include <agner/gen_application.h>
 #include <agner/gen_supervisor.h>
 #include <agner/node.h>
 #include <agner/rt.h>

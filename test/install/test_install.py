@@ -16,6 +16,7 @@ HEADERS = (
     "rt.h",
     "rt_log.h",
     "gen.h",
+    "gen_application.h",
     "gen_statem.h",
     "gen_supervisor.h",
     "node.h",

@@ -143,8 +143,9 @@ static void start_applications(struct gen *self, void *arg)
     etf_term message = etf_make(self, "started");
 
     for (size_t i = 0; i < st->s.application_count; i++) {
-        enum agner_err err =
-            apps_application_start(self, st->s.applications[i], &error);
+        enum agner_err err = gen_application_ensure_all_started(
+            self, st->s.applications[i], GEN_APP_TEMPORARY, GEN_APP_TEMPORARY,
+            NULL, NULL, &error);
 
         if (err == AGNER_OK)
             continue;
@@ -240,7 +241,8 @@ static void stop(struct start *st)
 {
     cli_notify("STOPPING=1");
     if (st->self != NULL) {
-        if (apps_loader_stop(st->self, st->s.stop_time_ms) == AGNER_ETIMEOUT)
+        if (gen_applications_stop(st->self, st->s.stop_time_ms) ==
+            AGNER_ETIMEOUT)
             (void)fprintf(stderr, "agner start: applications did not stop in "
                                   "time\n");
         if (st->control != NULL)

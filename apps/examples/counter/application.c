@@ -5,7 +5,7 @@
 
 extern const struct gen_server counter_server;
 
-static const struct gen_application_child children[] = {
+static const struct gen_child_spec children[] = {
     { .name = "counter", .server = &counter_server, .args = "0" },
 };
 

@@ -1,5 +1,5 @@
 /*
- * test_apps_order.c -- which applications are started, and in which order
+ * test_gen__order.c -- which applications are started, and in which order
  * (B-SO-2, G29).
  */
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "start_order.h"
+#include "application_order.h"
 
 /* A world of applications: "a needs b c" is { "a", { "b", "c" } }. */
 static const char *const needs_b_c[] = { "b", "c", NULL };
@@ -72,18 +72,18 @@ static const struct {
 
 static void starts_what_is_needed_first_and_names_cycles(void **state)
 {
-    struct apps_finder finder = { find, is_running, NULL };
+    struct gen__finder finder = { find, is_running, NULL };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct agner_error error = { AGNER_OK, "" };
         const struct gen_application *root = NULL;
-        struct apps_order order;
+        struct gen__order order;
         char text[240] = "";
 
         running = cases[i].running;
         assert_int_equal(find(NULL, cases[i].root, &root, NULL), AGNER_OK);
-        assert_int_equal(apps__order(root, &finder, &order, &error),
+        assert_int_equal(gen__application_order(root, &finder, &order, &error),
                          cases[i].err);
         for (size_t j = 0; cases[i].err == AGNER_OK && j < order.count; j++) {
             (void)snprintf(text + strlen(text), sizeof text - strlen(text),
@@ -95,9 +95,9 @@ static void starts_what_is_needed_first_and_names_cycles(void **state)
 }
 
 /* A chain of as many as there may be, and of one more. */
-static struct gen_application chain[APPS_MAX + 1];
-static char names[APPS_MAX + 1][8];
-static const char *needs[APPS_MAX + 1][2];
+static struct gen_application chain[GEN_APPLICATIONS_MAX + 1];
+static char names[GEN_APPLICATIONS_MAX + 1][8];
+static const char *needs[GEN_APPLICATIONS_MAX + 1][2];
 
 static enum agner_err find_link(void *ctx, const char *name,
                                 const struct gen_application **found,
@@ -105,7 +105,7 @@ static enum agner_err find_link(void *ctx, const char *name,
 {
     (void)ctx;
     (void)error;
-    for (size_t i = 0; i <= APPS_MAX; i++) {
+    for (size_t i = 0; i <= GEN_APPLICATIONS_MAX; i++) {
         if (strcmp(names[i], name) == 0)
             *found = &chain[i];
     }
@@ -114,20 +114,21 @@ static enum agner_err find_link(void *ctx, const char *name,
 
 static void stops_at_its_limit(void **state)
 {
-    struct apps_finder finder = { find_link, is_running, NULL };
-    struct apps_order order;
+    struct gen__finder finder = { find_link, is_running, NULL };
+    struct gen__order order;
 
     (void)state;
     running = NULL;
-    for (size_t i = 0; i <= APPS_MAX; i++) {
+    for (size_t i = 0; i <= GEN_APPLICATIONS_MAX; i++) {
         (void)snprintf(names[i], sizeof names[i], "n%zu", i);
         chain[i].name = names[i];
-        needs[i][0] = i < APPS_MAX ? names[i + 1] : NULL;
+        needs[i][0] = i < GEN_APPLICATIONS_MAX ? names[i + 1] : NULL;
         chain[i].applications = needs[i];
     }
-    assert_int_equal(apps__order(&chain[1], &finder, &order, NULL), AGNER_OK);
-    assert_int_equal(order.count, APPS_MAX);
-    assert_int_equal(apps__order(&chain[0], &finder, &order, NULL),
+    assert_int_equal(gen__application_order(&chain[1], &finder, &order, NULL),
+                     AGNER_OK);
+    assert_int_equal(order.count, GEN_APPLICATIONS_MAX);
+    assert_int_equal(gen__application_order(&chain[0], &finder, &order, NULL),
                      AGNER_ELIMIT);
 }
 

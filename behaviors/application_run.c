@@ -1,0 +1,220 @@
+/*
+ * application_run.c -- an application from one state to the next.
+ *
+ * The table of states is in application_table.h. Nothing here waits: a master
+ * is started in a moment, since its keeper does what takes long, and told to
+ * end without looking for its end.
+ */
+#include <string.h>
+
+#include "application_mode.h"
+#include "application_table.h"
+
+/* ---- Loading ------------------------------------------------------------ */
+
+enum agner_err gen__app_load(struct gen *self, struct controller *c,
+                             const struct gen_application *application,
+                             struct app **app, struct agner_error *error)
+{
+    enum agner_err err = gen_application_check(application, error);
+
+    if (err != AGNER_OK)
+        return err;
+    *app = gen__app_find(c, application->name);
+    if (*app != NULL && (*app)->application != application)
+        return agner_fail(error, AGNER_ENOTLOADED,
+                          "there is an application %s already",
+                          application->name);
+    if (*app != NULL)
+        return AGNER_OK;
+    err = gen__app_add(c, application, app, error);
+    if (err != AGNER_OK)
+        return err;
+    err = gen__app_env_set(self, c, application, error);
+    if (err != AGNER_OK) {
+        gen__app_env_clear(self, application);
+        gen__app_remove(c, *app);
+    }
+    return err;
+}
+
+enum agner_err gen__app_get(struct gen *self, struct controller *c,
+                            const char *which, struct app **app,
+                            struct agner_error *error)
+{
+    const struct gen_application *found = NULL;
+    struct agner_error why = { AGNER_OK, "" };
+    enum agner_err err;
+
+    *app = gen__app_find(c, which);
+    if (*app != NULL)
+        return AGNER_OK;
+    if (c->options.find == NULL)
+        return agner_fail(error, AGNER_ENONAME, "there is no application %s",
+                          which);
+    err = c->options.find(c->options.ctx, self, which, &found, error);
+    if (err != AGNER_OK)
+        return err;
+    err = gen__app_load(self, c, found, app, &why);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", which, why.text);
+    return AGNER_OK;
+}
+
+/* ---- Starting ----------------------------------------------------------- */
+
+static void is_up(struct gen *self, struct controller *c, struct app *app)
+{
+    gen__app_to_front(c, app);
+    app->state = APP_RUNNING;
+    app->started_ms = rt_now_ms(rt_of(self));
+    rt_log_self(self, RT_LOG_INFO, "application %s %s started",
+                app->application->name, app->application->version);
+}
+
+enum agner_err gen__app_start(struct gen *self, struct controller *c,
+                              struct app *app, enum gen_start_type type,
+                              struct agner_error *error)
+{
+    const struct gen_application *a = app->application;
+    struct rt_spawn_options options = { .label = a->name };
+    enum agner_err err = AGNER_OK;
+
+    app->told = false;
+    app->type = type;
+    if (gen__application_has_tree(a))
+        err = gen_start_link(
+            self, &gen__application_master,
+            gen__application_args_new(self, a, type, c->options.start_time_ms),
+            &options, &app->master, NULL);
+    if (err != AGNER_OK) {
+        app->master = (etf_pid){ .id = 0 };
+        return agner_fail(error, err, "application %s did not start: %s",
+                          a->name, agner_strerror(err));
+    }
+    if (!gen__application_has_tree(a)) {
+        is_up(self, c, app);
+        return AGNER_OK;
+    }
+    app->state = APP_STARTING;
+    gen__app_to_front(c, app);
+    return AGNER_OK;
+}
+
+/* Answers those who asked for the start. */
+static void answer_waiters(struct gen *self, struct app *app, etf_term answer)
+{
+    struct waiter **place = &app->waiters;
+
+    while (*place != NULL) {
+        struct waiter *w = *place;
+
+        if (w->request != NULL) {
+            place = &w->next;
+            continue;
+        }
+        *place = w->next;
+        (void)gen_reply(self, w->from, answer);
+        gen__waiter_free(w);
+    }
+}
+
+void gen__app_started(struct gen *self, struct controller *c, struct app *app,
+                      etf_pid top)
+{
+    if (app->state != APP_STARTING)
+        return; /* told to end meanwhile */
+    app->top = top;
+    is_up(self, c, app);
+    answer_waiters(self, app, ETF_A(ok));
+}
+
+/* ---- Stopping ----------------------------------------------------------- */
+
+void gen__app_stop(struct gen *self, struct controller *c, struct app *app)
+{
+    app->end = APP_END_STOPPED;
+    if (etf_pid_is_none(app->master)) { /* it has no processes */
+        app->state = APP_LOADED;
+        gen__app_to_back(c, app);
+        rt_log_self(self, RT_LOG_INFO, "application %s stopped",
+                    app->application->name);
+        return;
+    }
+    app->state = APP_STOPPING;
+    (void)rt_exit_signal(self, app->master, ETF_A(shutdown)); /* or it ended */
+}
+
+/* ---- Ends --------------------------------------------------------------- */
+
+bool gen__app_master_ended(struct gen *self, struct app *app, etf_term reason)
+{
+    if (app->state == APP_STARTING)
+        app->end = APP_END_FAILED;
+    else if (app->state == APP_RUNNING)
+        app->end = APP_END_ITSELF;
+    app->state = APP_STOPPING;
+    app->reason = etf_box_new(reason); /* NULL: it is told as `error` */
+    /* Its keeper has ended before, unless the master was killed. */
+    if (rt_monitor(self, etf_from_pid(NULL, app->keeper), 0,
+                   &app->keeper_ref) == AGNER_OK)
+        return true;
+    app->keeper_ref = (etf_ref){ .count = 0 };
+    (void)rt_wait(self, app->keeper, RT_INFINITY); /* no memory: wait here */
+    return false;
+}
+
+/* The line in the log, and what the node has to hear. */
+static void report_end(struct gen *self, const struct controller *c,
+                       const struct app *app, etf_term reason)
+{
+    const struct gen_application *a = app->application;
+    char text[200];
+
+    switch (app->end) {
+    case APP_END_STOPPED:
+        rt_log_self(self, RT_LOG_INFO, "application %s stopped", a->name);
+        return;
+    case APP_END_FAILED:
+        rt_log_self(self, RT_LOG_ERROR, "application %s did not start: %s",
+                    a->name, etf_format(text, sizeof text, reason));
+        return;
+    case APP_END_ITSELF:
+        break;
+    }
+    rt_log_self(self,
+                etf_same(reason, ETF_A(normal)) ? RT_LOG_NOTICE : RT_LOG_ERROR,
+                "application %s ended: %s", a->name,
+                etf_format(text, sizeof text, reason));
+    if (!c->ending && c->options.node_stop != NULL &&
+        gen__end_stops_node(app->type, a->child_count > 0 && !app->told,
+                            reason))
+        c->options.node_stop(c->options.ctx, a->name, reason);
+}
+
+struct waiter *gen__app_ended(struct gen *self, struct controller *c,
+                              struct app *app)
+{
+    etf_term reason =
+        app->reason != NULL ? etf_box_term(app->reason) : ETF_A(error);
+    struct waiter *left;
+
+    (void)rt_application_leader(rt_of(self), app->master, ETF_NONE);
+    app->state = APP_LOADED;
+    app->master = app->keeper = app->top = (etf_pid){ .id = 0 };
+    app->keeper_ref = (etf_ref){ .count = 0 };
+    gen__app_to_back(c, app);
+    report_end(self, c, app, reason);
+    answer_waiters(
+        self, app,
+        etf_make(self, "{error, _}",
+                 app->end == APP_END_STOPPED ? ETF_A(shutdown) : reason));
+    if (app->has_stopper)
+        (void)gen_reply(self, app->stopper, ETF_A(ok));
+    app->has_stopper = false;
+    etf_box_free(app->reason);
+    app->reason = NULL;
+    left = app->waiters;
+    app->waiters = NULL;
+    return left;
+}
