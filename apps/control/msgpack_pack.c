@@ -281,12 +281,13 @@ enum agner_err apps__rpc_write_response(struct etf_buffer *b, uint32_t id,
 
 enum agner_err apps__rpc_write_request(struct etf_buffer *b, const uint32_t *id,
                                        const char *method, etf_term params,
+                                       enum msgpack_mode mode,
                                        const struct etf_self *self)
 {
     struct packer p;
     size_t before = b->size;
 
-    packer_init(&p, b, MSGPACK_STRICT, self);
+    packer_init(&p, b, mode, self);
     (void)msgpack_pack_array(&p.to, id != NULL ? 4 : 3);
     (void)msgpack_pack_uint32(&p.to,
                               id != NULL ? RPC_REQUEST : RPC_NOTIFICATION);

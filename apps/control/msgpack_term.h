@@ -89,6 +89,7 @@ enum agner_err apps__rpc_write_response(struct etf_buffer *b, uint32_t id,
 /* `id` NULL makes it a notification. `params` is a proper list. */
 enum agner_err apps__rpc_write_request(struct etf_buffer *b, const uint32_t *id,
                                        const char *method, etf_term params,
+                                       enum msgpack_mode mode,
                                        const struct etf_self *self);
 
 #endif

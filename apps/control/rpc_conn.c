@@ -46,6 +46,17 @@ static void hang_up(struct rpc_conn *c, bool flush)
     c->control->net->close(c->conn, flush);
 }
 
+/* Posts a message to a process; `t` is in the server's scratch region. */
+static enum agner_err tell(struct apps_control *control, etf_pid to, etf_term t)
+{
+    enum agner_err err = AGNER_ENOMEM;
+
+    if (!etf_is_none(t))
+        err = rt_post(control->rt, etf_from_pid(NULL, to), t);
+    etf_region_reset(control->scratch);
+    return err;
+}
+
 /* ---- Out --------------------------------------------------------------------
  */
 
@@ -70,6 +81,15 @@ static void give_credit(struct rpc_conn *c, const struct rpc_done *done)
         pump(c);
 }
 
+/* Notifications are written: the session may send more. If it cannot be told it
+ * would wait for ever. */
+static void tell_pusher(struct rpc_conn *c, const struct rpc_done *done)
+{
+    if (!etf_pid_is_none(done->pusher) &&
+        tell(c->control, done->pusher, etf_atom("pushed")) != AGNER_OK)
+        hang_up(c, false);
+}
+
 static void written(struct rt_write *write, enum agner_err err)
 {
     struct rpc_done *done =
@@ -79,6 +99,7 @@ static void written(struct rt_write *write, enum agner_err err)
     (void)err; /* a connection that fails is told so by `closed` */
     if (c != NULL) {
         c->out_bytes -= done->bytes.size;
+        tell_pusher(c, done);
         give_credit(c, done);
     }
     free_done(done);
@@ -117,17 +138,6 @@ void rpc__done(struct rpc_done *done)
 
 /* ---- In ---------------------------------------------------------------------
  */
-
-/* Posts a message to a process; `t` is in the server's scratch region. */
-static enum agner_err tell(struct apps_control *control, etf_pid to, etf_term t)
-{
-    enum agner_err err = AGNER_ENOMEM;
-
-    if (!etf_is_none(t))
-        err = rt_post(control->rt, etf_from_pid(NULL, to), t);
-    etf_region_reset(control->scratch);
-    return err;
-}
 
 /* The message at the front, `size` bytes, goes to the session. */
 static enum agner_err hand_over(struct rpc_conn *c, size_t size)

@@ -7,6 +7,7 @@
  * is the name of nothing here, and a request's is an atom that is not interned.
  */
 #include "rpc_act.h"
+#include "rpc_logs.h"
 #include "rpc_look.h"
 #include "rpc_server.h"
 
@@ -295,6 +296,8 @@ static const struct rpc_method methods[] = {
     { "cast",         run_cast,          false },
     { "info",         rpc__info,         true },
     { "kill",         rpc__kill,         false },
+    { "log_level",    rpc__log_level,    false },
+    { "logs",         rpc__logs,         false },
     { "names",        rpc__names,        false },
     { "nodes",        rpc__nodes,        false },
     { "ping",         run_ping,          true },

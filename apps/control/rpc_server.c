@@ -190,6 +190,24 @@ static void stop_processes(struct gen *self, struct apps_control *control)
     wait_for(control->options.world, &control->processes, 0);
 }
 
+/* From now on the ring has the log's last events. */
+static enum agner_err follow_log(struct apps_control *control,
+                                 struct agner_error *error)
+{
+    struct rt_log_handler handler = { .id = "control",
+                                      .kind = RT_LOG_CALLBACK,
+                                      .event = rpc__ring_add,
+                                      .ctx = &control->ring };
+
+    return rt_log_handler_add(control->rt, &handler, error);
+}
+
+static void leave_log(struct apps_control *control)
+{
+    (void)rt_log_handler_remove(control->rt, "control"); /* we added it */
+    rpc__ring_fini(&control->ring);
+}
+
 static void set_limits(struct apps_control_options *o)
 {
     if (o->connections_max == 0)
@@ -226,6 +244,7 @@ enum agner_err apps_control_start(struct gen *self,
     control->net = options->world->net;
     atomic_init(&control->atoms_left, ATOMS_MAX);
     control->started_ms = rt_now_ms(control->rt);
+    rpc__ring_init(&control->ring, control->rt);
     control->scratch = etf_region_new(0);
     err = control->scratch == NULL
               ? agner_fail(error, AGNER_ENOMEM, "control socket")
@@ -233,9 +252,12 @@ enum agner_err apps_control_start(struct gen *self,
                                        &control->loop, error);
     if (err != AGNER_OK)
         goto free_control;
-    err = start_keeper(self, control, error);
+    err = follow_log(control, error);
     if (err != AGNER_OK)
         goto free_loop;
+    err = start_keeper(self, control, error);
+    if (err != AGNER_OK)
+        goto leave_log;
     err = on_loop(control, listen_errand, error);
     if (err != AGNER_OK)
         goto stop_keeper;
@@ -244,6 +266,8 @@ enum agner_err apps_control_start(struct gen *self,
 
 stop_keeper:
     stop_processes(self, control);
+leave_log:
+    leave_log(control);
 free_loop:
     control->net->loop_free(control->loop);
 free_control:
@@ -257,6 +281,7 @@ void apps_control_stop(struct gen *self, struct apps_control *control)
     (void)on_loop(control, close_errand, NULL);
     wait_for(control->options.world, &control->drained, 1);
     stop_processes(self, control);
+    leave_log(control);
     control->net->loop_free(control->loop);
     etf_region_free(control->scratch);
     free(control);

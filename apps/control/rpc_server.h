@@ -8,8 +8,9 @@
  *
  *   loop to process   {accepted, Conn} to the keeper
  *   (rt_post)         {frame, Milliseconds, Binary} and closed to the session
+ *                     pushed to a session whose notifications are written
  *   process to loop   a task: a session is there, a session is gone, a message
- *   (net->post)       is dealt with (struct rpc_done)
+ *   (net->post)       is dealt with, or notifications (struct rpc_done)
  *
  * Each message that a session gets is dealt with exactly once, by one rpc_done;
  * that is the credit which the loop counts to decide whether to read on, so a
@@ -30,6 +31,7 @@
 
 #include "msgpack_term.h"
 #include "msgpack_walk.h"
+#include "rpc_ring.h"
 
 struct rpc_conn;
 
@@ -45,6 +47,7 @@ struct apps_control {
      * word as it goes. */
     _Atomic uint32_t processes;
     _Atomic uint32_t atoms_left; /* that clients may still make */
+    struct rpc_ring ring;        /* a handler of the runtime's log */
 
     /* Loop thread only. */
     struct rt_listener *listener;
@@ -64,8 +67,9 @@ struct rpc_done {
     struct rt_write write;
     struct apps_control *control;
     uint32_t conn;
-    size_t frame_size;
-    bool hang_up; /* then close the connection */
+    size_t frame_size; /* 0: notifications, to no message */
+    etf_pid pusher;    /* told `pushed` once they are written */
+    bool hang_up;      /* then close the connection */
     struct etf_buffer bytes;
 };
 
@@ -106,8 +110,9 @@ struct rpc_failure {
 struct rpc_call {
     struct gen *self;
     struct node *node;
-    struct apps_control *control; /* NULL in a process of its own */
-    uint64_t started_ms;          /* when the control socket was opened */
+    struct apps_control *control;  /* NULL in a process of its own */
+    struct rpc_follower *follower; /* the session's; NULL elsewhere */
+    uint64_t started_ms;           /* when the control socket was opened */
     etf_term params; /* its first parameter; an empty map if none */
     etf_term result; /* ok at first */
     bool stops;      /* the node is to stop once this is answered */

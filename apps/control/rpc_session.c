@@ -15,8 +15,11 @@
  *   {done, N, Result}             from a method's process
  *   {failed, N, Class, Term, Text}
  *   {late, N}                     the deadline of number N
+ *   logs                          from the ring: there are events
+ *   pushed                        from the loop: the last ones are written
  *   closed                        the client is gone
  */
+#include "rpc_logs.h"
 #include "rpc_look.h"
 #include "rpc_server.h"
 
@@ -51,6 +54,7 @@ struct session {
     struct etf_atom_budget atoms; /* taken from the control's */
     struct pending *pending;      /* owned; in no order */
     size_t count, room;
+    struct rpc_follower follower;
 };
 
 /* ---- Answers ---------------------------------------------------------- */
@@ -375,6 +379,16 @@ static enum agner_err set_mode(struct session *s, struct rpc_call *c)
     return rpc__version(c);
 }
 
+/* Sends what there is of the log, if the client follows it. */
+static void follow_on(struct gen *self)
+{
+    struct session *s = rt_state(self);
+    struct rpc_sink sink = { s->control, &s->follower, s->conn, s->mode };
+
+    if (rpc__logs_more(self, &sink) != AGNER_OK)
+        rt_exit(self, etf_atom("enomem")); /* and its connection ends */
+}
+
 /* A method of the agner namespace. AGNER_OK: answered, or will be. */
 static enum agner_err run_method(struct gen *self, const struct errand *e,
                                  const struct rpc_frame *frame, uint64_t at_ms,
@@ -384,6 +398,7 @@ static enum agner_err run_method(struct gen *self, const struct errand *e,
     struct rpc_call c = { .self = self,
                           .node = s->control->options.node,
                           .control = s->control,
+                          .follower = &s->follower,
                           .started_ms = s->control->started_ms,
                           .result = ETF_A(ok) };
     etf_bytes name = { frame->method.data + 6, frame->method.size - 6 };
@@ -422,6 +437,7 @@ static enum agner_err run_method(struct gen *self, const struct errand *e,
             answer(self, e, ETF_NONE, c.result);
         if (err == AGNER_OK && c.stops) /* the answer is on its way before */
             s->control->options.stop(s->control->options.stop_ctx);
+        follow_on(self); /* if that is what it asked for */
     }
     if (err != AGNER_OK)
         *f = c.failure;
@@ -540,6 +556,7 @@ static enum rt_next session_init(struct gen *self, etf_term args)
 static enum rt_next session_message(struct gen *self,
                                     const struct rt_message *m)
 {
+    struct session *s = rt_state(self);
     etf_term reply, class, term;
     etf_bytes bytes;
     etf_ref ref;
@@ -568,6 +585,11 @@ static enum rt_next session_message(struct gen *self,
         helper_failed(self, number, class, term, bytes);
     } else if (etf_match(m->term, "{late, _}", &number)) {
         deadline(self, number);
+    } else if (etf_match(m->term, "logs")) {
+        follow_on(self);
+    } else if (etf_match(m->term, "pushed")) {
+        s->follower.busy = false;
+        follow_on(self);
     } else if (etf_match(m->term, "closed")) {
         return rt_stop(self, ETF_A(shutdown));
     }
@@ -583,6 +605,7 @@ static void session_destroy(void *state)
     free(s->pending);
     if (control == NULL) /* ended before init */
         return;
+    rpc__ring_leave(&control->ring, &s->follower);
     world = control->options.world;
     atomic_fetch_add_explicit(&control->atoms_left, s->atoms.left,
                               memory_order_relaxed);

@@ -403,9 +403,10 @@ static void writes_what_it_reads(void **state)
     uint32_t id = 77;
 
     (void)state;
-    assert_int_equal(
-        apps__rpc_write_request(&b, &id, "counter", parse("[{add,5}]"), NULL),
-        AGNER_OK);
+    assert_int_equal(apps__rpc_write_request(&b, &id, "counter",
+                                             parse("[{add,5}]"), MSGPACK_STRICT,
+                                             NULL),
+                     AGNER_OK);
     assert_int_equal(
         apps__rpc_read(region, b.data, b.size, NULL, NULL, &f, NULL), AGNER_OK);
     assert_int_equal(f.kind, RPC_REQUEST);

@@ -239,7 +239,8 @@ enum agner_err client_call(struct client *c, const char *method, etf_term param,
     c->answered = false;
     apps__msgpack_walk_init(&c->walk, ANSWER_MAX, MSGPACK_DEPTH_MAX);
     err = apps__rpc_write_request(&c->out, &c->id, method,
-                                  etf_cons(r, param, etf_nil()), &c->self);
+                                  etf_cons(r, param, etf_nil()), MSGPACK_STRICT,
+                                  &c->self);
     if (err != AGNER_OK)
         return agner_fail(error, err, "the request: %s", agner_strerror(err));
     /* A connection that closes at this moment says so to the send. */
