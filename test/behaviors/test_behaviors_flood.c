@@ -86,7 +86,7 @@ static void pour(struct gen *self, void *arg)
     }
 }
 
-static void loses_nothing_in_a_flood(void **state)
+static void conf_TestServerMessageFlood_loses_nothing(void **state)
 {
     struct probe_world *world = *state;
     struct gen *self = world->self;
@@ -167,7 +167,7 @@ static const struct gen_server relay_server = {
     .handle_direct = relay_direct,
 };
 
-static void keeps_order_while_handlers_call_others(void **state)
+static void conf_TestServerMessageOrder_holds_while_handlers_call(void **state)
 {
     struct probe_world *world = *state;
     struct gen *self = world->self;
@@ -207,8 +207,8 @@ static void keeps_order_while_handlers_call_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(loses_nothing_in_a_flood),
-        CASE(keeps_order_while_handlers_call_others),
+        CASE(conf_TestServerMessageFlood_loses_nothing),
+        CASE(conf_TestServerMessageOrder_holds_while_handlers_call),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
