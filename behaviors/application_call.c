@@ -291,18 +291,49 @@ enum agner_err gen_loaded_applications(struct gen *self, etf_term *list)
     return ask(self, etf_atom("loaded_applications"), AT_ONCE_MS, list, NULL);
 }
 
+enum agner_err gen_applications_info(struct gen *self, etf_term *list)
+{
+    return ask(self, etf_atom("applications"), AT_ONCE_MS, list, NULL);
+}
+
+/* What the top answers, if it is a supervisor; otherwise `map` stays. */
+static etf_term put_children(struct gen *self, etf_term map)
+{
+    etf_term top = etf_map_get(map, etf_atom("top")), children;
+
+    if (etf_kind(top) != ETF_KIND_PID ||
+        gen_call(self, top, etf_atom("which_children"), AT_ONCE_MS,
+                 &children) != AGNER_OK ||
+        etf_list_size(children) < 0)
+        return map;
+    return etf_map_put(rt_region(self), map, etf_atom("children"), children);
+}
+
 enum agner_err gen_application_info(struct gen *self, const char *name,
                                     etf_term *map, struct agner_error *error)
 {
-    etf_term reply;
+    etf_term reply = ETF_NONE, env, all;
     enum agner_err err =
         ask(self, etf_make(self, "{application_info, _}", name), AT_ONCE_MS,
             &reply, error);
 
-    if (err == AGNER_OK && !etf_match(reply, "{ok, _}", map))
-        err = agner_fail(error, AGNER_EUNKNOWN, "%s",
-                         agner_strerror(AGNER_EUNKNOWN));
-    return err;
+    if (err != AGNER_OK)
+        return err;
+    if (!etf_match(reply, "{ok, _}", &all))
+        return agner_fail(error, AGNER_EUNKNOWN, "%s",
+                          agner_strerror(AGNER_EUNKNOWN));
+    err = rt_env_all(rt_of(self), rt_region(self),
+                     etf_map_get(all, etf_atom("name")), &env);
+    if (err == AGNER_OK) {
+        all = etf_map_put(rt_region(self), all, etf_atom("env"), env);
+        all = put_children(self, all);
+    }
+    if (err == AGNER_OK && etf_is_none(all))
+        err = AGNER_ENOMEM;
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", name, agner_strerror(err));
+    *map = all;
+    return AGNER_OK;
 }
 
 /* ---- Environment -------------------------------------------------------- */

@@ -7,6 +7,7 @@
  *   which_applications               [{Name, Description, Version}]: running
  *   loaded_applications              the same of all
  *   info                             as application:info()
+ *   applications                     [Map] of all, as gen_application_info()
  *   {application_info, Name}         {ok, Map}
  *   {load_application, Which}        ok
  *   {unload_application, Name}       ok
@@ -158,10 +159,12 @@ static etf_term start(struct gen *self, struct controller *c, const char *which,
     struct agner_error error = { AGNER_OK, "" };
     enum gen_start_type type;
     const char *lacks;
+    char word[16];
     struct app *app;
     enum agner_err err;
 
-    if (!gen__start_type_of(type_atom, &type))
+    if (!etf_get_text(type_atom, word, sizeof word) ||
+        !gen_start_type_parse(word, &type))
         return error_of(self, "invalid_restart_type", type_atom);
     if (c->ending)
         return etf_make(self, "{error, shutdown}");
@@ -265,6 +268,8 @@ static bool serve_plain(struct gen *self, struct controller *c,
         *answer = gen__app_which(self, c);
     else if (etf_match(request, "loaded_applications"))
         *answer = gen__app_loaded(self, c);
+    else if (etf_match(request, "applications"))
+        *answer = gen__app_infos(self, c);
     else if (etf_match(request, "info"))
         *answer = gen__app_info_all(self, c);
     else if (etf_match(request, "{load_application, _}", &name))

@@ -68,8 +68,6 @@ enum agner_err gen__application_read(struct gen *self, const char *text,
 bool gen__application_io(struct gen *self, etf_pid leader, const char *name,
                          etf_term message);
 
-/* The atoms and the words of an enum gen_start_type: "temporary" and so on. */
 etf_term gen__start_type_atom(enum gen_start_type type);
-bool gen__start_type_of(etf_term atom, enum gen_start_type *type);
 
 #endif

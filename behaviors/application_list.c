@@ -58,9 +58,7 @@ enum agner_err gen__application_list_start(
     struct gen *self, const struct gen_application *application,
     enum gen_start_type type, etf_pid *top, etf_term *reason)
 {
-    struct rt_spawn_options options = { .label = application->name };
-
     return gen_supervisor_start_link(
         self, &list_top, gen__application_args_new(self, application, type, 0),
-        &options, top, reason);
+        NULL, top, reason);
 }

@@ -1,6 +1,8 @@
 /*
  * application_look.c -- what the controller tells about applications.
  */
+#include <string.h>
+
 #include "application_table.h"
 
 static const char *const state_names[] = { "loaded", "starting", "running",
@@ -8,15 +10,15 @@ static const char *const state_names[] = { "loaded", "starting", "running",
 static const char *const type_names[] = { "temporary", "transient",
                                           "permanent" };
 
-etf_term gen__start_type_atom(enum gen_start_type type)
+const char *gen_start_type_name(enum gen_start_type type)
 {
-    return etf_atom(type_names[type]);
+    return type_names[type];
 }
 
-bool gen__start_type_of(etf_term atom, enum gen_start_type *type)
+bool gen_start_type_parse(const char *name, enum gen_start_type *type)
 {
     for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
-        if (etf_atom_is(atom, type_names[i])) {
+        if (strcmp(name, type_names[i]) == 0) {
             *type = (enum gen_start_type)i;
             return true;
         }
@@ -24,70 +26,15 @@ bool gen__start_type_of(etf_term atom, enum gen_start_type *type)
     return false;
 }
 
-/* ---- Lists -------------------------------------------------------------- */
-
-typedef etf_term (*row_fn)(struct gen *self, const struct app *app);
-
-static etf_term row_name(struct gen *self, const struct app *app)
+etf_term gen__start_type_atom(enum gen_start_type type)
 {
-    const struct gen_application *a = app->application;
-    struct etf_region *r = rt_region(self);
-
-    return etf_make(self, "{_, _, _}", etf_atom(a->name),
-                    etf_string(r, a->description), etf_string(r, a->version));
+    return etf_atom(type_names[type]);
 }
 
 static etf_term pid_or_undefined(struct gen *self, etf_pid pid)
 {
     return etf_pid_is_none(pid) ? ETF_A(undefined)
                                 : etf_from_pid(rt_region(self), pid);
-}
-
-static etf_term row_type(struct gen *self, const struct app *app)
-{
-    return etf_make(self, "{_, _}", etf_atom(app->application->name),
-                    gen__start_type_atom(app->type));
-}
-
-static etf_term row_pid(struct gen *self, const struct app *app)
-{
-    return etf_make(self, "{_, _}", etf_atom(app->application->name),
-                    pid_or_undefined(self, app->master));
-}
-
-/* Of those in a state, or of all: in the order of the table. */
-static etf_term rows(struct gen *self, const struct controller *c, bool all,
-                     enum app_state state, row_fn row)
-{
-    etf_term items[GEN_APPLICATIONS_MAX];
-    size_t count = 0;
-
-    for (const struct app *app = c->apps; app != NULL; app = app->next) {
-        if (all || app->state == state)
-            items[count++] = row(self, app);
-    }
-    return etf_list(rt_region(self), items, count, etf_nil());
-}
-
-etf_term gen__app_which(struct gen *self, const struct controller *c)
-{
-    return rows(self, c, false, APP_RUNNING, row_name);
-}
-
-etf_term gen__app_loaded(struct gen *self, const struct controller *c)
-{
-    return rows(self, c, true, APP_LOADED, row_name);
-}
-
-etf_term gen__app_info_all(struct gen *self, const struct controller *c)
-{
-    return etf_make(self,
-                    "[{loaded, _}, {loading, []}, {started, _}, "
-                    "{start_p_false, []}, {running, _}, {starting, _}]",
-                    gen__app_loaded(self, c),
-                    rows(self, c, false, APP_RUNNING, row_type),
-                    rows(self, c, false, APP_RUNNING, row_pid),
-                    rows(self, c, false, APP_STARTING, row_type));
 }
 
 /* ---- One ---------------------------------------------------------------- */
@@ -127,4 +74,69 @@ etf_term gen__app_info(struct gen *self, const struct app *app)
     map =
         etf_map_put(r, map, etf_atom("top"), pid_or_undefined(self, app->top));
     return etf_map_put(r, map, etf_atom("uptime_ms"), uptime);
+}
+
+/* ---- Lists -------------------------------------------------------------- */
+
+typedef etf_term (*row_fn)(struct gen *self, const struct app *app);
+
+static etf_term row_name(struct gen *self, const struct app *app)
+{
+    const struct gen_application *a = app->application;
+    struct etf_region *r = rt_region(self);
+
+    return etf_make(self, "{_, _, _}", etf_atom(a->name),
+                    etf_string(r, a->description), etf_string(r, a->version));
+}
+
+static etf_term row_type(struct gen *self, const struct app *app)
+{
+    return etf_make(self, "{_, _}", etf_atom(app->application->name),
+                    gen__start_type_atom(app->type));
+}
+
+static etf_term row_pid(struct gen *self, const struct app *app)
+{
+    return etf_make(self, "{_, _}", etf_atom(app->application->name),
+                    pid_or_undefined(self, app->master));
+}
+
+/* Of those in a state, or of all: in the order of the table. */
+static etf_term rows(struct gen *self, const struct controller *c, bool all,
+                     enum app_state state, row_fn row)
+{
+    etf_term items[GEN_APPLICATIONS_MAX];
+    size_t count = 0;
+
+    for (const struct app *app = c->apps; app != NULL; app = app->next) {
+        if (all || app->state == state)
+            items[count++] = row(self, app);
+    }
+    return etf_list(rt_region(self), items, count, etf_nil());
+}
+
+etf_term gen__app_which(struct gen *self, const struct controller *c)
+{
+    return rows(self, c, false, APP_RUNNING, row_name);
+}
+
+etf_term gen__app_loaded(struct gen *self, const struct controller *c)
+{
+    return rows(self, c, true, APP_LOADED, row_name);
+}
+
+etf_term gen__app_infos(struct gen *self, const struct controller *c)
+{
+    return rows(self, c, true, APP_LOADED, gen__app_info);
+}
+
+etf_term gen__app_info_all(struct gen *self, const struct controller *c)
+{
+    return etf_make(self,
+                    "[{loaded, _}, {loading, []}, {started, _}, "
+                    "{start_p_false, []}, {running, _}, {starting, _}]",
+                    gen__app_loaded(self, c),
+                    rows(self, c, false, APP_RUNNING, row_type),
+                    rows(self, c, false, APP_RUNNING, row_pid),
+                    rows(self, c, false, APP_STARTING, row_type));
 }

@@ -128,6 +128,7 @@ struct waiter *gen__app_ended(struct gen *self, struct controller *c,
 etf_term gen__app_which(struct gen *self, const struct controller *c);
 etf_term gen__app_loaded(struct gen *self, const struct controller *c);
 etf_term gen__app_info(struct gen *self, const struct app *app);
+etf_term gen__app_infos(struct gen *self, const struct controller *c);
 /* application:info(). */
 etf_term gen__app_info_all(struct gen *self, const struct controller *c);
 

@@ -7,6 +7,7 @@
  * is the name of nothing here, and a request's is an atom that is not interned.
  */
 #include "rpc_act.h"
+#include "rpc_app.h"
 #include "rpc_logs.h"
 #include "rpc_look.h"
 #include "rpc_server.h"
@@ -292,7 +293,11 @@ static enum agner_err run_stop(struct rpc_call *c)
  * than a method gets. */
 /* clang-format off */
 static const struct rpc_method methods[] = {
+    { "app_info",     rpc__app_info,     true },
+    { "app_start",    rpc__app_start,    true },
+    { "app_stop",     rpc__app_stop,     true },
     { "applications", rpc__applications, true },
+    { "apps",         rpc__apps,         true },
     { "cast",         run_cast,          false },
     { "info",         rpc__info,         true },
     { "kill",         rpc__kill,         false },

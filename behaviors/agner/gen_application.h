@@ -72,6 +72,12 @@ enum gen_start_type {
     GEN_APP_PERMANENT, /* the node stops */
 };
 
+/* "temporary", "transient", "permanent". Static. */
+AGNER_API const char *gen_start_type_name(enum gen_start_type type);
+/* false: `name` is none of these. */
+AGNER_API bool gen_start_type_parse(const char *name,
+                                    enum gen_start_type *type);
+
 /*
  * An application; static. Texts in Erlang syntax are read when it is loaded or
  * started. An application without children, supervisor and start has no
@@ -257,14 +263,19 @@ AGNER_API enum agner_err gen_loaded_applications(struct gen *self,
 
 /*
  * A map: name, description, version, state (loaded, starting, running or
- * stopping), applications; and unless it is only loaded: type (temporary,
- * transient or permanent), pid (of the master), top (of the tree), uptime_ms.
- * What an application without processes has none of is `undefined`.
+ * stopping), applications, optional_applications; unless it is only loaded:
+ * type (temporary, transient or permanent), pid (of the master), top (of the
+ * tree), uptime_ms; and env (a map), and children if the top is a supervisor,
+ * as gen_which_children() has them. What is not there is `undefined`.
  * AGNER_ENOTLOADED.
  */
 AGNER_API enum agner_err gen_application_info(struct gen *self,
                                               const char *name, etf_term *map,
                                               struct agner_error *error);
+/* A list of such maps, without env and children, of all that are loaded; in the
+ * order of gen_which_applications(), and then the others. */
+AGNER_API enum agner_err gen_applications_info(struct gen *self,
+                                               etf_term *list);
 
 /* The application that a process of this node belongs to: an atom, or ETF_NONE.
  * Any thread. */
