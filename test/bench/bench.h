@@ -117,6 +117,9 @@ void bench_skynet(struct bench *b);
 void bench_memory_row(struct bench *b);
 /* bench_names.c */
 void bench_names(struct bench *b);
+/* bench_supervisor.c */
+void bench_supervisor(struct bench *b);
+void bench_supervisor_many(struct bench *b);
 /* bench_timers.c */
 void bench_timers(struct bench *b);
 /* bench_codec.c */

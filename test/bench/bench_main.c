@@ -26,6 +26,8 @@ static const struct bench_row rows[] = {
     { "skynet",         1000, BENCH_RUNTIME, bench_skynet },
     { "memory",         1000, BENCH_RUNTIME, bench_memory_row },
     { "names",           100, BENCH_RUNTIME, bench_names },
+    { "supervisor",      100, BENCH_RUNTIME, bench_supervisor },
+    { "supervisor_many", 1000, BENCH_RUNTIME, bench_supervisor_many },
     { "timers",         1000, BENCH_RUNTIME, bench_timers },
     { "codec",             1, BENCH_NOTHING, bench_codec },
     { "dist_connect",      2, BENCH_NODE,    bench_dist_connect },

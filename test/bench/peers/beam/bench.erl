@@ -123,6 +123,35 @@ run(memory, N) ->
     out(memory, vm_reported_bytes_per_process, erlang:memory(processes) / N, bytes),
     Me ! ok;
 
+%% ---- supervisor, supervisor_many
+run(supervisor, N) ->
+    {ok, S1} = start_ward(1),
+    P0 = crash_one(next_up(), N div 10),
+    T0 = t(), crash_one(P0, N), T1 = t(),
+    out(supervisor, us_per_restart_of_one, (T1 - T0) / N / 1000, us),
+    unlink(S1), gen_server:stop(S1, shutdown, infinity),
+    {ok, S2} = start_ward(N),
+    Ps = [next_up() || _ <- lists:seq(1, N)],
+    T2 = t(),
+    [gen_server:cast(P, crash) || P <- Ps],
+    [next_up() || _ <- Ps],
+    T3 = t(),
+    out(supervisor, us_per_restart_of_each, (T3 - T2) / N / 1000, us),
+    unlink(S2), gen_server:stop(S2, shutdown, infinity);
+run(supervisor_many, N) ->
+    {ok, S} = supervisor:start_link(?MODULE, crowd),
+    T0 = t(),
+    Ps = list_to_tuple([begin {ok, P} = supervisor:start_child(S, []), P end || _ <- lists:seq(1, N)]),
+    T1 = t(),
+    look_up(S, Ps, 12345, 100000),
+    T2 = t(),
+    unlink(S),
+    ok = gen_server:stop(S, shutdown, infinity),
+    T3 = t(),
+    out(supervisor_many, us_per_start, (T1 - T0) / N / 1000, us),
+    out(supervisor_many, us_per_look_up, (T2 - T1) / 100000 / 1000, us),
+    out(supervisor_many, us_per_stop, (T3 - T2) / N / 1000, us);
+
 %% ---- names
 run(names, N) ->
     Sends = 1000000,
@@ -385,6 +414,16 @@ dist_bulk(Node, Bin, Cnt) ->
 bulk(_, _, 0) -> ok;
 bulk(R, B, K) -> R ! {tag, B}, bulk(R, B, K - 1).
 
+start_ward(N) -> supervisor:start_link(?MODULE, {ward, N, self()}).
+next_up() -> receive {up, P} -> P end.
+crash_one(P, 0) -> P;
+crash_one(P, K) -> gen_server:cast(P, crash), crash_one(next_up(), K - 1).
+look_up(_, _, _, 0) -> ok;
+look_up(S, Ps, X0, K) ->
+    X = (X0 * 1103515245 + 12345) band 16#7fffffff,
+    {ok, _} = supervisor:get_childspec(S, element(X rem tuple_size(Ps) + 1, Ps)),
+    look_up(S, Ps, X, K - 1).
+
 rss() ->
     {ok, B} = file:read_file("/proc/self/statm"),
     [_, R | _] = string:lexemes(binary_to_list(B), " "),
@@ -422,9 +461,17 @@ repeat(_, 0) -> ok;
 repeat(F, K) -> F(), repeat(F, K - 1).
 
 %% ==== callbacks
-init(counter) -> {ok, 0}.
+init(counter) -> {ok, 0};
+init({frail, Boss}) -> Boss ! {up, self()}, {ok, 0};
+init(crowd) ->
+    {ok, {#{strategy => simple_one_for_one},
+          [#{id => number, start => {gen_server, start_link, [?MODULE, counter, []]}, restart => temporary}]}};
+init({ward, N, Boss}) ->
+    {ok, {#{intensity => 1000000000},
+          [#{id => I, start => {gen_server, start_link, [?MODULE, {frail, Boss}, []]}} || I <- lists:seq(1, N)]}}.
 handle_call(incr, _From, S) -> {reply, S + 1, S + 1};
 handle_call(get, _From, S) -> {reply, S, S}.
+handle_cast(crash, S) -> {stop, crash, S};
 handle_cast(_, S) -> {noreply, S}.
 handle_info(hibernate, S) -> {noreply, S, hibernate};
 handle_info(_, S) -> {noreply, S}.
