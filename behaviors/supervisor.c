@@ -270,9 +270,9 @@ static void log_unexpected(struct gen *self, etf_term message)
 {
     char text[400];
 
-    rt_log(rt_of(self), RT_LOG_ERROR,
-           "Supervisor received unexpected message: %s",
-           etf_format(text, sizeof text, message));
+    rt_log_self(self, RT_LOG_ERROR,
+                "Supervisor received unexpected message: %s",
+                etf_format(text, sizeof text, message));
 }
 
 static enum gen_next on_info(struct gen *self, etf_term message)

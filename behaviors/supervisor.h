@@ -201,9 +201,9 @@ enum report_kind {
 void gen__report_error(struct gen *self, const struct supervisor *sup,
                        enum report_kind kind, const struct child *child,
                        etf_term reason);
-/* The same of `count` alike children that were stopped. */
+/* A shutdown error of `count` alike children of one spec. */
 void gen__report_many(struct gen *self, const struct supervisor *sup,
-                      const struct child *child, uint64_t count,
+                      const struct child_spec *spec, uint64_t count,
                       etf_term reason);
 void gen__report_progress(struct gen *self, const struct supervisor *sup,
                           const struct child *child);

@@ -407,7 +407,7 @@ etf_term gen__supervisor_request(struct gen *self, struct supervisor *sup,
         if (c->has_argument == has_argument && etf_atom_is(name, c->name))
             return c->serve(self, sup, has_argument ? items[1] : ETF_NONE);
     }
-    rt_log(rt_of(self), RT_LOG_WARNING, "Supervisor: unknown request %s",
-           etf_format(text, sizeof text, request));
+    rt_log_self(self, RT_LOG_WARNING, "Supervisor: unknown request %s",
+                etf_format(text, sizeof text, request));
     return error_atom(self, "undef");
 }

@@ -150,8 +150,8 @@ void gen__child_stop(struct gen *self, struct supervisor *sup,
 /* Alike ends make one report. */
 struct tally {
     struct {
-        struct etf_box *reason; /* owned */
-        const struct child *example;
+        struct etf_box *reason;        /* owned */
+        const struct child_spec *spec; /* borrowed: a child's */
         uint64_t count;
     } rows[REASONS_MAX];
     size_t used;
@@ -176,12 +176,12 @@ static void count_end(struct gen *self, struct stopping *s,
     if (gen__stop_expected(spec->restart, spec->shutdown_ms,
                            gen__end_kind(reason)))
         return;
-    while (i < t->used && (t->rows[i].example->spec != spec ||
+    while (i < t->used && (t->rows[i].spec != spec ||
                            !etf_equal(etf_box_term(t->rows[i].reason), reason)))
         i++;
     if (i == t->used && i < REASONS_MAX) {
         t->rows[i].reason = etf_box_new(reason);
-        t->rows[i].example = child;
+        t->rows[i].spec = spec;
         t->rows[i].count = 0;
         t->used += t->rows[i].reason != NULL;
     }
@@ -194,7 +194,7 @@ static void count_end(struct gen *self, struct stopping *s,
 static void report_tally(struct gen *self, struct stopping *s)
 {
     for (size_t i = 0; i < s->tally.used; i++) {
-        gen__report_many(self, s->sup, s->tally.rows[i].example,
+        gen__report_many(self, s->sup, s->tally.rows[i].spec,
                          s->tally.rows[i].count,
                          etf_box_term(s->tally.rows[i].reason));
         etf_box_free(s->tally.rows[i].reason);

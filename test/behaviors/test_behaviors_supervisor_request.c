@@ -224,7 +224,7 @@ static void survives_what_it_does_not_understand(void **state)
     assert_true(etf_get_pid(sup, &pid));
     expect_answer(&bed, etf_from_pid(NULL, pid), "foo", "{error,undef}");
     expect_answer(&bed, etf_from_pid(NULL, pid), "{which_children, 1}",
-                  "{error,undef}");
+                  "{error,badarg}");
     rt_send(bed.self, sup, members_term(&bed, "{some, [message]}"));
     gen_cast(bed.self, sup, members_term(&bed, "{try_again_restart, a, 7}"));
     gen_cast(bed.self, sup, members_term(&bed, "{try_again_restart, zz, 0}"));

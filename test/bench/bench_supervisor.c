@@ -120,11 +120,21 @@ static void out_us(const struct bench *b, const char *metric, uint64_t ns,
     bench_out(b, metric, (double)ns / 1e3 / (double)count, "us");
 }
 
+/* As on BEAM, where the logger's level is none: nobody reads the reports. */
+static void be_silent(struct bench *b)
+{
+    etf_pid all = { .id = 0 };
+
+    bench_must(rt_log_level_set(b->rt, all, RT_LOG_NONE), "log level");
+}
+
 void bench_supervisor(struct bench *b)
 {
     struct restarts r = { .count = b->n };
-    etf_pid pid = bench_spawn(b->self, crash_one, &r);
+    etf_pid pid;
 
+    be_silent(b);
+    pid = bench_spawn(b->self, crash_one, &r);
     bench_must(rt_wait(b->self, pid, BENCH_WAIT_MS), "one child");
     out_us(b, "us_per_restart_of_one", r.one_ns, r.count);
     pid = bench_spawn(b->self, crash_each, &r);
@@ -194,8 +204,10 @@ static void start_find_stop(struct gen *self, void *arg)
 void bench_supervisor_many(struct bench *b)
 {
     struct many m = { .count = b->n };
-    etf_pid pid = bench_spawn(b->self, start_find_stop, &m);
+    etf_pid pid;
 
+    be_silent(b);
+    pid = bench_spawn(b->self, start_find_stop, &m);
     bench_must(rt_wait(b->self, pid, BENCH_WAIT_MS), "many children");
     out_us(b, "us_per_start", m.start_ns, m.count);
     out_us(b, "us_per_look_up", m.find_ns, LOOKUPS);
