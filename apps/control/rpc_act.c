@@ -31,7 +31,7 @@ enum agner_err rpc__kill(struct rpc_call *c)
     enum agner_err err;
     etf_pid pid;
 
-    err = rpc__which(c, &pid);
+    err = rpc__which(c, "which", &pid);
     if (err != AGNER_OK)
         return err;
     if (!rt_is_alive(rt_of(c->self), pid))

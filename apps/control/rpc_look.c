@@ -208,6 +208,11 @@ static const char *const statuses[] = {
     [RT_STATUS_EXITING] = "exiting",
 };
 
+const char *rpc__status_name(enum rt_status status)
+{
+    return statuses[status];
+}
+
 static const char *const priorities[] = {
     [RT_PRIORITY_NORMAL] = "normal",
     [RT_PRIORITY_HIGH] = "high",
@@ -247,10 +252,10 @@ enum agner_err rpc__ps(struct rpc_call *c)
     return answered(c, list);
 }
 
-enum agner_err rpc__which(struct rpc_call *c, etf_pid *pid)
+enum agner_err rpc__which(struct rpc_call *c, const char *name, etf_pid *pid)
 {
     etf_term target;
-    enum agner_err err = rpc__target(c->self, rpc__param(c, "which"), ETF_NONE,
+    enum agner_err err = rpc__target(c->self, rpc__param(c, name), ETF_NONE,
                                      &target, &c->failure);
 
     if (err != AGNER_OK)
@@ -263,7 +268,7 @@ enum agner_err rpc__which(struct rpc_call *c, etf_pid *pid)
         err = AGNER_EINVAL;
     if (err != AGNER_OK)
         return rpc__fail(&c->failure, err, target,
-                         "which: no such process on this node");
+                         "%s: no such process on this node", name);
     return AGNER_OK;
 }
 
@@ -274,7 +279,7 @@ enum agner_err rpc__process(struct rpc_call *c)
     etf_term row, more, pair;
     etf_pid pid;
 
-    err = rpc__which(c, &pid);
+    err = rpc__which(c, "which", &pid);
     if (err != AGNER_OK)
         return err;
     memset(&i, 0, sizeof i);

@@ -16,7 +16,12 @@ enum agner_err rpc__ps(struct rpc_call *c);
 enum agner_err rpc__status(struct rpc_call *c);
 enum agner_err rpc__version(struct rpc_call *c);
 
-/* The process of this node that the parameter `which` names. */
-enum agner_err rpc__which(struct rpc_call *c, etf_pid *pid);
+enum agner_err rpc__tree(struct rpc_call *c);
+
+/* The process of this node that the parameter `name` says. */
+enum agner_err rpc__which(struct rpc_call *c, const char *name, etf_pid *pid);
+
+/* "waiting" and so on. */
+const char *rpc__status_name(enum rt_status status);
 
 #endif

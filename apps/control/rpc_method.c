@@ -73,8 +73,7 @@ etf_term rpc__param(struct rpc_call *c, const char *name)
     return etf_is_none(value) ? etf_map_get(c->params, etf_atom(name)) : value;
 }
 
-/* An atom, or a text that is an atom's: ETF_NONE for anything else. */
-static etf_term name_of(etf_term t)
+etf_term rpc__name(etf_term t)
 {
     etf_bytes text;
 
@@ -100,12 +99,12 @@ enum agner_err rpc__target(struct gen *self, etf_term to, etf_term node,
                            etf_term *target, struct rpc_failure *f)
 {
     etf_bytes text = { NULL, 0 };
-    etf_term name = name_of(to), host;
+    etf_term name = rpc__name(to), host;
     char shown[120];
     etf_pid pid;
 
     if (!etf_is_none(node)) {
-        host = name_of(node);
+        host = rpc__name(node);
         /* A name of a process there need not be an atom here. */
         if (etf_is_none(name) && etf_get_bytes(to, &text))
             name = etf_atom_limited(rt_region(self), (const char *)text.data,
@@ -311,6 +310,7 @@ static const struct rpc_method methods[] = {
     { "send",         run_send,          false },
     { "status",       rpc__status,       true },
     { "stop",         run_stop,          false },
+    { "tree",         rpc__tree,         true },
     { "version",      rpc__version,      false },
 };
 /* clang-format on */

@@ -138,6 +138,9 @@ enum agner_err rpc__fail(struct rpc_failure *f, enum agner_err err,
  */
 etf_term rpc__param(struct rpc_call *c, const char *name);
 
+/* An atom, or a text that is an atom's: ETF_NONE for anything else. */
+etf_term rpc__name(etf_term t);
+
 /* A process as a client names it: a pid, an atom, {Name, Node}, or a text,
  * which is a name or a pid as printed; with a node, the name there. */
 enum agner_err rpc__target(struct gen *self, etf_term to, etf_term node,
