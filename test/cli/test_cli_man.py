@@ -38,7 +38,8 @@ class Man(Case):
                 continue
             page = self.page(f"agner-{command}.1").replace("\\-", "-")
             _, text, _ = self.check(["help", command], 0)
-            for option in re.findall(r"^  .*?(--[a-z-]+)", text, re.M):
+            for option in re.findall(r"^  .*?(--[a-z-]+)",
+                                     text.split("\nusage: ")[1], re.M):
                 self.assertIn(f"\\fB{option}\\fR", page)
             example = text.split("\n\n")[1].splitlines()[0].strip()
             self.assertIn(example.replace("'", "\\(aq"), page)

@@ -8,6 +8,7 @@ import subprocess
 
 from agner_cli import AGNER, INT, TERM, Case, Node, free_port, main
 
+COUNTER = os.environ["COUNTER_SO"]
 
 SLOW = """
 #include <agner/gen.h>
@@ -51,6 +52,13 @@ class Start(Case):
             node.signal(number)
             self.assertEqual(node.wait(), (0, ""))
             self.assertFalse(os.path.exists(self.socket_of("up@127.0.0.1")))
+
+    def test_a_node_without_a_name_has_that_of_its_application(self):
+        for app, name in (("counter", "counter"), (COUNTER, "counter")):
+            node = Node(self, "--app", app, "--epmd", "none")
+            self.assertRegex(node.ready, f"^{name}@127.0.0.1 ready on port")
+            self.check(["stop"], 0)
+            self.assertEqual(node.wait(), (0, ""))
 
     def test_stop_waits_for_the_end(self):
         node = self.node("up@127.0.0.1", "--app", "counter")

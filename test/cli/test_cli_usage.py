@@ -4,7 +4,7 @@ import os
 
 from agner_cli import Case, main
 
-COMMANDS = ["start", "stop", "status", "ping", "call", "cast", "send", "kill",
+COMMANDS = ["new", "tree", "sup", "start", "stop", "status", "ping", "call", "cast", "send", "kill",
             "ps", "info", "nodes", "names", "epmd", "completion", "version"]
 
 WRONG = [

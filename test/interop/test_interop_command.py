@@ -73,6 +73,36 @@ class Command(unittest.TestCase):
                               text=True, capture_output=True, timeout=60)
         self.assertRegex(done.stdout, r"^beam\t\d+\n$")
 
+    def test_a_supervisor_of_an_erlang_node_is_asked_and_told(self):
+        self.start(["erl", "-noshell", "-start_epmd", "false", "-name",
+                    "beam@127.0.0.1", "-eval", """
+                      {ok, _} = supervisor:start_child(kernel_safe_sup,
+                        #{id => probe, start => {timer, start_link, []}}),
+                      io:format("up~n"), receive stop -> ok end."""], "up")
+
+        def sup(action, *more):
+            return ["sup", action, "-n", "beam@127.0.0.1", "kernel_safe_sup",
+                    *more]
+        done = subprocess.run([AGNER, *sup("which")], env=self.env, text=True,
+                              capture_output=True, timeout=60)
+        self.assertRegex(done.stdout, r"^ID\tPID\tTYPE\tMODULES\n"
+                         r"probe\t<.*>\tworker\t\[timer\]\n$", done.stderr)
+        self.check(sup("count", "--json"), 0, '{"active":1,"specs":1,'
+                   '"supervisors":0,"workers":1}\n')
+        self.check(sup("terminate", "probe"), 0, "")
+        self.check(sup("which", "--no-headers"), 0,
+                   "probe\tundefined\tworker\t[timer]\n")
+        done = subprocess.run([AGNER, *sup("restart", "probe")], env=self.env,
+                              text=True, capture_output=True, timeout=60)
+        self.assertRegex(done.stdout, r"^<\d+\.\d+\.\d+>\n$", done.stderr)
+        self.check(sup("restart", "probe"), 1, "")  # it runs
+        self.check(sup("delete", "probe"), 1, "")
+        self.check(sup("terminate", "probe", "--json"), 0, '"ok"\n')
+        self.check(sup("delete", "probe"), 0, "")
+        self.check(sup("delete", "probe"), 6, "")
+        self.check(sup("which", "--json"), 0, "[]\n")
+        self.check(["sup", "which", "-n", "beam@127.0.0.1", "nobody"], 6, "")
+
     def test_an_erlang_node_with_another_cookie_refuses(self):
         self.beam()
         other = os.path.join(self.home, "other")

@@ -35,9 +35,9 @@ enum exit_code {
 /* What the options say. A text is NULL, and a flag false, when not given. */
 struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
-    bool foreground, detach, force;
+    bool foreground, detach, force, server, sup, statem, restarts;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
-    const char *log_level, *log_file;
+    const char *log_level, *log_file, *type;
     const char *apps[CLI_APPS_MAX];
     size_t app_count;
     struct apps_listen listen;
@@ -121,9 +121,10 @@ struct command {
 #define CLI_END_ROW { NULL, 0, NULL, NULL, OPTION_FLAG, 0, 0, 0, NULL }
 /* clang-format on */
 
-extern const struct command cmd_call, cmd_cast, cmd_completion, cmd_epmd,
-    cmd_info, cmd_kill, cmd_names, cmd_nodes, cmd_ping, cmd_ps, cmd_send,
-    cmd_start, cmd_status, cmd_stop, cmd_version;
+extern const struct command cmd_app, cmd_apps, cmd_call, cmd_cast,
+    cmd_completion, cmd_epmd, cmd_info, cmd_kill, cmd_names, cmd_new, cmd_nodes,
+    cmd_ping, cmd_ps, cmd_send, cmd_start, cmd_status, cmd_stop, cmd_sup,
+    cmd_tree, cmd_version;
 
 /* ---- commands.c ------------------------------------------------------- */
 
@@ -242,9 +243,23 @@ uint64_t cli_timeout(const struct cli *cli);
 int cli_connect(struct cli *cli, const char *name, bool trace,
                 struct target *t);
 
-/* call, cast and send, which differ in one word: by either way. */
+/* ---- talk.c: to processes, by either way ------------------------------ */
+
 enum talk { TALK_CALL, TALK_CAST, TALK_SEND };
+
+/* The commands call, cast and send, which differ in one word. */
 int cli_talk(struct cli *cli, enum talk how);
+
+/* NAME or a pid as printed; or {Name, Node}, a name of another node, which the
+ * node that is asked reaches for us. EXIT_DONE, or a code with the reason
+ * printed. */
+int cli_name(struct cli *cli, const char *text, etf_term *to);
+
+/* One message to the process `to`, as cli_name() gives it; *reply is its
+ * answer, which lives until cli_close(), or ok. EXIT_DONE, or a code with the
+ * reason printed. */
+int cli_tell(struct cli *cli, enum talk how, struct target *t, etf_term to,
+             etf_term message, etf_term *reply);
 
 /* ---- completion.c ----------------------------------------------------- */
 

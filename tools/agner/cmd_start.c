@@ -30,8 +30,8 @@
 #define NODE_GRACE_MS 1000
 
 static const struct option options[] = {
-    { "name", 0, "NAME@HOST", "the node's name", OPTION_TEXT, CLI_OPTION(name),
-      0, 0, NULL },
+    { "name", 0, "NAME@HOST", "the node's name (default: APP@127.0.0.1)",
+      OPTION_TEXT, CLI_OPTION(name), 0, 0, NULL },
     { "app", 0, "APP|FILE.so", "start an application; may be repeated",
       OPTION_APP, CLI_OPTION(apps), 0, 0, NULL },
     { "config", 0, "FILE", "read the configuration; options go before it",
@@ -354,7 +354,8 @@ const struct command cmd_start = {
     .name = "start",
     .arguments = "",
     .summary = "start a node, in the foreground",
-    .example = "agner start --name shop@127.0.0.1 --app counter\n"
+    .example = "agner start --app b/shop.so\n"
+               "agner start --name shop@127.0.0.1 --app counter\n"
                "agner start --config shop.config --detach\n"
                "agner start --name shop@10.0.0.7 --app /opt/shop/shop.so",
     .text =

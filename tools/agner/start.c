@@ -85,11 +85,32 @@ static int set_words(struct cli *cli, struct start_settings *s)
     return EXIT_DONE;
 }
 
+/* A node without a name has that of its first application, on this machine:
+ * demo@127.0.0.1 for demo.so. NULL: it has none. */
+static const char *name_by_application(struct start_settings *s)
+{
+    const char *path, *base;
+    size_t size;
+
+    if (s->application_count == 0)
+        return NULL;
+    path = s->applications[0];
+    base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+    size = strlen(base);
+    if (size > 3 && strcmp(base + size - 3, ".so") == 0)
+        size -= 3;
+    (void)snprintf(s->own_name, sizeof s->own_name, "%.*s@127.0.0.1",
+                   (int)(size < 200 ? size : 200), base);
+    return s->own_name;
+}
+
 static int set_name(struct cli *cli, struct start_settings *s)
 {
     const char *at;
 
     s->node.name = first_text(cli->o.name, s->config.name);
+    if (s->node.name == NULL)
+        s->node.name = name_by_application(s);
     if (s->node.name == NULL)
         return cli_fail(cli, EXIT_USAGE, "agner start --name demo@127.0.0.1",
                         "the node has no name");
@@ -196,11 +217,11 @@ static int set_all(struct cli *cli, struct start_settings *s)
     int code = set_words(cli, s);
 
     if (code == EXIT_DONE)
+        code = set_applications(cli, s);
+    if (code == EXIT_DONE)
         code = set_name(cli, s);
     if (code == EXIT_DONE)
         code = set_control(cli, s);
-    if (code == EXIT_DONE)
-        code = set_applications(cli, s);
     if (code != EXIT_DONE)
         return code;
     set_listen(cli, s);

@@ -11,6 +11,7 @@ struct start_settings {
     struct node_options node;
     char cookie[256];       /* wiped when the node has it */
     char control_path[108]; /* empty: none */
+    char own_name[256];     /* for a node that nobody gave a name */
     const char *applications[1024 + CLI_APPS_MAX]; /* file's, then options' */
     size_t application_count;
     struct apps_texts dirs;

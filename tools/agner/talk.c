@@ -11,35 +11,27 @@ static const char *const methods[] = {
     [TALK_SEND] = "agner.send",
 };
 
-/* NAME, or {Name, Node} when it looks like one: a name of another node, which
- * the node that is asked reaches for us. EXIT_DONE, or a code with the reason
- * printed.
- */
-static int read_name(struct cli *cli, etf_term *to)
+int cli_name(struct cli *cli, const char *text, etf_term *to)
 {
-    if (cli->args[0][0] == '{')
-        return cli_term(cli, cli->args[0], to);
-    *to = etf_text(cli->region, cli->args[0]);
+    if (text[0] == '{')
+        return cli_term(cli, text, to);
+    *to = etf_text(cli->region, text);
     return EXIT_DONE;
 }
 
 /* ---- By the control socket -------------------------------------------- */
 
 static int by_socket(struct cli *cli, enum talk how, struct target *t,
-                     etf_term to, etf_term message)
+                     etf_term to, etf_term message, etf_term *reply)
 {
     uint64_t ms = cli_timeout(cli);
     struct etf_region *r = cli->region;
-    etf_term result;
     etf_term timeout = ms == RT_INFINITY ? ETF_A(infinity) : etf_uint(r, ms);
-    int code = cli_method(
+
+    return cli_method(
         cli, t, methods[how],
         etf_make(r, "#{to => _, msg => _, timeout => _}", to, message, timeout),
-        ms, &result);
-
-    if (code == EXIT_DONE && (how == TALK_CALL || cli->o.json))
-        code = cli_print(cli, result);
-    return code;
+        ms, reply);
 }
 
 /* ---- By distribution -------------------------------------------------- */
@@ -59,16 +51,16 @@ static bool read_target(struct target *t, etf_term to, etf_term *target)
     return true;
 }
 
-static int print_error(struct cli *cli, const struct target *t,
+static int print_error(struct cli *cli, const struct target *t, etf_term to,
                        enum agner_err err, etf_term reason)
 {
-    char text[200];
+    char text[200], name[200];
     int code = cli_code(err);
 
     if (err == AGNER_ENOPROC || err == AGNER_ENONAME)
         return cli_fail(cli, code, "registered() on that node",
-                        "no process is registered as %s on %s", cli->args[0],
-                        t->name);
+                        "no process is registered as %s on %s",
+                        cli_cell(to, name, sizeof name), t->name);
     if (err == AGNER_EEXIT && !etf_is_none(reason))
         return cli_fail(cli, code, "the log of that node", "%s: %s",
                         agner_strerror(err),
@@ -78,18 +70,20 @@ static int print_error(struct cli *cli, const struct target *t,
 }
 
 static int by_distribution(struct cli *cli, enum talk how, struct target *t,
-                           etf_term name, etf_term message)
+                           etf_term name, etf_term message, etf_term *reply)
 {
-    etf_term to, reply = ETF_NONE;
+    etf_term to;
     enum agner_err err = AGNER_OK;
+    char text[200];
 
     if (!read_target(t, name, &to))
         return cli_fail(cli, EXIT_USAGE, "a registered name",
                         "%s: a process of another node is reached by its name",
-                        cli->args[0]);
+                        cli_cell(name, text, sizeof text));
+    *reply = ETF_NONE;
     switch (how) {
     case TALK_CALL:
-        err = gen_call(t->self, to, message, cli_timeout(cli), &reply);
+        err = gen_call(t->self, to, message, cli_timeout(cli), reply);
         break;
     case TALK_CAST:
         err = gen_cast(t->self, to, message);
@@ -99,27 +93,34 @@ static int by_distribution(struct cli *cli, enum talk how, struct target *t,
         break;
     }
     if (err != AGNER_OK)
-        return print_error(cli, t, err, reply);
-    if (how == TALK_CALL)
-        return cli_print(cli, reply);
-    return cli->o.json ? cli_print(cli, ETF_A(ok)) : EXIT_DONE;
+        return print_error(cli, t, name, err, *reply);
+    if (how != TALK_CALL)
+        *reply = ETF_A(ok);
+    return EXIT_DONE;
+}
+
+int cli_tell(struct cli *cli, enum talk how, struct target *t, etf_term to,
+             etf_term message, etf_term *reply)
+{
+    return t->client != NULL ? by_socket(cli, how, t, to, message, reply)
+                             : by_distribution(cli, how, t, to, message, reply);
 }
 
 int cli_talk(struct cli *cli, enum talk how)
 {
-    etf_term to, message;
+    etf_term to, message, reply;
     struct target t;
     int code = cli_term(cli, cli->args[1], &message);
 
     if (code == EXIT_DONE)
-        code = read_name(cli, &to);
+        code = cli_name(cli, cli->args[0], &to);
+    if (code == EXIT_DONE)
+        code = cli_open(cli, NULL, true, &t);
     if (code != EXIT_DONE)
         return code;
-    code = cli_open(cli, NULL, true, &t);
-    if (code != EXIT_DONE)
-        return code;
-    code = t.client != NULL ? by_socket(cli, how, &t, to, message)
-                            : by_distribution(cli, how, &t, to, message);
+    code = cli_tell(cli, how, &t, to, message, &reply);
+    if (code == EXIT_DONE && (how == TALK_CALL || cli->o.json))
+        code = cli_print(cli, reply); /* lives as long as the target may */
     cli_close(&t);
     return code;
 }
