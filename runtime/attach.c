@@ -64,9 +64,8 @@ struct gen *rt_attach(struct rt *rt)
     p->flags = PROCESS_RAW | PROCESS_STARTED;
     p->end.word = ETF_NONE;
     p->parent = ETF_NONE;
-    p->priority = RT_PRIORITY_NORMAL;
     store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);
-    store_relaxed(&p->door, (uint32_t)DOOR_EXTERNAL);
+    store_relaxed(&p->door, (uint8_t)DOOR_EXTERNAL);
     /* Release publishes the process to whoever pushes. */
     store_release(&p->inbox, NULL);
     return gen;

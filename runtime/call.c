@@ -79,6 +79,7 @@ static enum agner_err call_local(struct gen *self, etf_term to,
     m = rt__envelope_new(self->worker, ENVELOPE_CALL, request);
     if (m == NULL)
         return AGNER_ENOMEM;
+    rt__count_sent(self->process);
     id = rt__ref_next(self->rt, self->worker);
     m->sender = rt__pid_word(self->process);
     m->id = id;
@@ -224,6 +225,7 @@ static enum agner_err request(struct gen *self, etf_term to, etf_term term,
         return err;
     if (etf_is_none(term))
         return AGNER_ENOMEM;
+    rt__count_sent(self->process);
     rt__target(self->rt, to, &t);
     switch (t.where) {
     case RT_WHERE_LOCAL:
@@ -421,6 +423,7 @@ enum agner_err rt_reply(struct gen *self, const struct gen_from *from,
     if (etf_is_none(reply))
         reply = ETF_A(ok); /* spec/gen.md 2.1 */
     if (from->form == FROM_LOCAL) {
+        rt__count_sent(self->process);
         settle(self, from);
         return reply_local(self->rt, self->worker, rt__pid_word(self->process),
                            from, reply);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relation.h"
 #include "worker.h"
 
 enum { WAITING, ANSWERED, ABANDONED };
@@ -75,7 +76,7 @@ const struct rt_direct *rt__direct_open(struct process *p, struct envelope *m)
 
 void rt__direct_end(struct process *p)
 {
-    struct rt_direct_wait *wait = p->extras->directs;
+    struct rt_direct_wait *wait = p->relations->extras->directs;
 
     while (wait != NULL) {
         struct rt_direct_wait *next = wait->next;
@@ -83,13 +84,13 @@ void rt__direct_end(struct process *p)
         settle(wait, AGNER_EEXIT, NULL);
         wait = next;
     }
-    p->extras->directs = NULL;
+    p->relations->extras->directs = NULL;
 }
 
 void rt_direct_reply(struct gen *self, const struct rt_direct *direct,
                      enum agner_err err, void *result)
 {
-    struct extras *x = self->process->extras;
+    struct extras *x = rt__extras_of(self->process);
     struct rt_direct_wait **link = x == NULL ? NULL : &x->directs;
 
     /* Only what is in the list is unanswered: a second answer does nothing. */

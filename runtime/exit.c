@@ -248,7 +248,7 @@ static void forget_starter(const struct end *e, etf_term starter)
 
 static void free_extras(struct rt *rt, struct process *p)
 {
-    struct extras *x = p->extras;
+    struct extras *x = rt__extras_of(p);
     uint32_t i;
 
     if (x == NULL)
@@ -261,7 +261,7 @@ static void free_extras(struct rt *rt, struct process *p)
         etf_box_free(x->tags[i]);
     free(x->tags);
     free(x);
-    p->extras = NULL;
+    p->relations->extras = NULL;
 }
 
 static void free_state(struct process *p)
@@ -276,9 +276,9 @@ static void free_state(struct process *p)
 
 static void close_limits(const struct end *e)
 {
-    struct limits *limits = e->p->extras->limits;
+    struct limits *limits = e->p->relations->extras->limits;
 
-    store_relaxed(&e->p->door, 0u);
+    store_relaxed(&e->p->door, (uint8_t)0);
     rt__gate_open(e->rt, &limits->gate); /* who waits there finds us gone */
 }
 
@@ -293,7 +293,10 @@ static void leave_slot(const struct end *e, bool keep)
     p->end.word = ETF_NONE;
     p->parent = ETF_NONE;
     store_relaxed(&p->queued, 0u);
-    store_relaxed(&p->reductions, 0u);
+    store_relaxed(&p->queued_peak, 0u);
+    store_relaxed(&p->received, 0u);
+    store_relaxed(&p->sent, 0u);
+    store_relaxed(&p->run_ms, 0u);
     if (keep) {
         rt__count_process(e->rt, e->worker, false);
         return;
@@ -331,7 +334,6 @@ void rt__exit_process(struct gen *self, struct process *p)
         rt__relation_remove(p, r);
         end_relation(&e, r);
     }
-    rt__relations_free(p);
     queue = p->queue;
     p->queue = NULL;
     refuse_all(&e, queue, e.reason);
@@ -341,6 +343,7 @@ void rt__exit_process(struct gen *self, struct process *p)
         close_limits(&e);
     free_state(p);
     free_extras(e.rt, p);
+    rt__relations_free(p);
     rt__heritage_set(e.rt, e.worker, p, NULL);
     leave_slot(&e, self->external);
     if (!etf_is_none(self->init_starter))

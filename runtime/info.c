@@ -40,9 +40,10 @@ static const char *name_of(const struct process *p)
 static const char *label_of(const struct process *p)
 {
     const struct rt_behavior *b = load_relaxed(&p->behavior);
+    const struct extras *x = rt__extras_of(p);
 
-    if (p->extras != NULL && p->extras->label != NULL)
-        return p->extras->label;
+    if (x != NULL && x->label != NULL)
+        return x->label;
     if (b == NULL || b->label == NULL || (p->flags & PROCESS_STARTED) == 0)
         return NULL;
     return b->label(p->state);
@@ -61,8 +62,12 @@ enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
     info->behavior = name_of(p);
     info->status = (enum rt_status)load_relaxed(&p->status);
     info->mailbox_count = load_relaxed(&p->queued);
-    info->reductions = load_relaxed(&p->reductions);
-    info->messages_in = info->reductions;
+    info->mailbox_peak = load_relaxed(&p->queued_peak);
+    info->messages_in = load_relaxed(&p->received);
+    info->messages_out = load_relaxed(&p->sent);
+    info->reductions = info->messages_in;
+    info->run_ms = load_relaxed(&p->run_ms);
+    info->application = rt_application_of(rt, pid);
     if (rt__names_of(rt, p, &name, 1) > 0)
         info->name = name;
     return AGNER_OK;
@@ -128,31 +133,62 @@ static etf_term native(struct etf_region *r, const void *pointer)
 
 /* What travels back: a tuple, read by rt_process_info() below. Pointers to
  * static text travel as numbers: both ends are this file. */
+enum item {
+    ITEM_LINKS,
+    ITEM_MONITORS,
+    ITEM_MONITORED_BY,
+    ITEM_ALIASES,
+    ITEM_MEMORY,
+    ITEM_TRAP_EXIT,
+    ITEM_PRIORITY,
+    ITEM_BEHAVIOR,
+    ITEM_LABEL,
+    ITEM_PARENT,
+    ITEM_LEADER,
+    ITEM_SUSPENDED,
+    ITEM_QUEUED,
+    ITEM_STATUS,
+    ITEM_ENV,
+    ITEMS
+};
+
+static etf_term parent_of(struct etf_region *r, const struct process *p)
+{
+    const struct extras *x = rt__extras_of(p);
+
+    if (x != NULL && !etf_pid_is_none(x->parent))
+        return etf_from_pid(r, x->parent);
+    return etf_is_none(p->parent) ? etf_nil() : p->parent;
+}
+
 static etf_term info_term(struct etf_region *r, struct process *p)
 {
     struct lists l;
     const struct heritage *h = load_relaxed(&p->heritage);
     etf_pid leader = h == NULL ? (etf_pid){ 0 } : rt__leader_in(h);
-    etf_term items[14];
+    etf_term items[ITEMS];
 
     collect(r, p, &l);
-    items[0] = l.links;
-    items[1] = l.monitors;
-    items[2] = l.monitored_by;
-    items[3] = l.aliases;
-    items[4] = etf_uint(r, rt__memory_of(p) +
-                               (p->gen == NULL ? 0 : p->gen->stack_size));
-    items[5] = etf_bool((p->flags & PROCESS_TRAP_EXIT) != 0);
-    items[6] = etf_int(r, p->priority);
-    items[7] = native(r, name_of(p));
-    items[8] = native(r, label_of(p));
-    items[9] = etf_is_none(p->parent) ? etf_nil() : p->parent;
-    items[10] =
+    items[ITEM_LINKS] = l.links;
+    items[ITEM_MONITORS] = l.monitors;
+    items[ITEM_MONITORED_BY] = l.monitored_by;
+    items[ITEM_ALIASES] = l.aliases;
+    items[ITEM_MEMORY] = etf_uint(
+        r, rt__memory_of(p) + (p->gen == NULL ? 0 : p->gen->stack_size));
+    items[ITEM_TRAP_EXIT] = etf_bool((p->flags & PROCESS_TRAP_EXIT) != 0);
+    items[ITEM_PRIORITY] = etf_int(r, (int64_t)rt__priority(p));
+    items[ITEM_BEHAVIOR] = native(r, name_of(p));
+    items[ITEM_LABEL] = native(r, label_of(p));
+    items[ITEM_PARENT] = parent_of(r, p);
+    items[ITEM_LEADER] =
         etf_pid_is_none(leader) ? rt__pid_word(p) : etf_from_pid(r, leader);
-    items[11] = etf_bool((p->flags & PROCESS_SUSPENDED) != 0);
-    items[12] = etf_uint(r, load_relaxed(&p->queued));
-    items[13] = etf_int(r, load_relaxed(&p->status));
-    return etf_tuple(r, items, 14);
+    items[ITEM_SUSPENDED] = etf_bool((p->flags & PROCESS_SUSPENDED) != 0);
+    items[ITEM_QUEUED] = etf_uint(r, load_relaxed(&p->queued));
+    items[ITEM_STATUS] = etf_int(r, load_relaxed(&p->status));
+    items[ITEM_ENV] = rt__heritage_env(p);
+    if (etf_is_none(items[ITEM_ENV]))
+        items[ITEM_ENV] = etf_map(r, NULL, 0);
+    return etf_tuple(r, items, ITEMS);
 }
 
 void rt__info_answer(struct rt *rt, struct worker *worker, struct process *p,
@@ -191,31 +227,24 @@ static void read_info(const etf_term *items, struct rt_process_info *info)
 {
     int64_t number = 0;
 
-    info->links = items[0];
-    info->monitors = items[1];
-    info->monitored_by = items[2];
-    info->aliases = items[3];
-    (void)etf_get_uint(items[4], &info->memory_bytes);
-    (void)etf_get_bool(items[5], &info->trap_exit);
-    if (etf_get_int(items[6], &number))
+    info->links = items[ITEM_LINKS];
+    info->monitors = items[ITEM_MONITORS];
+    info->monitored_by = items[ITEM_MONITORED_BY];
+    info->aliases = items[ITEM_ALIASES];
+    info->env = items[ITEM_ENV];
+    (void)etf_get_uint(items[ITEM_MEMORY], &info->memory_bytes);
+    (void)etf_get_bool(items[ITEM_TRAP_EXIT], &info->trap_exit);
+    if (etf_get_int(items[ITEM_PRIORITY], &number))
         info->priority = (enum rt_priority)number;
-    info->behavior = text_at(items[7]);
-    info->label = text_at(items[8]);
-    (void)etf_get_pid(items[9], &info->parent);
-    (void)etf_get_pid(items[10], &info->group_leader);
-    (void)etf_get_uint(items[12], &info->mailbox_count);
-    if (etf_get_int(items[13], &number))
+    info->behavior = text_at(items[ITEM_BEHAVIOR]);
+    info->label = text_at(items[ITEM_LABEL]);
+    (void)etf_get_pid(items[ITEM_PARENT], &info->parent);
+    (void)etf_get_pid(items[ITEM_LEADER], &info->group_leader);
+    (void)etf_get_uint(items[ITEM_QUEUED], &info->mailbox_count);
+    if (etf_get_int(items[ITEM_STATUS], &number))
         info->status = (enum rt_status)number;
-    if (etf_same(items[11], ETF_A(true)))
+    if (etf_same(items[ITEM_SUSPENDED], ETF_A(true)))
         info->status = RT_STATUS_SUSPENDED;
-}
-
-static etf_term name_list(struct gen *self, struct process *p)
-{
-    etf_term names[32];
-    uint32_t count = rt__names_of(self->rt, p, names, 32);
-
-    return etf_list(&self->scratch, names, count < 32 ? count : 32, etf_nil());
 }
 
 static enum agner_err ask(struct gen *self, struct process *p, etf_term to,
@@ -271,8 +300,8 @@ enum agner_err rt_process_info(struct gen *self, etf_pid pid,
     if (err != AGNER_OK)
         return err;
     read_info(etf_tuple_items(answer), info);
-    info->names = name_list(self, p);
-    return AGNER_OK;
+    info->names = rt_names_of(self->rt, &self->scratch, pid);
+    return etf_is_none(info->names) ? AGNER_ENOMEM : AGNER_OK;
 }
 
 struct awaited {

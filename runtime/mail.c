@@ -180,6 +180,7 @@ static etf_term hand_out(struct gen *self, struct envelope *before,
         watch_call(self, m);
     m->next = self->held;
     self->held = m;
+    rt__count_received(self->process);
     if (self->worker != NULL)
         store_relaxed(&self->worker->messages,
                       load_relaxed(&self->worker->messages) + 1);

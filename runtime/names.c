@@ -158,6 +158,28 @@ uint32_t rt__names_of(struct rt *rt, struct process *p, etf_term *names,
     return count;
 }
 
+etf_term rt_names_of(struct rt *rt, struct etf_region *r, etf_pid pid)
+{
+    struct process *p = etf_pid_is_local(pid) ? rt__slot(rt, pid.id) : NULL;
+    etf_term few[16], *names = few, list;
+    uint32_t room = 16, count;
+
+    if (p == NULL || !rt_is_alive(rt, pid))
+        return etf_nil();
+    while ((count = rt__names_of(rt, p, names, room)) > room) {
+        if (names != few)
+            free(names);
+        room = count;
+        names = malloc(room * sizeof *names);
+        if (names == NULL)
+            return ETF_NONE;
+    }
+    list = etf_list(r, names, count, etf_nil());
+    if (names != few)
+        free(names);
+    return list;
+}
+
 void rt__names_fini(struct rt *rt)
 {
     unsigned i;

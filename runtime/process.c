@@ -14,16 +14,16 @@
 
 struct extras *rt__extras(struct process *p)
 {
-    struct extras *x = p->extras;
+    struct extras *x = rt__extras_of(p);
 
     if (x != NULL)
         return x;
-    x = calloc(1, sizeof *x);
+    x = rt__relations(p) == NULL ? NULL : calloc(1, sizeof *x);
     if (x == NULL)
         return NULL;
     if (!etf_is_none(p->parent))
         x->parent = rt__pid_of(p->parent);
-    p->extras = x;
+    p->relations->extras = x;
     return x;
 }
 
@@ -32,6 +32,11 @@ void rt__uncount(struct limits *limits, struct envelope *m)
     m->flags &= (uint8_t)~ENVELOPE_COUNTED;
     sub_relaxed(&limits->count, 1u);
     sub_relaxed(&limits->bytes, rt__envelope_bytes(m));
+}
+
+void rt__uncount_own(const struct process *p, struct envelope *m)
+{
+    rt__uncount(p->relations->extras->limits, m);
 }
 
 void rt__queue_remove(struct process *p, struct envelope *before,
@@ -45,7 +50,7 @@ void rt__queue_remove(struct process *p, struct envelope *before,
         p->queue_tail = before;
     store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
     if ((m->flags & ENVELOPE_COUNTED) != 0)
-        rt__uncount(p->extras->limits, m);
+        rt__uncount_own(p, m);
 }
 
 static bool is_word(etf_term t)
@@ -93,12 +98,13 @@ void rt__must_exit(struct process *p, etf_term reason, bool kill,
 size_t rt__memory_of(const struct process *p)
 {
     size_t bytes = sizeof *p;
+    const struct extras *x = rt__extras_of(p);
     const struct envelope *m;
 
     for (m = p->queue; m != NULL; m = m->next)
         bytes += rt__envelope_bytes(m);
-    if (p->extras != NULL)
-        bytes += sizeof *p->extras + p->extras->state_size;
+    if (x != NULL)
+        bytes += sizeof *x + x->state_size;
     if (p->gen != NULL)
         bytes += etf_region_used(&p->gen->scratch);
     if (p->relations != NULL)

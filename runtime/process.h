@@ -28,10 +28,11 @@ struct worker;
 struct relations;
 struct timer;
 
-/* process.door: what a sender must know before it pushes. */
+/* process.door: what a sender must know before and after it pushes. */
 enum process_door {
     DOOR_EXTERNAL = 1, /* a thread of its own waits on `wake_word` */
     DOOR_LIMITED = 2,  /* the mailbox has a limit: limits */
+    DOOR_PRIORITY = 4, /* enum rt_priority: two bits from here */
 };
 
 enum process_flags {
@@ -48,6 +49,7 @@ enum process_flags {
     PROCESS_BECOMING = 1024, /* rt_become(): a raw process goes on as another */
     PROCESS_BOXED_REASON = 2048, /* PROCESS_EXITING: end.box */
     PROCESS_CONTINUES = 4096,    /* RT_CONTINUED comes before any message */
+    PROCESS_MEMORY_MAX = 8192,   /* extras->memory_max */
 };
 
 /* A limit on the mailbox. Stays with the slot for ever, so that a late sender
@@ -67,7 +69,7 @@ struct names {
     etf_term items[];
 };
 
-/* What few processes have. */
+/* What few processes have: rt__extras_of() in relation.h. */
 struct extras {
     etf_pid parent;
     struct limits *limits; /* the slot's; DOOR_LIMITED */
@@ -89,20 +91,19 @@ struct process {
     /* One line: what a send and a dispatch touch. */
     rt_inbox inbox;
     _Atomic uint32_t generation;
-    _Atomic uint32_t door;                        /* enum process_door */
+    uint32_t slot;
     struct envelope *queue, *queue_tail;          /* received, for its code */
     _Atomic(const struct rt_behavior *) behavior; /* static; glance */
     void *state;     /* owned; PROCESS_RAW, not begun: its argument, borrowed */
     struct gen *gen; /* its stack, while it waits on one; or its thread's */
-    uint32_t slot;
-    uint16_t flags; /* enum process_flags */
-    uint8_t priority;
+    _Atomic uint8_t door;   /* enum process_door */
     _Atomic uint8_t status; /* enum rt_status: glance */
+    uint16_t flags;         /* enum process_flags */
+    _Atomic uint32_t sent;  /* glance: messages, modulo 2^32 */
 
     /* The other. */
     struct process *run_next;
     struct relations *relations;         /* owned; NULL: none */
-    struct extras *extras;               /* owned; NULL: all default */
     _Atomic(struct heritage *) heritage; /* a count of it; NULL: none */
     union {
         etf_term word;       /* PROCESS_EXITING: the reason, */
@@ -111,8 +112,11 @@ struct process {
     } end;
     _Atomic(struct names *) names; /* owned; its stripe guards it: names.c */
     etf_term parent;               /* local pid word, or NONE: see extras */
-    _Atomic uint32_t queued;       /* glance: length of `queue` */
-    _Atomic uint32_t reductions;   /* glance: low bits */
+    /* Glance. */
+    _Atomic uint32_t queued;      /* length of `queue` */
+    _Atomic uint32_t queued_peak; /* and the longest that it was found */
+    _Atomic uint32_t received;    /* messages, modulo 2^32 */
+    _Atomic uint32_t run_ms;      /* on a worker: run.c, charge() */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct process) == 128, "two cache lines");
@@ -224,6 +228,32 @@ static inline bool rt__ref_local(const etf_ref *ref, uint64_t *id,
 struct extras *rt__extras(struct process *p);
 /* `m` leaves a mailbox that counts it. */
 void rt__uncount(struct limits *limits, struct envelope *m);
+/* The same for a process of the caller's. */
+void rt__uncount_own(const struct process *p, struct envelope *m);
+
+static inline enum rt_priority rt__priority(const struct process *p)
+{
+    return (enum rt_priority)(load_relaxed(&p->door) / DOOR_PRIORITY & 3u);
+}
+
+static inline void rt__set_priority(struct process *p, enum rt_priority level)
+{
+    unsigned door = load_relaxed(&p->door) & ~(3u * DOOR_PRIORITY);
+
+    store_relaxed(&p->door,
+                  (uint8_t)(door | ((unsigned)level & 3u) * DOOR_PRIORITY));
+}
+
+/* Owner: a message goes out, one comes in. */
+static inline void rt__count_sent(struct process *p)
+{
+    store_relaxed(&p->sent, load_relaxed(&p->sent) + 1);
+}
+
+static inline void rt__count_received(struct process *p)
+{
+    store_relaxed(&p->received, load_relaxed(&p->received) + 1);
+}
 
 /* Appends to, and takes from, the queue of received signals. Owner. */
 static inline void rt__queue_add(struct process *p, struct envelope *m)
@@ -246,7 +276,7 @@ static inline struct envelope *rt__queue_pop(struct process *p)
     p->queue = m->next;
     store_relaxed(&p->queued, load_relaxed(&p->queued) - 1);
     if (__builtin_expect((m->flags & ENVELOPE_COUNTED) != 0, 0))
-        rt__uncount(p->extras->limits, m);
+        rt__uncount_own(p, m);
     return m;
 }
 

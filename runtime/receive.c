@@ -202,13 +202,13 @@ static void unlink_acked(struct context *c, struct envelope *m)
 
 static bool is_parent(const struct process *p, etf_term sender)
 {
+    const struct extras *x = rt__extras_of(p);
     etf_pid pid;
 
     if (etf__tag(sender) == ETF__PID)
         return etf_same(p->parent, sender);
-    return p->extras != NULL && etf_get_pid(sender, &pid) &&
-           !etf_pid_is_local(p->extras->parent) &&
-           etf_pid_equal(p->extras->parent, pid);
+    return x != NULL && etf_get_pid(sender, &pid) &&
+           !etf_pid_is_local(x->parent) && etf_pid_equal(x->parent, pid);
 }
 
 /* An exit signal that has passed the link check. Sources: Erlang reference
@@ -395,8 +395,9 @@ static void act(struct context *c, struct envelope *m)
         drop(c, m);
         return;
     case ENVELOPE_TIMEOUT:
-        if (p->extras != NULL && p->extras->timeout_seq == m->id &&
-            p->queue == NULL && (p->flags & PROCESS_WANTS_TIMEOUT) != 0)
+        if (rt__extras_of(p) != NULL &&
+            p->relations->extras->timeout_seq == m->id && p->queue == NULL &&
+            (p->flags & PROCESS_WANTS_TIMEOUT) != 0)
             rt__queue_add(p, m);
         else
             drop(c, m);
@@ -475,7 +476,7 @@ static void unmark(const struct process *p, const struct envelope *m,
 /* Drops the oldest messages of a mailbox that is over its limit. */
 static void shed(struct context *c)
 {
-    const struct limits *limits = c->p->extras->limits;
+    const struct limits *limits = c->p->relations->extras->limits;
     struct envelope *m = c->p->queue, *before = NULL, *next;
 
     while (m != NULL && is_over_limit(limits)) {
@@ -510,8 +511,11 @@ void rt__act_all(struct rt *rt, struct worker *worker, struct process *p,
             act(&c, m);
         m = next;
     }
+    if (load_relaxed(&p->queued) > load_relaxed(&p->queued_peak))
+        store_relaxed(&p->queued_peak, load_relaxed(&p->queued));
     if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0) &&
-        load_relaxed(&p->extras->limits->overflow) == RT_OVERFLOW_DROP_OLDEST)
+        load_relaxed(&p->relations->extras->limits->overflow) ==
+            RT_OVERFLOW_DROP_OLDEST)
         shed(&c);
 }
 

@@ -64,8 +64,14 @@ struct relations {
      * shows by its id. */
     struct owned_timer *timers;
     uint32_t timer_count, timer_capacity;
-    bool node_events; /* subscribed to all */
+    struct extras *extras; /* owned; NULL: all default */
+    bool node_events;      /* subscribed to all */
 };
+
+static inline struct extras *rt__extras_of(const struct process *p)
+{
+    return p->relations == NULL ? NULL : p->relations->extras;
+}
 
 /* The process's table, made when there is none; NULL: no memory. */
 struct relations *rt__relations(struct process *p);

@@ -77,6 +77,25 @@ static void switch_to(struct gen *from, struct gen *to)
 /* ---- Slices
  * ------------------------------------------------------------------------ */
 
+/* The worker's time since the watchdog's last looks is its process's: so each
+ * gets what it took, in the long run. What is no whole millisecond yet is the
+ * next one's. */
+static void charge(struct worker *w, struct process *p)
+{
+    uint64_t us = w->charge_rest_us + swap_acquire(&w->charge_us, 0u);
+
+    w->charge_rest_us = us % 1000u;
+    store_relaxed(&p->run_ms,
+                  load_relaxed(&p->run_ms) + (uint32_t)(us / 1000u));
+}
+
+/* The process stops running here. Before anybody else may take it. */
+static inline void settle(struct gen *self)
+{
+    if (__builtin_expect(load_relaxed(&self->worker->charge_us) != 0, 0))
+        charge(self->worker, self->process);
+}
+
 static void begin_slice(struct gen *self)
 {
     self->budget = BUDGET;
@@ -113,6 +132,7 @@ static void yield(struct gen *self)
 
     if (next == NULL)
         return; /* no stack for the others: go on */
+    settle(self);
     self->wait.kind = WAIT_YIELD;
     p->gen = self;
     self->worker->after = AFTER_REQUEUE;
@@ -255,6 +275,7 @@ static enum agner_err wait_on_stack(struct gen *self)
         return AGNER_ENOMEM;
     if (self->wait.deadline_ns != RT_NEVER)
         rt__lazy_add(self->worker, self);
+    settle(self);
     store_relaxed(&p->status, (uint8_t)RT_STATUS_CALLING);
     self->worker->after = AFTER_PARK;
     self->worker->after_process = p;
@@ -353,6 +374,7 @@ static void finish(struct gen *self)
         self->in_callback = false;
     }
     p->flags |= PROCESS_CLOSING;
+    settle(self);
     rt__exit_process(self, p);
     self->process = NULL;
     self->init_starter = ETF_NONE;
@@ -424,7 +446,7 @@ static void begin_callback(struct gen *self)
 {
     struct process *p = self->process;
 
-    store_relaxed(&p->reductions, load_relaxed(&p->reductions) + 1);
+    rt__count_received(p);
     if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
         rt_timeout(self, RT_INFINITY);
 }
@@ -521,7 +543,7 @@ static void check_memory(struct process *p)
     uint64_t words[8];
     struct etf_region r;
 
-    if (bytes <= p->extras->memory_max)
+    if (bytes <= p->relations->extras->memory_max)
         return;
     etf__region_init(&r, words, 8, 0);
     rt__must_exit(p, etf_make(&r, "{memory_limit, _}", (uint64_t)bytes), false,
@@ -531,7 +553,7 @@ static void check_memory(struct process *p)
 
 static bool has_memory_limit(const struct process *p)
 {
-    return __builtin_expect(p->extras != NULL, 0) && p->extras->memory_max != 0;
+    return __builtin_expect((p->flags & PROCESS_MEMORY_MAX) != 0, 0);
 }
 
 /* An idle process owns its slot, its state and its table of relations. Only an
@@ -542,7 +564,7 @@ static void shrink(struct process *p)
 
     p->flags &= (uint16_t)~PROCESS_HIBERNATE;
     if (t != NULL && t->count == 0 && t->timer_count == 0 && !t->node_events &&
-        t->unlink_seq == 0)
+        t->unlink_seq == 0 && t->extras == NULL)
         rt__relations_free(p);
 }
 
@@ -555,6 +577,7 @@ static bool park(struct gen *self)
         rt__timeout_arm(self);
     if ((p->flags & PROCESS_HIBERNATE) != 0)
         shrink(p);
+    settle(self);
     store_relaxed(&p->status, (uint8_t)RT_STATUS_WAITING);
     self->process = NULL;
     if (rt__mailbox_park(&p->inbox))
@@ -589,6 +612,7 @@ static void serve(struct gen *self)
             continue;
         }
         if (--self->budget == 0 && slice_over(self)) {
+            settle(self);
             self->process = NULL;
             rt__schedule(self->rt, self->worker, p, true);
             return;

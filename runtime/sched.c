@@ -174,9 +174,9 @@ void rt__schedule(struct rt *rt, struct worker *worker, struct process *p,
         shared_push(&rt->sim_queue, p, p, 1);
         return;
     }
-    if (__builtin_expect(p->priority != RT_PRIORITY_NORMAL, 0)) {
-        shared_push(p->priority == RT_PRIORITY_HIGH ? &rt->high : &rt->low, p,
-                    p, 1);
+    if (__builtin_expect(rt__priority(p) != RT_PRIORITY_NORMAL, 0)) {
+        shared_push(rt__priority(p) == RT_PRIORITY_HIGH ? &rt->high : &rt->low,
+                    p, p, 1);
         fence_seq_cst(); /* the queue, then `parked`: pairs with park() */
         rt__wake_one(rt);
         return;

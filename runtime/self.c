@@ -1,6 +1,7 @@
 /*
  * self.c -- what a process may ask and say of itself.
  */
+#include "relation.h"
 #include "worker.h"
 
 etf_pid rt_self(const struct gen *self)
@@ -22,8 +23,10 @@ etf_pid rt_parent(const struct gen *self)
 {
     const struct process *p = self->process;
 
-    if (p->extras != NULL)
-        return p->extras->parent;
+    const struct extras *x = rt__extras_of(p);
+
+    if (x != NULL)
+        return x->parent;
     return etf_is_none(p->parent) ? (etf_pid){ 0 } : rt__pid_of(p->parent);
 }
 
@@ -56,7 +59,7 @@ enum rt_next rt_stop(struct gen *self, etf_term reason)
 
 void rt_priority(struct gen *self, enum rt_priority priority)
 {
-    self->process->priority = (uint8_t)priority;
+    rt__set_priority(self->process, priority);
 }
 
 void rt_label(struct gen *self, const char *label)

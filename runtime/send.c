@@ -186,7 +186,7 @@ static bool is_full(const struct limits *limits)
 
 void rt__limits_eased(struct gen *self)
 {
-    struct limits *limits = self->process->extras->limits;
+    struct limits *limits = self->process->relations->extras->limits;
     uint64_t count_max = load_relaxed(&limits->count_max);
 
     if (load_relaxed(&limits->overflow) == RT_OVERFLOW_BLOCK &&
@@ -346,6 +346,7 @@ static enum agner_err send_kind(struct gen *self, etf_term to,
         return err;
     if (etf_is_none(message))
         return AGNER_ENOMEM; /* it could not be built */
+    rt__count_sent(self->process);
     rt__target(self->rt, to, &t);
     switch (t.where) {
     case RT_WHERE_REMOTE:
@@ -401,6 +402,7 @@ enum agner_err rt_send_box(struct gen *self, etf_term to, struct etf_box *box)
     enum agner_err err = rt__may_run(self);
 
     rt__spend(self);
+    rt__count_sent(self->process);
     rt__target(self->rt, to, &t);
     if (err == AGNER_OK && t.where == RT_WHERE_REMOTE)
         err = to_far(self, &t, etf_box_term(box), 0);

@@ -49,8 +49,9 @@ static enum agner_err set_limits(struct rt *rt, struct process *p,
     store_relaxed(&(*limits)->count_max, o->mailbox_max);
     store_relaxed(&(*limits)->bytes_max, o->mailbox_bytes_max);
     store_relaxed(&(*limits)->overflow, (uint32_t)o->overflow);
-    p->extras->limits = *limits;
-    store_relaxed(&p->door, (uint32_t)DOOR_LIMITED);
+    p->relations->extras->limits = *limits;
+    store_relaxed(&p->door,
+                  (uint8_t)(load_relaxed(&p->door) | DOOR_LIMITED));
     return AGNER_OK;
 }
 
@@ -72,6 +73,8 @@ static enum agner_err set_extras(struct gen *self, struct process *p,
     if (x == NULL)
         return AGNER_ENOMEM;
     x->memory_max = o->memory_max;
+    if (o->memory_max != 0)
+        p->flags |= PROCESS_MEMORY_MAX;
     x->label = o->label;
     if (o->parent != NULL)
         x->parent = *o->parent;
@@ -159,7 +162,7 @@ static void untie(struct gen *self, etf_term child, uint64_t id, bool link,
 static enum agner_err limit_life(struct gen *self, const struct process *p,
                                  uint64_t lifetime_ms)
 {
-    struct extras *x = p->extras;
+    struct extras *x = p->relations->extras;
     uint64_t words[8], deadline_ns = rt__deadline(self->rt, lifetime_ms);
     struct etf_region r;
     struct envelope *m;
@@ -194,17 +197,17 @@ static void discard(struct gen *self, struct process *p)
         rt__relation_remove(p, r);
         rt__relation_free(self->rt, self->worker, r);
     }
+    if (rt__extras_of(p) != NULL && t->extras->lifetime_timer != NULL)
+        (void)rt__timer_cancel(self->rt, t->extras->lifetime_timer,
+                               t->extras->lifetime_timer_id, NULL);
+    if (t != NULL)
+        free(t->extras);
     rt__relations_free(p);
-    store_relaxed(&p->door, 0u);
+    store_relaxed(&p->door, (uint8_t)0);
     if ((p->flags & PROCESS_RAW) == 0)
         free(p->state);
     p->state = NULL;
     rt__heritage_set(self->rt, self->worker, p, NULL);
-    if (p->extras != NULL && p->extras->lifetime_timer != NULL)
-        (void)rt__timer_cancel(self->rt, p->extras->lifetime_timer,
-                               p->extras->lifetime_timer_id, NULL);
-    free(p->extras);
-    p->extras = NULL;
     if (p->queue != NULL) {
         rt__envelope_free(self->rt, self->worker, p->queue);
         p->queue = p->queue_tail = NULL;
@@ -246,11 +249,11 @@ static enum agner_err furnish(struct gen *self, struct process *p,
     enum agner_err err;
 
     store_relaxed(&p->behavior, b->behavior);
-    p->priority = (uint8_t)o->priority;
     p->parent = rt__pid_word(self->process);
     if (o->parent != NULL && etf_pid_is_local(*o->parent))
         p->parent = rt__word_of(*o->parent);
     p->flags = o->trap_exit ? PROCESS_TRAP_EXIT : 0;
+    rt__set_priority(p, o->priority);
     store_relaxed(&p->status, (uint8_t)RT_STATUS_INIT);
     if (b->behavior == NULL) {
         p->flags |= PROCESS_RAW;
@@ -267,8 +270,8 @@ static enum agner_err furnish(struct gen *self, struct process *p,
         err = set_extras(self, p, o);
     if (err != AGNER_OK)
         return err;
-    if (p->extras != NULL)
-        p->extras->state_size = b->state_size;
+    if (rt__extras_of(p) != NULL)
+        p->relations->extras->state_size = b->state_size;
     if (o->link && !tie(self, p, RELATION_LINK, word, 0))
         return AGNER_ENOMEM;
     if (o->monitor && !tie(self, p, RELATION_WATCHER, word, b->monitor_id)) {

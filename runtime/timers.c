@@ -322,7 +322,7 @@ void rt__lazy_add(struct worker *w, struct gen *gen)
 void rt_timeout(struct gen *self, uint64_t ms)
 {
     struct process *p = self->process;
-    struct extras *x = p->extras;
+    struct extras *x = rt__extras_of(p);
 
     if (ms == RT_INFINITY) {
         if (x != NULL && x->timeout_timer != NULL) {
@@ -346,7 +346,7 @@ void rt_timeout(struct gen *self, uint64_t ms)
 
 void rt__timeout_arm(struct gen *self)
 {
-    struct extras *x = self->process->extras;
+    struct extras *x = self->process->relations->extras;
     struct envelope *m;
     uint64_t deadline_ms;
 

@@ -6,8 +6,9 @@
  * period; one that has taken nothing new to run in a whole period, and is not
  * parked, is stuck in some process's code. It is reported (`long_schedule`), a
  * spare worker is started or woken to steal what waits behind it, and the
- * timers on its wheel are fired from here (G13). When all workers are parked
- * for a while the watchdog sleeps too, until one of them goes on.
+ * timers on its wheel are fired from here (G13). Its looks are also the samples
+ * that tell how long processes run. When all workers are parked for a while the
+ * watchdog sleeps too, until one of them goes on.
  */
 #include "worker.h"
 
@@ -98,6 +99,17 @@ static bool work_waits(struct rt *rt)
     return false;
 }
 
+/* Those that are not parked have run somebody: run.c, charge(). */
+static void charge_all(struct rt *rt, uint64_t us)
+{
+    unsigned i;
+
+    for (i = 0; i < rt->worker_total; i++)
+        if (load_relaxed(&rt->workers[i]->is_parked) == 0 &&
+            (!rt->workers[i]->spare || rt->workers[i]->thread != NULL))
+            add_relaxed(&rt->workers[i]->charge_us, us);
+}
+
 static void look_round(struct rt *rt, struct look *looks, uint64_t period_ms)
 {
     uint32_t stuck = 0;
@@ -130,6 +142,7 @@ static void watchdog_main(void *arg)
     const struct rt_world *world = rt->world;
     struct look looks[WORKERS_MAX + SPARES] = { { 0 } };
     uint64_t period_ms = (rt->options.watchdog_ms + 1) / 2;
+    uint64_t before_ns = world->now_ns(world->ctx), now_ns;
     unsigned idle = 0;
 
     while (load_acquire(&rt->stopping) == 0) {
@@ -145,10 +158,14 @@ static void watchdog_main(void *arg)
         }
         if (load_acquire(&rt->stopping) == 0)
             world->wait(world->ctx, &rt->watchdog_word, seen, deadline_ns);
+        now_ns = world->now_ns(world->ctx);
         if (idle >= IDLE_ROUNDS) {
             store_relaxed(&rt->watchdog_asleep, 0u);
             idle = 0;
+        } else {
+            charge_all(rt, (now_ns - before_ns) / 1000u);
         }
+        before_ns = now_ns;
         look_round(rt, looks, period_ms);
     }
 }

@@ -93,6 +93,9 @@ struct worker {
     _Atomic uint64_t processes; /* its share of the count: may be below zero */
     _Atomic uint64_t messages, slices, steals, parks, spawned;
     _Atomic uint64_t dropped[8];
+    /* Time that the watchdog found it at work, not given to a process yet. */
+    _Atomic uint64_t charge_us;
+    uint64_t charge_rest_us;
 
     struct process *sim_next;            /* simulated: what to run */
     uint64_t seen[WORKERS_MAX + SPARES]; /* `picked` of others, last time */

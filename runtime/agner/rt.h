@@ -546,6 +546,9 @@ AGNER_API enum agner_err rt_unregister(struct rt *rt, etf_term name);
 AGNER_API enum agner_err rt_whereis(struct rt *rt, etf_term name, etf_pid *pid);
 /* Names in text order: a list of atoms in `r`. */
 AGNER_API etf_term rt_registered(struct rt *rt, struct etf_region *r);
+/* The names of one process, the first registered first. ETF_NONE: no memory. */
+AGNER_API etf_term rt_names_of(struct rt *rt, struct etf_region *r,
+                               etf_pid pid);
 
 AGNER_API bool rt_is_alive(struct rt *rt, etf_pid pid);
 
@@ -654,11 +657,19 @@ struct rt_process_info {
     enum rt_priority priority;
     bool trap_exit;
     uint64_t mailbox_count;
-    uint64_t messages_in; /* received in its life */
-    uint64_t reductions;  /* callbacks run */
+    uint64_t mailbox_peak; /* the most that it found there at once */
+    uint64_t messages_in;  /* received in its life, modulo 2^32 */
+    uint64_t messages_out; /* sent: casts and calls too; modulo 2^32 */
+    uint64_t reductions;   /* callbacks run, or messages received by raw code;
+                              modulo 2^32 */
+    uint64_t run_ms; /* on a worker: sampled by the watchdog, so right in the
+                        long run; 0 without it and in a simulated world */
     uint64_t memory_bytes;
-    /* Lists in the caller's region. */
+    etf_term application; /* atom, or ETF_NONE */
+    /* In the caller's region. Of a monitor by name the list has {Name, Node}.
+     */
     etf_term links, monitors, monitored_by, aliases, names;
+    etf_term env; /* its own layer: a map */
 };
 
 /* What `pid` is doing. Waits for the process to answer if it must (from a
@@ -669,7 +680,8 @@ AGNER_API enum agner_err rt_process_info(struct gen *self, etf_pid pid,
 /* The next live process after `after` (all zero: the first) in slot order:
  * false at the end. Any thread. */
 AGNER_API bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid);
-/* The parts of the above that need no answer: no lists. */
+/* The parts of the above that need no answer: no lists, parent, label, memory,
+ * trap_exit, priority. Any thread. AGNER_ENOPROC. */
 AGNER_API enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
                                            struct rt_process_info *info);
 
