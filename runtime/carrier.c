@@ -252,6 +252,23 @@ bool rt__remote_lost(struct rt *rt, etf_term name, uint64_t era)
     return lost;
 }
 
+etf_term *rt__remote_members(struct rt *rt, etf_term name, uint32_t *count)
+{
+    const struct far_node *node;
+    etf_term *pids = NULL;
+    uint32_t i;
+
+    *count = 0;
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, false);
+    if (node != NULL && node->members.count > 0)
+        pids = malloc(node->members.count * sizeof *pids);
+    for (i = 0; pids != NULL && i < node->members.count; i++)
+        pids[(*count)++] = node->members.items[i].pid;
+    rt__unlock(&rt->remote->lock);
+    return pids;
+}
+
 void rt__remote_leave(struct rt *rt, etf_term pid)
 {
     struct far_node *node;

@@ -7,10 +7,9 @@
  */
 #include <string.h>
 
+#include "query.h"
 #include "relation.h"
 #include "worker.h"
-
-#define INFO_TIMEOUT_MS 5000u
 
 bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid)
 {
@@ -26,6 +25,15 @@ bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid)
         *pid = rt__pid_of(rt__pid_word(p));
         return true;
     }
+}
+
+size_t rt_process_list(struct rt *rt, etf_pid after, etf_pid *pids, size_t room)
+{
+    size_t count = 0;
+
+    while (count < room && rt_process_next(rt, after, &after))
+        pids[count++] = after;
+    return count;
 }
 
 static const char *name_of(const struct process *p)
@@ -73,7 +81,7 @@ enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
     return AGNER_OK;
 }
 
-/* ---- The owner's answer
+/* ---- What the owner tells
  * ------------------------------------------------------------ */
 
 static etf_term far_object(struct etf_region *r, const struct relation *x)
@@ -161,7 +169,7 @@ static etf_term parent_of(struct etf_region *r, const struct process *p)
     return etf_is_none(p->parent) ? etf_nil() : p->parent;
 }
 
-static etf_term info_term(struct etf_region *r, struct process *p)
+etf_term rt__info_term(struct etf_region *r, struct process *p)
 {
     struct lists l;
     const struct heritage *h = load_relaxed(&p->heritage);
@@ -191,26 +199,7 @@ static etf_term info_term(struct etf_region *r, struct process *p)
     return etf_tuple(r, items, ITEMS);
 }
 
-void rt__info_answer(struct rt *rt, struct worker *worker, struct process *p,
-                     struct envelope *m)
-{
-    struct etf_region *r = etf_region_new(0);
-    struct envelope *answer = NULL;
-    etf_term term = r == NULL ? ETF_NONE : info_term(r, p);
-
-    if (!etf_is_none(term))
-        answer = rt__envelope_new(worker, ENVELOPE_REPLY, term);
-    if (answer != NULL) {
-        answer->sender = rt__pid_word(p);
-        answer->id = m->id;
-        rt__push_or_drop(rt, worker, m->sender, answer);
-    }
-    if (r != NULL)
-        etf_region_free(r);
-    rt__envelope_free(rt, worker, m);
-}
-
-/* ---- Asking
+/* ---- What the asker hears
  * ------------------------------------------------------------------------------
  */
 
@@ -219,7 +208,7 @@ static const char *text_at(etf_term t)
     uint64_t word = 0;
 
     (void)etf_get_uint(t, &word);
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): see info_term() */
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): see rt__info_term() */
     return (const char *)(uintptr_t)word;
 }
 
@@ -247,56 +236,17 @@ static void read_info(const etf_term *items, struct rt_process_info *info)
         info->status = RT_STATUS_SUSPENDED;
 }
 
-static enum agner_err ask(struct gen *self, struct process *p, etf_term to,
-                          etf_term *answer)
-{
-    struct envelope *m;
-    enum agner_err err;
-
-    m = rt__envelope_new(self->worker, ENVELOPE_INFO, ETF_NONE);
-    if (m == NULL)
-        return AGNER_ENOMEM;
-    m->sender = rt__pid_word(self->process);
-    m->id = rt__ref_next(self->rt, self->worker);
-    rt__wait_begin(self, WAIT_CALL, INFO_TIMEOUT_MS);
-    self->wait.id = m->id;
-    self->wait.callee = to;
-    if (p == self->process) {
-        *answer = info_term(&self->scratch, p);
-        rt__envelope_free(self->rt, self->worker, m);
-        self->wait.kind = WAIT_NOTHING;
-        return etf_is_none(*answer) ? AGNER_ENOMEM : AGNER_OK;
-    }
-    err = rt__push(self->rt, self->worker, to, m);
-    if (err != AGNER_OK) {
-        rt__envelope_free(self->rt, self->worker, m);
-        self->wait.kind = WAIT_NOTHING;
-        return err;
-    }
-    err = rt__block(self);
-    if (err != AGNER_OK)
-        return err;
-    m = self->wait.answer;
-    m->next = self->held;
-    self->held = m;
-    *answer = m->term;
-    return m->kind == ENVELOPE_REPLY ? AGNER_OK : AGNER_ENOPROC;
-}
-
 enum agner_err rt_process_info(struct gen *self, etf_pid pid,
                                struct rt_process_info *info)
 {
     enum agner_err err = rt__may_run(self);
     etf_term answer = ETF_NONE;
-    struct process *p;
 
     if (err == AGNER_OK)
         err = rt_process_glance(self->rt, pid, info);
     if (err != AGNER_OK)
         return err;
-    p = rt__slot(self->rt, pid.id);
-    rt__take(self->rt, self->worker, self->process);
-    err = ask(self, p, rt__word_of(pid), &answer);
+    err = rt__ask(self, rt__word_of(pid), ETF_NONE, &answer);
     if (err != AGNER_OK)
         return err;
     read_info(etf_tuple_items(answer), info);

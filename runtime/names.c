@@ -219,7 +219,10 @@ static bool forget(struct process *p, etf_term name)
     return false;
 }
 
-enum agner_err rt_unregister(struct rt *rt, etf_term name)
+/* Frees the name. `only`: whose it must be, or 0 for anybody's; *owner (may be
+ * NULL): whose it was. */
+static enum agner_err release(struct rt *rt, etf_term name, uint64_t only,
+                              etf_pid *owner)
 {
     _Atomic(uint64_t) *word;
     struct process *p;
@@ -232,12 +235,40 @@ enum agner_err rt_unregister(struct rt *rt, etf_term name)
     pid = word == NULL ? 0 : load_acquire(word);
     if (pid == 0)
         return AGNER_ENONAME;
+    if (only != 0 && only != pid)
+        return AGNER_EOWNER;
     p = rt__slot(rt, etf__pid_slot(etf__word(pid)));
     rt__lock(stripe(rt, p));
     if (load_relaxed(word) == pid && forget(p, name))
         found = cas_release(word, &pid, 0u);
     rt__unlock(stripe(rt, p));
-    return found ? AGNER_OK : AGNER_ENONAME;
+    if (!found)
+        return AGNER_ENONAME;
+    if (owner != NULL)
+        *owner = rt__pid_of(etf__word(pid));
+    return AGNER_OK;
+}
+
+enum agner_err rt_unregister(struct rt *rt, etf_term name)
+{
+    return release(rt, name, 0, NULL);
+}
+
+enum agner_err rt_unregister_any(struct rt *rt, etf_term name, etf_pid *owner)
+{
+    return release(rt, name, 0, owner);
+}
+
+enum agner_err rt_register_self(struct gen *self, etf_term name)
+{
+    enum agner_err err = rt__may_run(self);
+
+    return err == AGNER_OK ? rt_register(self->rt, name, rt_self(self)) : err;
+}
+
+enum agner_err rt_unregister_self(struct gen *self, etf_term name)
+{
+    return release(self->rt, name, rt__pid_word(self->process).word, NULL);
 }
 
 enum agner_err rt_whereis(struct rt *rt, etf_term name, etf_pid *pid)

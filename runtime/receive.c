@@ -10,6 +10,7 @@
 #include <assert.h>
 
 #include "direct.h"
+#include "query.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -450,7 +451,7 @@ static void act(struct context *c, struct envelope *m)
         drop(c, m);
         return;
     case ENVELOPE_INFO:
-        rt__info_answer(c->rt, c->worker, p, m);
+        rt__query_answer(c->rt, c->worker, p, m);
         return;
     }
 }

@@ -413,6 +413,9 @@ uint64_t rt__ref_key(const etf_ref *ref);
 /* Forgets a monitor by name that `node` has here; *pid: whom it watched. */
 void rt__named_end(struct rt *rt, etf_term node, const etf_ref *ref,
                    etf_term *pid);
+/* The pid words of those who may have relations with `node`; NULL: none, or no
+ * memory. The caller frees it. */
+etf_term *rt__remote_members(struct rt *rt, etf_term node, uint32_t *count);
 /* Forgets a dead process's subscriptions to node events. */
 void rt__remote_leave(struct rt *rt, etf_term pid);
 
@@ -464,13 +467,5 @@ void rt__abort_birth(struct gen *self, struct process *p);
 void rt__init_done(struct gen *self, etf_term reason);
 /* A new reference number. */
 uint64_t rt__ref_next(struct rt *rt, struct worker *worker);
-
-/* ---- info.c
- * -----------------------------------------------------------------------------------------------
- */
-
-/* Answers an ENVELOPE_INFO for `p`. Owner of `p`. */
-void rt__info_answer(struct rt *rt, struct worker *worker, struct process *p,
-                     struct envelope *m);
 
 #endif

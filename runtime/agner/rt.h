@@ -518,10 +518,21 @@ AGNER_API enum agner_err rt_monitor(struct gen *self, etf_term target,
 AGNER_API enum agner_err rt_demonitor(struct gen *self, etf_ref ref,
                                       bool flush);
 
+/* Is it a monitor that stands: of a process of this node, or, when another node
+ * made it, of one that it watches here? Asks the process, as rt_alias_find(). */
+AGNER_API bool rt_is_monitor(struct gen *self, etf_ref ref);
+
 enum rt_alias_mode { RT_ALIAS_EXPLICIT, RT_ALIAS_REPLY };
 AGNER_API enum agner_err rt_alias(struct gen *self, enum rt_alias_mode mode,
                                   etf_ref *alias);
+/* AGNER_ENOALIAS: it is no alias of self. */
 AGNER_API enum agner_err rt_unalias(struct gen *self, etf_ref alias);
+/* The process of this node that `alias` leads to, which is asked whether it
+ * still does. AGNER_ENOALIAS (or of another node), AGNER_ETIMEOUT (5 s: it
+ * computes), AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED. */
+AGNER_API enum agner_err rt_alias_find(struct gen *self, etf_ref alias,
+                                       etf_pid *pid);
+AGNER_API bool rt_is_alias(struct gen *self, etf_ref alias);
 
 /* exit(Pid, Reason): an exit signal; `kill` cannot be trapped. */
 AGNER_API enum agner_err rt_exit_signal(struct gen *self, etf_pid to,
@@ -540,8 +551,15 @@ AGNER_API enum agner_err rt_monitor_nodes(struct gen *self, bool on);
 /* AGNER_ETAKEN, AGNER_ENOPROC (not local or not alive), AGNER_EINVAL (no atom,
  * or `undefined`), AGNER_ENOMEM. */
 AGNER_API enum agner_err rt_register(struct rt *rt, etf_term name, etf_pid pid);
-/* AGNER_ENONAME. */
+/* Whosever it is. AGNER_ENONAME. *owner: whose it was, which cannot be another
+ * than the one that lost it. */
 AGNER_API enum agner_err rt_unregister(struct rt *rt, etf_term name);
+AGNER_API enum agner_err rt_unregister_any(struct rt *rt, etf_term name,
+                                           etf_pid *owner);
+/* One's own names, as many as one likes. Errors as above, and AGNER_EOWNER when
+ * the name is another's. */
+AGNER_API enum agner_err rt_register_self(struct gen *self, etf_term name);
+AGNER_API enum agner_err rt_unregister_self(struct gen *self, etf_term name);
 /* AGNER_ENONAME. */
 AGNER_API enum agner_err rt_whereis(struct rt *rt, etf_term name, etf_pid *pid);
 /* Names in text order: a list of atoms in `r`. */
@@ -680,6 +698,11 @@ AGNER_API enum agner_err rt_process_info(struct gen *self, etf_pid pid,
 /* The next live process after `after` (all zero: the first) in slot order:
  * false at the end. Any thread. */
 AGNER_API bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid);
+/* Up to `room` live processes after `after` (all zero: from the first), in
+ * ascending order of pids; how many there were. Fewer than `room`: the last
+ * page. Any thread. */
+AGNER_API size_t rt_process_list(struct rt *rt, etf_pid after, etf_pid *pids,
+                                 size_t room);
 /* The parts of the above that need no answer: no lists, parent, label, memory,
  * trap_exit, priority. Any thread. AGNER_ENOPROC. */
 AGNER_API enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
