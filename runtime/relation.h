@@ -91,6 +91,10 @@ void rt__relation_free(struct rt *rt, struct worker *worker,
  * (G19). Freeing the envelope frees all of it. */
 struct envelope *rt__relation_down(struct relation *r, etf_term reason);
 
+/* Everything that the dead `to` sent us comes before what we say of its end
+ * (G1): link.c. */
+void rt__hear_last_words(struct gen *self, etf_term to);
+
 struct relation *rt__find_link(struct process *p, etf_term who);
 struct relation *rt__find_id(struct process *p, enum relation_kind kind,
                              uint64_t id);
