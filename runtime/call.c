@@ -267,9 +267,9 @@ static struct relation *find_request(struct gen *self,
 static enum agner_err collect(struct gen *self, struct relation *r,
                               etf_term *reply)
 {
-    struct envelope *m = r->answer;
+    struct envelope *m = r->has.answer;
 
-    r->answer = NULL;
+    r->has.answer = NULL;
     remove_request(self, r);
     return outcome(self, m, reply);
 }

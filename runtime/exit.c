@@ -197,9 +197,8 @@ void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
         rt__count_drop(rt, worker, RT_DROP_NOALIAS);
         break;
     case ENVELOPE_DOWN_MESSAGE:
-        if (m->aux != NULL && m->aux != (void *)m)
-            rt__relation_free(rt, worker, m->aux);
-        break;
+        rt__down_free(rt, worker, m);
+        return;
     case ENVELOPE_EXIT_MESSAGE:
     case ENVELOPE_TIMEOUT:
     case ENVELOPE_REPLY:

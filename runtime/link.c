@@ -39,16 +39,23 @@ void rt__hear_last_words(struct gen *self, etf_term to)
     rt__take(self->rt, self->worker, self->process);
 }
 
-/* A dead process: {'EXIT', Pid, Reason} if that can be trapped, or an error. */
-static enum agner_err link_failed(struct gen *self, etf_term to,
-                                  etf_term reason, enum agner_err err)
+/* A dead process: {'EXIT', Pid, noproc} if that can be trapped, or an error, or
+ * as an exit signal. */
+static enum agner_err link_failed(struct gen *self, etf_term to, unsigned flags,
+                                  enum agner_err err)
 {
     struct process *p = self->process;
     struct envelope *m;
 
-    if ((p->flags & PROCESS_TRAP_EXIT) == 0)
-        return err;
-    m = rt__envelope_from(self->worker, ENVELOPE_EXIT_MESSAGE, to, reason);
+    if ((p->flags & PROCESS_TRAP_EXIT) == 0) {
+        if ((flags & RT_LINK_SIGNAL) == 0)
+            return err;
+        rt__hear_last_words(self, to);
+        rt__must_exit(p, ETF_A(noproc), false, true);
+        return AGNER_OK;
+    }
+    m = rt__envelope_from(self->worker, ENVELOPE_EXIT_MESSAGE, to,
+                          ETF_A(noproc));
     if (m == NULL)
         return AGNER_ENOMEM;
     rt__hear_last_words(self, to);
@@ -56,7 +63,7 @@ static enum agner_err link_failed(struct gen *self, etf_term to,
     return AGNER_OK;
 }
 
-static enum agner_err link_local(struct gen *self, etf_term to)
+static enum agner_err link_local(struct gen *self, etf_term to, unsigned flags)
 {
     struct process *p = self->process;
     struct relation *r = rt__find_link(p, to);
@@ -65,7 +72,7 @@ static enum agner_err link_local(struct gen *self, etf_term to)
     if (r != NULL && (r->flags & RELATION_ACTIVE) != 0)
         return AGNER_OK;
     if (!rt_is_alive(self->rt, rt__pid_of(to)))
-        return link_failed(self, to, ETF_A(noproc), AGNER_ENOPROC);
+        return link_failed(self, to, flags, AGNER_ENOPROC);
     m = link_signal(self);
     if (m == NULL)
         return AGNER_ENOMEM;
@@ -86,7 +93,7 @@ static enum agner_err link_local(struct gen *self, etf_term to)
     rt__relation_free(self->rt, self->worker, (struct relation *)(void *)m);
     rt__relation_remove(p, r);
     rt__relation_free(self->rt, self->worker, r);
-    return link_failed(self, to, ETF_A(noproc), AGNER_ENOPROC);
+    return link_failed(self, to, flags, AGNER_ENOPROC);
 }
 
 /* The end of a link that could not be made to another node comes as a signal.
@@ -158,7 +165,7 @@ static enum agner_err link_far(struct gen *self, etf_pid pid)
     return AGNER_OK;
 }
 
-enum agner_err rt_link(struct gen *self, etf_pid to)
+enum agner_err rt_link_with(struct gen *self, etf_pid to, unsigned flags)
 {
     enum agner_err err = rt__may_run(self);
 
@@ -169,15 +176,21 @@ enum agner_err rt_link(struct gen *self, etf_pid to)
     if (etf_pid_is_local(to)) {
         if (etf_same(rt__word_of(to), rt__pid_word(self->process)))
             return AGNER_OK; /* to itself: nothing */
-        return link_local(self, rt__word_of(to));
+        return link_local(self, rt__word_of(to), flags);
     }
     if (etf_same(to.node, self->rt->node.name))
-        return link_failed(self, etf_from_pid(&self->scratch, to),
-                           ETF_A(noproc), AGNER_EINCARNATION);
+        return link_failed(self, etf_from_pid(&self->scratch, to), flags,
+                           AGNER_EINCARNATION);
     return link_far(self, to);
 }
 
-enum agner_err rt_unlink(struct gen *self, etf_pid to)
+enum agner_err rt_link(struct gen *self, etf_pid to)
+{
+    return rt_link_with(self, to, 0);
+}
+
+/* The unlink itself. */
+static enum agner_err undo(struct gen *self, etf_pid to)
 {
     struct process *p = self->process;
     struct rt_signal s = { .kind = RT_SIGNAL_UNLINK, .node = to.node };
@@ -216,6 +229,37 @@ enum agner_err rt_unlink(struct gen *self, etf_pid to)
     rt__relation_remove(p, r); /* it is dead: nobody will acknowledge */
     rt__relation_free(self->rt, self->worker, r);
     return AGNER_OK;
+}
+
+/* Takes a trapped exit of that process out of the queue. */
+static void flush_exit(struct gen *self, etf_pid from)
+{
+    struct process *p = self->process;
+    struct envelope *m, *before = NULL;
+    etf_pid sender;
+
+    for (m = p->queue; m != NULL; before = m, m = m->next) {
+        if (m->kind != ENVELOPE_EXIT_MESSAGE ||
+            !etf_get_pid(m->sender, &sender) || !etf_pid_equal(sender, from))
+            continue;
+        rt__queue_remove(p, before, m);
+        rt__envelope_free(self->rt, self->worker, m);
+        return;
+    }
+}
+
+enum agner_err rt_unlink_with(struct gen *self, etf_pid to, unsigned flags)
+{
+    enum agner_err err = undo(self, to);
+
+    if (err == AGNER_OK && (flags & RT_UNLINK_FLUSH) != 0)
+        flush_exit(self, to);
+    return err;
+}
+
+enum agner_err rt_unlink(struct gen *self, etf_pid to)
+{
+    return rt_unlink_with(self, to, 0);
 }
 
 bool rt_trap_exit(struct gen *self, bool trap)

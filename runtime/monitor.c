@@ -79,6 +79,10 @@ static enum agner_err monitor_local(struct gen *self, struct relation *r,
     struct relation *theirs;
     uint64_t id = r->envelope.id;
 
+    if (etf_same(to, rt__pid_word(p)) && (r->flags & RELATION_IS_ALIAS) == 0) {
+        rt__relation_free(self->rt, self->worker, r);
+        return AGNER_OK; /* of itself: a reference, and nothing else: OTP */
+    }
     theirs = rt__relation_new(self->rt, self->worker, RELATION_WATCHER,
                               rt__pid_word(p), id);
     if (theirs == NULL || !rt__relation_add(p, r)) {
@@ -134,11 +138,48 @@ static enum agner_err monitor_far(struct gen *self, struct relation *r,
     return down_now(self, r, ETF_A(noconnection));
 }
 
-enum agner_err rt_monitor(struct gen *self, etf_term target, unsigned flags,
-                          etf_ref *ref)
+/* By name: the DOWN message shows {Name, Node}. */
+static void note_name(struct gen *self, struct relation *r, etf_term target)
+{
+    if (etf__tag(target) == ETF__ATOM) {
+        r->name = target;
+        r->node = self->rt->node.name;
+    } else if (etf__is_boxed(target, ETF__HEAD_TUPLE)) {
+        r->name = etf_tuple_items(target)[0];
+        r->node = etf_tuple_items(target)[1];
+    }
+    if (!etf_is_none(r->name))
+        r->flags |= RELATION_NAMED;
+}
+
+/* The entry, with what stands in place of 'DOWN', and an alias of its own if it
+ * is explicit. NULL: no memory. */
+static struct relation *prepare(struct gen *self, etf_term who, uint64_t id,
+                                unsigned flags, etf_term tag)
+{
+    struct relation *r = new_monitor(self, who, id, flags);
+
+    if (r == NULL)
+        return NULL;
+    if (!etf_is_none(tag)) {
+        r->has.tag = etf_box_new(tag);
+        if (r->has.tag == NULL)
+            goto free_relation;
+    }
+    if (!is_explicit(flags) || add_alias(self, id, 0))
+        return r;
+
+free_relation:
+    rt__relation_free(self->rt, self->worker, r);
+    return NULL;
+}
+
+enum agner_err rt_monitor_tagged(struct gen *self, etf_term target,
+                                 unsigned flags, etf_term tag, etf_ref *ref)
 {
     struct rt_target t;
     struct relation *r;
+    etf_term who = ETF_NONE;
     uint64_t id;
     enum agner_err err = rt__may_run(self);
 
@@ -150,30 +191,15 @@ enum agner_err rt_monitor(struct gen *self, etf_term target, unsigned flags,
         (t.where == RT_WHERE_NONE && t.err == AGNER_EINVAL))
         return AGNER_EINVAL;
     id = rt__ref_next(self->rt, self->worker);
-    r = new_monitor(self,
-                    t.where == RT_WHERE_LOCAL ? t.pid
-                    : etf_is_none(t.name) && t.where == RT_WHERE_REMOTE
-                        ? target
-                        : ETF_NONE,
-                    id, flags);
+    if (t.where == RT_WHERE_LOCAL)
+        who = t.pid;
+    else if (t.where == RT_WHERE_REMOTE && etf_is_none(t.name))
+        who = target;
+    r = prepare(self, who, id, flags, tag);
     if (r == NULL)
         return AGNER_ENOMEM;
-    if (is_explicit(flags) && !add_alias(self, id, 0)) {
-        rt__relation_free(self->rt, self->worker, r);
-        return AGNER_ENOMEM;
-    }
     *ref = rt__ref(id, self->process->slot);
-    /* By name: the DOWN message shows {Name, Node}. */
-    if (etf__tag(target) == ETF__ATOM)
-        r->name = target;
-    else if (etf__is_boxed(target, ETF__HEAD_TUPLE))
-        r->name = etf_tuple_items(target)[0];
-    if (!etf_is_none(r->name)) {
-        r->flags |= RELATION_NAMED;
-        r->node = etf__tag(target) == ETF__ATOM ? self->rt->node.name
-                                                : etf_tuple_items(target)[1];
-    }
-    err = AGNER_OK;
+    note_name(self, r, target);
     if (t.where == RT_WHERE_LOCAL)
         err = monitor_local(self, r, t.pid);
     else if (t.where == RT_WHERE_REMOTE)
@@ -188,6 +214,12 @@ enum agner_err rt_monitor(struct gen *self, etf_term target, unsigned flags,
         r->who = r->box == NULL ? ETF_NONE : etf_box_term(r->box);
     }
     return down_now(self, r, ETF_A(noproc));
+}
+
+enum agner_err rt_monitor(struct gen *self, etf_term target, unsigned flags,
+                          etf_ref *ref)
+{
+    return rt_monitor_tagged(self, target, flags, ETF_NONE, ref);
 }
 
 static void tell_demonitor(struct gen *self, struct relation *r)
@@ -224,9 +256,7 @@ static void flush_down(struct gen *self, uint64_t id)
         if (m->kind != ENVELOPE_DOWN_MESSAGE || m->id != id)
             continue;
         rt__queue_remove(p, before, m);
-        if (m->aux != (void *)m && m->aux != NULL)
-            rt__relation_free(self->rt, self->worker, m->aux);
-        rt__envelope_free(self->rt, self->worker, m);
+        rt__down_free(self->rt, self->worker, m);
         return;
     }
 }

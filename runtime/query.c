@@ -27,8 +27,8 @@ static bool has_alias(struct process *p, uint64_t id)
 /* Does another node watch it under that reference? */
 static bool is_watched(const struct process *p, const etf_ref *ref)
 {
-    const struct relation *r = p->relations == NULL ? NULL
-                                                    : p->relations->first;
+    const struct relation *r =
+        p->relations == NULL ? NULL : p->relations->first;
 
     for (; r != NULL; r = r->after)
         if (r->kind == RELATION_WATCHER && etf_ref_equal(r->ref, *ref))

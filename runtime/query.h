@@ -17,8 +17,7 @@
 enum agner_err rt__ask(struct gen *self, etf_term to, etf_term question,
                        etf_term *answer);
 /* What `p` says to that. Owner. ETF_NONE: no memory. */
-etf_term rt__answer(struct etf_region *r, struct process *p,
-                    etf_term question);
+etf_term rt__answer(struct etf_region *r, struct process *p, etf_term question);
 /* Answers an ENVELOPE_INFO, and frees it. Owner of `p`. */
 void rt__query_answer(struct rt *rt, struct worker *worker, struct process *p,
                       struct envelope *m);

@@ -64,7 +64,7 @@ static void request_done(struct context *c, struct relation *r,
         drop(c, m);
         return;
     }
-    r->answer = m;
+    r->has.answer = m;
     r->flags |= RELATION_DONE;
     c->p->relations->done++;
 }

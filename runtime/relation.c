@@ -63,9 +63,22 @@ struct relation *rt__relation_new(struct rt *rt, struct worker *worker,
 void rt__relation_free(struct rt *rt, struct worker *worker, struct relation *r)
 {
     etf_box_free(r->box);
-    if (r->answer != NULL)
-        rt__envelope_free(rt, worker, r->answer);
+    if (r->kind == RELATION_MONITOR)
+        etf_box_free(r->has.tag);
+    else if (r->has.answer != NULL)
+        rt__envelope_free(rt, worker, r->has.answer);
     rt__envelope_free(rt, worker, &r->envelope);
+}
+
+void rt__down_free(struct rt *rt, struct worker *worker, struct envelope *m)
+{
+    struct relation *r = m->aux;
+
+    if (r != NULL && (void *)r != (void *)m)
+        rt__relation_free(rt, worker, r);
+    else if (r != NULL)
+        etf_box_free(r->has.tag); /* the rest is the envelope's */
+    rt__envelope_free(rt, worker, m);
 }
 
 struct envelope *rt__relation_down(struct relation *r, etf_term reason)

@@ -40,10 +40,13 @@ struct relation {
     etf_term node;                   /* RELATION_NODE: its name */
     etf_term name;                   /* RELATION_NAMED */
     uint64_t unlink_id;              /* a link that is being undone */
-    uint64_t era;            /* RELATION_NODE: of which connection: carrier.c */
-    struct envelope *answer; /* a request that is done; owned */
-    struct etf_box *box;     /* holds `who` and the far reference; or NULL */
-    etf_ref ref;             /* a watcher of another node: its reference */
+    uint64_t era; /* RELATION_NODE: of which connection: carrier.c */
+    union {
+        struct envelope *answer; /* a request that is done; owned */
+        struct etf_box *tag; /* a monitor: in place of 'DOWN'; owned, or NULL */
+    } has;
+    struct etf_box *box; /* holds `who` and the far reference; or NULL */
+    etf_ref ref;         /* a watcher of another node: its reference */
     uint16_t kind;
     uint16_t flags;
 };
@@ -90,6 +93,8 @@ void rt__relation_free(struct rt *rt, struct worker *worker,
 /* A monitor that was removed from the table becomes its own DOWN: no allocation
  * (G19). Freeing the envelope frees all of it. */
 struct envelope *rt__relation_down(struct relation *r, etf_term reason);
+/* Frees a DOWN that nobody needs any more, and its monitor. */
+void rt__down_free(struct rt *rt, struct worker *worker, struct envelope *m);
 
 /* Everything that the dead `to` sent us comes before what we say of its end
  * (G1): link.c. */

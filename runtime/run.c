@@ -325,10 +325,10 @@ void rt__scratch_reset(struct gen *self)
     while (m != NULL) {
         struct envelope *next = m->next;
 
-        if (m->aux != NULL && m->kind == ENVELOPE_DOWN_MESSAGE &&
-            m->aux != (void *)m)
-            rt__relation_free(self->rt, self->worker, m->aux);
-        rt__envelope_free(self->rt, self->worker, m);
+        if (m->kind == ENVELOPE_DOWN_MESSAGE)
+            rt__down_free(self->rt, self->worker, m);
+        else
+            rt__envelope_free(self->rt, self->worker, m);
         m = next;
     }
     self->held = NULL;

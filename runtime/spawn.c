@@ -111,7 +111,7 @@ static enum agner_err bequeath(struct gen *self, struct process *p,
 /* One end of the link or monitor between self and a process that does not run
  * yet. */
 static bool tie(struct gen *self, struct process *p, enum relation_kind kind,
-                etf_term child, uint64_t id)
+                etf_term child, uint64_t id, bool alias)
 {
     struct process *me = self->process;
     bool link = kind == RELATION_LINK;
@@ -124,6 +124,7 @@ static bool tie(struct gen *self, struct process *p, enum relation_kind kind,
                               rt__pid_word(me), id);
     if (mine != NULL && theirs != NULL) {
         mine->flags |= link ? RELATION_ACTIVE : 0;
+        mine->flags |= alias ? RELATION_IS_ALIAS : 0;
         theirs->flags |= link ? RELATION_ACTIVE : 0;
         if (rt__relation_add(p, theirs)) {
             if (rt__relation_add(me, mine))
@@ -272,9 +273,10 @@ static enum agner_err furnish(struct gen *self, struct process *p,
         return err;
     if (rt__extras_of(p) != NULL)
         p->relations->extras->state_size = b->state_size;
-    if (o->link && !tie(self, p, RELATION_LINK, word, 0))
+    if (o->link && !tie(self, p, RELATION_LINK, word, 0, false))
         return AGNER_ENOMEM;
-    if (o->monitor && !tie(self, p, RELATION_WATCHER, word, b->monitor_id)) {
+    if (o->monitor && !tie(self, p, RELATION_WATCHER, word, b->monitor_id,
+                           o->monitor_alias)) {
         untie(self, word, 0, o->link, false);
         return AGNER_ENOMEM;
     }

@@ -501,7 +501,20 @@ AGNER_API void rt_direct_reply(struct gen *self, const struct rt_direct *direct,
  * does, {'EXIT', Pid, noproc} comes instead. Remote: always AGNER_OK, and a
  * signal tells what became of it. */
 AGNER_API enum agner_err rt_link(struct gen *self, etf_pid to);
+/* After it no exit of that link comes any more, but one that waits in the
+ * mailbox may be there. No link, no effect. AGNER_ENOMEM, AGNER_EEXITING,
+ * AGNER_EKILLED. */
 AGNER_API enum agner_err rt_unlink(struct gen *self, etf_pid to);
+
+enum rt_link_flags {
+    RT_LINK_SIGNAL = 1,  /* link: a dead local target is an exit signal `noproc`
+                            also to a self that does not trap; AGNER_OK */
+    RT_UNLINK_FLUSH = 2, /* unlink: takes an {'EXIT', To, _} that waits out */
+};
+AGNER_API enum agner_err rt_link_with(struct gen *self, etf_pid to,
+                                      unsigned flags);
+AGNER_API enum agner_err rt_unlink_with(struct gen *self, etf_pid to,
+                                        unsigned flags);
 
 enum rt_monitor_flags {
     RT_MONITOR_ALIAS = 1,           /* the reference is an alias: explicit */
@@ -513,13 +526,19 @@ enum rt_monitor_flags {
  * process. `target`: pid, name, {Name, Node}. AGNER_EINVAL, AGNER_ENOMEM. */
 AGNER_API enum agner_err rt_monitor(struct gen *self, etf_term target,
                                     unsigned flags, etf_ref *ref);
+/* The same with `tag` in place of 'DOWN', any term: {Tag, Ref, process, ...}.
+ * It is copied. */
+AGNER_API enum agner_err rt_monitor_tagged(struct gen *self, etf_term target,
+                                           unsigned flags, etf_term tag,
+                                           etf_ref *ref);
 /* Was it active? With `flush` a DOWN that waits is removed. AGNER_ENOREF when
  * it was not. */
 AGNER_API enum agner_err rt_demonitor(struct gen *self, etf_ref ref,
                                       bool flush);
 
 /* Is it a monitor that stands: of a process of this node, or, when another node
- * made it, of one that it watches here? Asks the process, as rt_alias_find(). */
+ * made it, of one that it watches here? Asks the process, as rt_alias_find().
+ */
 AGNER_API bool rt_is_monitor(struct gen *self, etf_ref ref);
 
 enum rt_alias_mode { RT_ALIAS_EXPLICIT, RT_ALIAS_REPLY };
