@@ -1,5 +1,5 @@
 /*
- * send.c -- where a message goes: targets, pushing, the limits of mailboxes.
+ * send.c -- where a message goes: targets and pushing.
  */
 #include "relation.h"
 #include "worker.h"
@@ -33,8 +33,7 @@ enum agner_err rt__push_to(struct rt *rt, struct worker *worker,
     return AGNER_ENOPROC;
 }
 
-/* The process of a local pid word if that life of it may still be there. */
-static struct process *living(struct rt *rt, etf_term to)
+struct process *rt__living(struct rt *rt, etf_term to)
 {
     struct process *p = rt__slot(rt, etf__pid_slot(to));
 
@@ -47,7 +46,7 @@ static struct process *living(struct rt *rt, etf_term to)
 enum agner_err rt__push(struct rt *rt, struct worker *worker, etf_term to,
                         struct envelope *m)
 {
-    struct process *p = living(rt, to);
+    struct process *p = rt__living(rt, to);
 
     if (p == NULL)
         return AGNER_ENOPROC;
@@ -68,7 +67,7 @@ bool rt_is_alive(struct rt *rt, etf_pid pid)
 
     if (!etf_pid_is_local(pid))
         return false;
-    p = living(rt, rt__word_of(pid));
+    p = rt__living(rt, rt__word_of(pid));
     return p != NULL && load_acquire(&p->inbox) != MAILBOX_DEAD &&
            load_relaxed(&p->status) != RT_STATUS_EXITING;
 }
@@ -172,106 +171,21 @@ enum agner_err rt__carry(struct rt *rt, struct gen *self,
     return rt->carrier.carry(rt->carrier.ctx, self, signal);
 }
 
-/* ---- Limits
- * ------------------------------------------------------------------------ */
-
-static bool is_full(const struct limits *limits)
-{
-    uint64_t count_max = load_relaxed(&limits->count_max);
-    uint64_t bytes_max = load_relaxed(&limits->bytes_max);
-
-    return (count_max != 0 && load_relaxed(&limits->count) >= count_max) ||
-           (bytes_max != 0 && load_relaxed(&limits->bytes) >= bytes_max);
-}
-
-void rt__limits_eased(struct gen *self)
-{
-    struct limits *limits = self->process->relations->extras->limits;
-    uint64_t count_max = load_relaxed(&limits->count_max);
-
-    if (load_relaxed(&limits->overflow) == RT_OVERFLOW_BLOCK &&
-        (load_relaxed(&limits->count) * 2 <= count_max || count_max == 0))
-        rt__gate_open(self->rt, &limits->gate);
-}
-
-/* Waits until a full mailbox has room again. */
-static enum agner_err wait_for_room(struct gen *self, struct process *p,
-                                    struct limits *limits, etf_term to)
-{
-    enum agner_err err;
-
-    if (self->process == p)
-        return AGNER_EMAILBOXFULL; /* it would wait for itself */
-    while (is_full(limits)) {
-        if (living(self->rt, to) == NULL)
-            return AGNER_ENOPROC;
-        rt__gate_shut(&limits->gate);
-        /* It may have been emptied, or have died, before we shut the gate. */
-        if (!is_full(limits) || living(self->rt, to) == NULL)
-            rt__gate_open(self->rt, &limits->gate);
-        err = rt__gate_wait(self, &limits->gate);
-        if (err != AGNER_OK)
-            return err;
-    }
-    return AGNER_OK;
-}
-
-/* Pushes a message to a process whose mailbox has a limit. `self` NULL: never
- * waits. On AGNER_OK the envelope is gone, though perhaps dropped. */
-static enum agner_err push_limited(struct rt *rt, struct gen *self,
-                                   struct worker *worker, struct process *p,
-                                   etf_term to, struct envelope *m,
-                                   unsigned flags)
-{
-    struct limits *limits = *rt__limits(rt, p);
-    enum agner_err err;
-
-    if (is_full(limits)) {
-        switch ((enum rt_overflow)load_relaxed(&limits->overflow)) {
-        case RT_OVERFLOW_FAIL:
-            rt__count_drop(rt, worker, RT_DROP_MAILBOX);
-            return AGNER_EMAILBOXFULL;
-        case RT_OVERFLOW_DROP_NEWEST:
-            rt__count_drop(rt, worker, RT_DROP_MAILBOX);
-            rt__refuse(rt, worker, p, m, ETF_A(mailbox_full));
-            return AGNER_OK;
-        case RT_OVERFLOW_DROP_OLDEST:
-            break; /* its owner drops: receive.c */
-        case RT_OVERFLOW_BLOCK:
-            if (self == NULL || (flags & RT_SEND_NOSUSPEND) != 0) {
-                rt__count_drop(rt, worker, RT_DROP_MAILBOX);
-                return AGNER_EMAILBOXFULL;
-            }
-            err = wait_for_room(self, p, limits, to);
-            if (err == AGNER_EMAILBOXFULL)
-                rt__count_drop(rt, self->worker, RT_DROP_MAILBOX);
-            if (err != AGNER_OK)
-                return err;
-            worker = self->worker;
-            break;
-        }
-    }
-    add_relaxed(&limits->count, 1u);
-    add_relaxed(&limits->bytes, rt__envelope_bytes(m));
-    m->flags |= ENVELOPE_COUNTED;
-    err = rt__push_to(rt, worker, p, m);
-    if (err != AGNER_OK)
-        rt__uncount(limits, m);
-    return err;
-}
+/* ---- Local ones
+ * -------------------------------------------------------------------- */
 
 enum agner_err rt__post_local(struct rt *rt, struct gen *self,
                               struct worker *worker, etf_term to,
                               struct envelope *m, unsigned flags)
 {
-    struct process *p = living(rt, to);
+    struct process *p = rt__living(rt, to);
     enum agner_err err = AGNER_ENOPROC;
 
     if (p != NULL) {
         m->generation = etf__pid_generation(to);
         /* Relaxed: set before the pid was known to anybody. */
         if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0))
-            err = push_limited(rt, self, worker, p, to, m, flags);
+            err = rt__push_limited(rt, self, worker, p, to, m, flags);
         else
             err = rt__push_to(rt, worker, p, m);
     }

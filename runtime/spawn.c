@@ -35,26 +35,6 @@ etf_ref rt_make_ref(struct gen *self)
 
 static const struct rt_spawn_options no_options;
 
-static enum agner_err set_limits(struct rt *rt, struct process *p,
-                                 const struct rt_spawn_options *o)
-{
-    struct limits **limits = rt__limits(rt, p);
-
-    if (o->mailbox_max == 0 && o->mailbox_bytes_max == 0)
-        return AGNER_OK;
-    if (*limits == NULL)
-        *limits = calloc(1, sizeof **limits);
-    if (*limits == NULL)
-        return AGNER_ENOMEM;
-    store_relaxed(&(*limits)->count_max, o->mailbox_max);
-    store_relaxed(&(*limits)->bytes_max, o->mailbox_bytes_max);
-    store_relaxed(&(*limits)->overflow, (uint32_t)o->overflow);
-    p->relations->extras->limits = *limits;
-    store_relaxed(&p->door,
-                  (uint8_t)(load_relaxed(&p->door) | DOOR_LIMITED));
-    return AGNER_OK;
-}
-
 static bool needs_extras(const struct rt_spawn_options *o)
 {
     return o->mailbox_max != 0 || o->mailbox_bytes_max != 0 ||
@@ -78,7 +58,7 @@ static enum agner_err set_extras(struct gen *self, struct process *p,
     x->label = o->label;
     if (o->parent != NULL)
         x->parent = *o->parent;
-    return set_limits(self->rt, p, o);
+    return rt__limits_set(self->rt, p, o);
 }
 
 /* Group leader and environment: self's, unless the options say otherwise. */

@@ -338,9 +338,8 @@ void rt__push_or_drop(struct rt *rt, struct worker *worker, etf_term to,
 enum agner_err rt__post_local(struct rt *rt, struct gen *self,
                               struct worker *worker, etf_term to,
                               struct envelope *m, unsigned flags);
-/* A message was taken from a mailbox with a limit: lets senders on if there is
- * room again. */
-void rt__limits_eased(struct gen *self);
+/* The process of a local pid word if that life of it may still be there. */
+struct process *rt__living(struct rt *rt, etf_term to);
 /* Where a target term leads. */
 enum rt_where {
     RT_WHERE_LOCAL,
@@ -363,6 +362,23 @@ void rt__target(struct rt *rt, etf_term to, struct rt_target *target);
 enum agner_err rt__carry(struct rt *rt, struct gen *self,
                          const struct rt_signal *signal);
 void rt__count_drop(struct rt *rt, struct worker *worker, enum rt_drop why);
+
+/* ---- limits.c
+ * ------------------------------------------------------------------------
+ */
+
+/* The limits that the options ask for. The process's extras are there. */
+enum agner_err rt__limits_set(struct rt *rt, struct process *p,
+                              const struct rt_spawn_options *o);
+/* Pushes a message to a process whose mailbox has a limit. `self` NULL: never
+ * waits. On AGNER_OK the envelope is gone, though perhaps dropped. */
+enum agner_err rt__push_limited(struct rt *rt, struct gen *self,
+                                struct worker *worker, struct process *p,
+                                etf_term to, struct envelope *m,
+                                unsigned flags);
+/* A message was taken from a mailbox with a limit: lets senders on if there is
+ * room again. */
+void rt__limits_eased(struct gen *self);
 
 /* ---- timers.c
  * --------------------------------------------------------------------------------

@@ -1,0 +1,111 @@
+/*
+ * limits.c -- mailboxes with a limit: when one is full, and what happens then.
+ *
+ * Source: spec/reliability.md 1.5.
+ */
+#include <stdlib.h>
+
+#include "relation.h"
+#include "worker.h"
+
+enum agner_err rt__limits_set(struct rt *rt, struct process *p,
+                              const struct rt_spawn_options *o)
+{
+    struct limits **limits = rt__limits(rt, p);
+
+    if (o->mailbox_max == 0 && o->mailbox_bytes_max == 0)
+        return AGNER_OK;
+    if (*limits == NULL)
+        *limits = calloc(1, sizeof **limits);
+    if (*limits == NULL)
+        return AGNER_ENOMEM;
+    store_relaxed(&(*limits)->count_max, o->mailbox_max);
+    store_relaxed(&(*limits)->bytes_max, o->mailbox_bytes_max);
+    store_relaxed(&(*limits)->overflow, (uint32_t)o->overflow);
+    p->relations->extras->limits = *limits;
+    store_relaxed(&p->door,
+                  (uint8_t)(load_relaxed(&p->door) | DOOR_LIMITED));
+    return AGNER_OK;
+}
+
+static bool is_full(const struct limits *limits)
+{
+    uint64_t count_max = load_relaxed(&limits->count_max);
+    uint64_t bytes_max = load_relaxed(&limits->bytes_max);
+
+    return (count_max != 0 && load_relaxed(&limits->count) >= count_max) ||
+           (bytes_max != 0 && load_relaxed(&limits->bytes) >= bytes_max);
+}
+
+void rt__limits_eased(struct gen *self)
+{
+    struct limits *limits = self->process->relations->extras->limits;
+    uint64_t count_max = load_relaxed(&limits->count_max);
+
+    if (load_relaxed(&limits->overflow) == RT_OVERFLOW_BLOCK &&
+        (load_relaxed(&limits->count) * 2 <= count_max || count_max == 0))
+        rt__gate_open(self->rt, &limits->gate);
+}
+
+/* Waits until a full mailbox has room again. */
+static enum agner_err wait_for_room(struct gen *self, struct process *p,
+                                    struct limits *limits, etf_term to)
+{
+    enum agner_err err;
+
+    if (self->process == p)
+        return AGNER_EMAILBOXFULL; /* it would wait for itself */
+    while (is_full(limits)) {
+        if (rt__living(self->rt, to) == NULL)
+            return AGNER_ENOPROC;
+        rt__gate_shut(&limits->gate);
+        /* It may have been emptied, or have died, before we shut the gate. */
+        if (!is_full(limits) || rt__living(self->rt, to) == NULL)
+            rt__gate_open(self->rt, &limits->gate);
+        err = rt__gate_wait(self, &limits->gate);
+        if (err != AGNER_OK)
+            return err;
+    }
+    return AGNER_OK;
+}
+
+enum agner_err rt__push_limited(struct rt *rt, struct gen *self,
+                                struct worker *worker, struct process *p,
+                                etf_term to, struct envelope *m, unsigned flags)
+{
+    struct limits *limits = *rt__limits(rt, p);
+    enum agner_err err;
+
+    if (is_full(limits)) {
+        switch ((enum rt_overflow)load_relaxed(&limits->overflow)) {
+        case RT_OVERFLOW_FAIL:
+            rt__count_drop(rt, worker, RT_DROP_MAILBOX);
+            return AGNER_EMAILBOXFULL;
+        case RT_OVERFLOW_DROP_NEWEST:
+            rt__count_drop(rt, worker, RT_DROP_MAILBOX);
+            rt__refuse(rt, worker, p, m, ETF_A(mailbox_full));
+            return AGNER_OK;
+        case RT_OVERFLOW_DROP_OLDEST:
+            break; /* its owner drops: receive.c */
+        case RT_OVERFLOW_BLOCK:
+            if (self == NULL || (flags & RT_SEND_NOSUSPEND) != 0) {
+                rt__count_drop(rt, worker, RT_DROP_MAILBOX);
+                return AGNER_EMAILBOXFULL;
+            }
+            err = wait_for_room(self, p, limits, to);
+            if (err == AGNER_EMAILBOXFULL)
+                rt__count_drop(rt, self->worker, RT_DROP_MAILBOX);
+            if (err != AGNER_OK)
+                return err;
+            worker = self->worker;
+            break;
+        }
+    }
+    add_relaxed(&limits->count, 1u);
+    add_relaxed(&limits->bytes, rt__envelope_bytes(m));
+    m->flags |= ENVELOPE_COUNTED;
+    err = rt__push_to(rt, worker, p, m);
+    if (err != AGNER_OK)
+        rt__uncount(limits, m);
+    return err;
+}
