@@ -40,11 +40,16 @@ static etf_term down_term(struct gen *self, const struct envelope *m)
     return etf_tuple(region, items, 5);
 }
 
-static etf_term call_term(struct gen *self, const struct envelope *m)
+etf_term rt__message_term(struct etf_region *r, const struct envelope *m)
 {
-    etf_ref ref = rt__ref(m->id, etf__pid_slot(m->sender));
+    etf_ref ref;
 
-    return etf_make(self, "{'$gen_call', {_, [alias | _]}, _}",
+    if (m->kind == ENVELOPE_CAST)
+        return etf_make(r, "{'$gen_cast', _}", m->term);
+    if (m->kind != ENVELOPE_CALL)
+        return m->term;
+    ref = rt__ref(m->id, etf__pid_slot(m->sender));
+    return etf_make(r, "{'$gen_call', {_, [alias | _]}, _}",
                     rt__pid_of(m->sender), ref, m->term);
 }
 
@@ -52,9 +57,8 @@ etf_term rt__materialise(struct gen *self, struct envelope *m)
 {
     switch ((enum envelope_kind)m->kind) {
     case ENVELOPE_CALL:
-        return call_term(self, m);
     case ENVELOPE_CAST:
-        return etf_make(self, "{'$gen_cast', _}", m->term);
+        return rt__message_term(&self->scratch, m);
     case ENVELOPE_EXIT_MESSAGE:
         return exit_term(self, m);
     case ENVELOPE_DOWN_MESSAGE:

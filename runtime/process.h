@@ -60,6 +60,8 @@ struct limits {
     _Atomic uint64_t count, bytes;         /* of messages that wait */
     _Atomic uint64_t count_max, bytes_max; /* 0: none */
     _Atomic uint32_t overflow;             /* enum rt_overflow */
+    _Atomic uint64_t fallback, fallback_tag; /* words; RT_OVERFLOW_FALLBACK */
+    _Atomic uint64_t lost, told_ms; /* messages not told of; when last told */
     struct rt_gate gate; /* RT_OVERFLOW_BLOCK: senders wait here */
 };
 
@@ -313,6 +315,9 @@ bool rt__wait_over(struct process *p);
 /* Makes the term of `m` for the code of the process, and hands the envelope to
  * self's care until the region's reset. */
 etf_term rt__materialise(struct gen *self, struct envelope *m);
+
+/* A message, call or cast as code sees it. ETF_NONE: `r` is full. */
+etf_term rt__message_term(struct etf_region *r, const struct envelope *m);
 
 /* Sets self->message up to show `m`, which is in self's care. */
 void rt__describe(struct gen *self, struct envelope *m);

@@ -477,7 +477,7 @@ static void unmark(const struct process *p, const struct envelope *m,
 /* Drops the oldest messages of a mailbox that is over its limit. */
 static void shed(struct context *c)
 {
-    const struct limits *limits = c->p->relations->extras->limits;
+    struct limits *limits = c->p->relations->extras->limits;
     struct envelope *m = c->p->queue, *before = NULL, *next;
 
     while (m != NULL && is_over_limit(limits)) {
@@ -485,7 +485,7 @@ static void shed(struct context *c)
         if ((m->flags & ENVELOPE_COUNTED) != 0) {
             unmark(c->p, m, before);
             rt__queue_remove(c->p, before, m);
-            rt__count_drop(c->rt, c->worker, RT_DROP_MAILBOX);
+            rt__limits_lost(c->rt, c->worker, limits, rt__pid_word(c->p));
             rt__refuse(c->rt, c->worker, c->p, m, ETF_A(mailbox_full));
         } else {
             before = m;

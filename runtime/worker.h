@@ -370,6 +370,12 @@ void rt__count_drop(struct rt *rt, struct worker *worker, enum rt_drop why);
 /* The limits that the options ask for. The process's extras are there. */
 enum agner_err rt__limits_set(struct rt *rt, struct process *p,
                               const struct rt_spawn_options *o);
+/* For rt__post_local(): a message that has found one full mailbox already. */
+#define RT__SEND_FALLBACK 0x100u
+/* A message of `whose` is lost, and nobody hears of it otherwise: it is counted
+ * and, once a second, logged. */
+void rt__limits_lost(struct rt *rt, struct worker *worker,
+                     struct limits *limits, etf_term whose);
 /* Pushes a message to a process whose mailbox has a limit. `self` NULL: never
  * waits. On AGNER_OK the envelope is gone, though perhaps dropped. */
 enum agner_err rt__push_limited(struct rt *rt, struct gen *self,

@@ -219,6 +219,8 @@ enum rt_overflow {
     RT_OVERFLOW_DROP_NEWEST,
     RT_OVERFLOW_DROP_OLDEST,
     RT_OVERFLOW_BLOCK, /* the sending process waits */
+    RT_OVERFLOW_FALLBACK, /* {fallback, Pid, Tag, Message} goes to another local
+                             process; if that is full too it is as FAIL */
 };
 
 /* All zero is a good default. */
@@ -232,6 +234,10 @@ struct rt_spawn_options {
     uint64_t mailbox_max;       /* messages; 0: unbounded */
     uint64_t mailbox_bytes_max; /* 0: unbounded */
     enum rt_overflow overflow;
+    etf_term fallback;     /* RT_OVERFLOW_FALLBACK: to whom, a local pid or a
+                              name, which is looked up when it is needed; */
+    etf_term fallback_tag; /* ... Tag: an atom, a local pid, or an integer
+                              below 2^60 */
     size_t memory_max; /* bytes; 0: unbounded; over it {memory_limit, Bytes} */
     uint64_t init_timeout_ms; /* 0: without end */
     bool trap_exit;
