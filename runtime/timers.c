@@ -1,5 +1,5 @@
 /*
- * timers.c -- timers of processes, deadlines of waits, and firing them.
+ * timers.c -- starting and firing timers, and the deadlines of waits.
  *
  * A timer is on the wheel of the worker that started it. Its envelope was made
  * when it was started, so firing needs no memory. The deadline of a wait is
@@ -47,10 +47,10 @@ static void look_again(struct rt *rt)
     rt__wake_one(rt);
 }
 
-static enum agner_err start(struct rt *rt, struct worker *worker,
-                            uint64_t deadline_ms, uint64_t interval_ms,
-                            etf_term to, struct envelope *m, bool by_target,
-                            struct timer **out, uint64_t *id)
+enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
+                               uint64_t deadline_ms, uint64_t interval_ms,
+                               etf_term to, struct envelope *m, bool by_target,
+                               struct timer **out, uint64_t *id)
 {
     struct wheel *wheel = wheel_of(rt, worker);
     struct timer *timer;
@@ -84,7 +84,32 @@ enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
                               struct envelope *m, struct timer **timer,
                               uint64_t *id)
 {
-    return start(rt, worker, deadline_ms, 0, to, m, false, timer, id);
+    return rt__timer_start(rt, worker, deadline_ms, 0, to, m, false, timer, id);
+}
+
+bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
+                    etf_term *to, uint64_t *left_ms)
+{
+    struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
+    uint64_t now = next_tick(rt);
+    bool armed;
+
+    rt__lock(&wheel->lock);
+    armed = load_relaxed(&timer->id) == id;
+    if (armed) {
+        *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
+        *to = timer->by_target ? ETF_NONE : timer->to;
+    }
+    rt__unlock(&wheel->lock);
+    return armed;
+}
+
+void rt__timer_await(struct rt *rt, struct timer *timer)
+{
+    struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
+
+    rt__lock(&wheel->firing);
+    rt__unlock(&wheel->firing);
 }
 
 bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
@@ -236,9 +261,9 @@ static bool arm_wait(struct worker *w, struct worker *by,
     deadline_ns = lazy->deadline_ns != 0
                       ? lazy->deadline_ns
                       : rt__deadline(w->rt, lazy->timeout_ms);
-    if (start(w->rt, w, rt__tick_of(deadline_ns), 0,
-              etf__local_pid(lazy->process->slot, lazy->generation), m, false,
-              &timer, &id) != AGNER_OK) {
+    if (rt__timer_start(w->rt, w, rt__tick_of(deadline_ns), 0,
+                        etf__local_pid(lazy->process->slot, lazy->generation),
+                        m, false, &timer, &id) != AGNER_OK) {
         rt__envelope_free(w->rt, by, m);
         return false;
     }
@@ -367,162 +392,4 @@ void rt__timeout_arm(struct gen *self)
                        rt__pid_word(self->process), m, &x->timeout_timer,
                        &x->timeout_timer_id) != AGNER_OK)
         rt__envelope_free(self->rt, self->worker, m);
-}
-
-/* ---- Timers of processes
- * ------------------------------------------------------------------------ */
-
-/* Room for one more owned timer; stale ones make place first. */
-static bool own_room(struct relations *t)
-{
-    struct owned_timer *timers;
-    uint32_t i, kept = 0, capacity;
-
-    if (t->timer_count < t->timer_capacity)
-        return true;
-    for (i = 0; i < t->timer_count; i++)
-        if (load_relaxed(&t->timers[i].timer->id) == t->timers[i].id)
-            t->timers[kept++] = t->timers[i];
-    t->timer_count = kept;
-    if (kept * 2 < t->timer_capacity)
-        return true;
-    capacity = t->timer_capacity * 2 + 8;
-    timers = realloc(t->timers, capacity * sizeof *timers);
-    if (timers == NULL)
-        return kept < t->timer_capacity;
-    t->timers = timers;
-    t->timer_capacity = capacity;
-    return true;
-}
-
-/* A message to oneself or another local process is pushed as it is; any other
- * target is looked up when the timer fires. */
-static enum agner_err start_owned(struct gen *self, etf_term to,
-                                  etf_term message, uint64_t ms,
-                                  uint64_t interval_ms, struct rt_timer *handle)
-{
-    struct relations *t = rt__relations(self->process);
-    bool by_target = etf__tag(to) != ETF__PID || interval_ms != 0;
-    struct envelope *m;
-    struct timer *timer;
-    uint64_t now_ns = self->rt->world->now_ns(self->rt->world->ctx);
-    uint64_t id;
-    enum agner_err err = rt__may_run(self);
-
-    rt__spend(self);
-    if (err != AGNER_OK)
-        return err;
-    if (ms > (RT_NEVER - now_ns) / 1000000u)
-        return AGNER_EINVAL;
-    if (t == NULL || !own_room(t) || etf_is_none(message))
-        return AGNER_ENOMEM;
-    m = rt__envelope_from(self->worker, ENVELOPE_MESSAGE,
-                          by_target ? to : rt__pid_word(self->process),
-                          message);
-    if (m == NULL)
-        return AGNER_ENOMEM;
-    err = start(self->rt, self->worker, rt__tick_of(now_ns + ms * 1000000u),
-                interval_ms, by_target ? rt__pid_word(self->process) : to, m,
-                by_target, &timer, &id);
-    if (err != AGNER_OK) {
-        rt__envelope_free(self->rt, self->worker, m);
-        return err;
-    }
-    t->timers[t->timer_count].timer = timer;
-    t->timers[t->timer_count++].id = id;
-    if (handle != NULL) {
-        handle->id = id;
-        handle->where = (uint64_t)(uintptr_t)timer;
-    }
-    return AGNER_OK;
-}
-
-enum agner_err rt_send_after(struct gen *self, etf_term to, etf_term message,
-                             uint64_t ms, struct rt_timer *timer)
-{
-    return start_owned(self, to, message, ms, 0, timer);
-}
-
-enum agner_err rt_send_interval(struct gen *self, etf_term to, etf_term message,
-                                uint64_t ms, struct rt_timer *timer)
-{
-    return start_owned(self, to, message, ms, ms == 0 ? 1 : ms, timer);
-}
-
-enum agner_err rt_start_timer(struct gen *self, etf_term to, etf_term message,
-                              uint64_t ms, struct rt_timer *timer, etf_ref *ref)
-{
-    etf_ref made = rt_make_ref(self);
-
-    if (ref != NULL)
-        *ref = made;
-    return start_owned(self, to,
-                       etf_make(self, "{timeout, _, _}", made, message), ms, 0,
-                       timer);
-}
-
-static struct timer *timer_of(const struct rt_timer *handle)
-{
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): put there by start_owned() */
-    return (struct timer *)(uintptr_t)handle->where;
-}
-
-enum agner_err rt_cancel_timer(struct gen *self, const struct rt_timer *handle,
-                               uint64_t *left_ms)
-{
-    uint64_t left = 0;
-    struct timer *timer = timer_of(handle);
-    struct wheel *wheel;
-
-    rt__spend(self);
-    if (timer == NULL)
-        return AGNER_ENOREF;
-    if (rt__timer_cancel(self->rt, timer, handle->id, &left)) {
-        if (left_ms != NULL)
-            *left_ms = left;
-        return AGNER_OK;
-    }
-    /* If it is being fired just now, its message must be in the mailbox before
-     * we say so (G22). One that repeats is in the wheel again then. */
-    wheel = wheel_at(self->rt, load_relaxed(&timer->wheel));
-    rt__lock(&wheel->firing);
-    rt__unlock(&wheel->firing);
-    if (!rt__timer_cancel(self->rt, timer, handle->id, &left))
-        return AGNER_ENOREF;
-    if (left_ms != NULL)
-        *left_ms = left;
-    return AGNER_OK;
-}
-
-enum agner_err rt_read_timer(struct gen *self, const struct rt_timer *handle,
-                             uint64_t *left_ms)
-{
-    struct timer *timer = timer_of(handle);
-    struct wheel *wheel;
-    uint64_t now = next_tick(self->rt);
-    enum agner_err err = AGNER_ENOREF;
-
-    if (timer == NULL)
-        return AGNER_ENOREF;
-    wheel = wheel_at(self->rt, load_relaxed(&timer->wheel));
-    rt__lock(&wheel->lock);
-    if (load_relaxed(&timer->id) == handle->id) {
-        *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
-        err = AGNER_OK;
-    }
-    rt__unlock(&wheel->lock);
-    return err;
-}
-
-void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p)
-{
-    struct relations *t = p->relations;
-    uint32_t i;
-
-    (void)worker;
-    for (i = 0; i < t->timer_count; i++)
-        if (load_relaxed(&t->timers[i].timer->id) == t->timers[i].id)
-            (void)rt__timer_cancel(rt, t->timers[i].timer, t->timers[i].id,
-                                   NULL);
-    t->timer_count = 0;
 }

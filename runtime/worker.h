@@ -396,6 +396,17 @@ enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
                               uint64_t deadline_ms, etf_term to,
                               struct envelope *m, struct timer **timer,
                               uint64_t *id);
+/* The same with all that a timer can do: see struct timer. */
+enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
+                               uint64_t deadline_ms, uint64_t interval_ms,
+                               etf_term to, struct envelope *m, bool by_target,
+                               struct timer **out, uint64_t *id);
+/* Is it armed still? What is left, and to which pid word it goes; NONE: to
+ * whatever its target is then. */
+bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
+                    etf_term *to, uint64_t *left_ms);
+/* Returns when a timer that is just being fired has done what it does. */
+void rt__timer_await(struct rt *rt, struct timer *timer);
 /* The tick at which `deadline_ns` has passed: never early (G22). */
 uint64_t rt__tick_of(uint64_t deadline_ns);
 bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
@@ -409,7 +420,7 @@ void rt__lazy_look(struct worker *worker);
 void rt__lazy_add(struct worker *worker, struct gen *gen);
 /* The same for a worker that is stuck, by another thread. */
 void rt__lazy_rescue(struct worker *worker);
-/* Ends the timers that `p` owns. */
+/* Ends the timers that `p` owns: owned_timers.c. */
 void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p);
 uint64_t rt__timers_next_ms(struct rt *rt);
 /* The process waits: its rt_timeout() begins to count. */
