@@ -51,6 +51,7 @@ enum envelope_flags {
     ENVELOPE_KILL = 16,      /* exit/2 with reason kill */
     ENVELOPE_FROM_TERM = 32, /* a call of another node: sender is {Pid, Tag} */
     ENVELOPE_LIFETIME = 64,  /* EXIT2: its time is over, trapping or not */
+    ENVELOPE_BEGIN = 128,    /* WAKE: the process begins; without, it is over */
 };
 
 struct envelope {

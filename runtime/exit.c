@@ -253,8 +253,7 @@ static void free_extras(struct rt *rt, struct process *p)
     if (x == NULL)
         return;
     if (x->lifetime_timer != NULL)
-        (void)rt__timer_cancel(rt, x->lifetime_timer, x->lifetime_timer_id,
-                               NULL);
+        (void)rt__timer_cancel(rt, x->lifetime_timer, x->lifetime_timer_id);
     rt__direct_end(p);
     for (i = 0; i < x->tag_count; i++)
         etf_box_free(x->tags[i]);

@@ -44,8 +44,7 @@ enum agner_err rt__limits_set(struct rt *rt, struct process *p,
     store_relaxed(&(*limits)->fallback, o->fallback.word);
     store_relaxed(&(*limits)->fallback_tag, o->fallback_tag.word);
     p->relations->extras->limits = *limits;
-    store_relaxed(&p->door,
-                  (uint8_t)(load_relaxed(&p->door) | DOOR_LIMITED));
+    store_relaxed(&p->door, (uint8_t)(load_relaxed(&p->door) | DOOR_LIMITED));
     return AGNER_OK;
 }
 
@@ -100,8 +99,7 @@ void rt__limits_lost(struct rt *rt, struct worker *worker,
     if ((told_ms != 0 && now_ms - told_ms < TELL_MS) ||
         !cas_acq_rel(&limits->told_ms, &told_ms, now_ms))
         return;
-    rt_log(rt, RT_LOG_WARNING,
-           "full_mailbox: <0.%u.%u> has lost %llu messages",
+    rt_log(rt, RT_LOG_WARNING, "full_mailbox: <0.%u.%u> has lost %llu messages",
            etf__pid_slot(whose), etf__pid_generation(whose),
            (unsigned long long)swap_acquire(&limits->lost, 0u));
 }

@@ -309,6 +309,29 @@ enum agner_err rt_exit_signal(struct gen *self, etf_pid to, etf_term reason)
     return err;
 }
 
+void rt__exit_target(struct rt *rt, etf_term from, etf_term target,
+                     etf_term reason)
+{
+    struct rt_signal s = { .kind = RT_SIGNAL_EXIT2 };
+    struct rt_target t;
+    struct envelope *m;
+
+    rt__target(rt, target, &t);
+    if (t.where == RT_WHERE_LOCAL) {
+        m = rt__envelope_new(NULL, ENVELOPE_EXIT2, reason);
+        if (m == NULL)
+            return;
+        m->sender = from;
+        rt__push_or_drop(rt, NULL, t.pid, m);
+    } else if (t.where == RT_WHERE_REMOTE && etf_is_none(t.name)) {
+        s.node = t.node;
+        s.from = rt__pid_of(from);
+        s.to = t.remote;
+        s.payload = reason;
+        (void)rt__carry(rt, NULL, &s); /* nobody to tell */
+    }
+}
+
 enum agner_err rt_kill(struct rt *rt, etf_pid to, etf_term reason)
 {
     struct envelope *m;

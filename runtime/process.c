@@ -109,6 +109,8 @@ size_t rt__memory_of(const struct process *p)
         bytes += etf_region_used(&p->gen->scratch);
     if (p->relations != NULL)
         bytes += sizeof *p->relations +
-                 p->relations->count * sizeof(struct relation);
+                 p->relations->count * sizeof(struct relation) +
+                 p->relations->bucket_count * sizeof(struct relation *) +
+                 p->relations->timer_capacity * sizeof(struct owned_timer);
     return bytes;
 }

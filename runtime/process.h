@@ -50,6 +50,7 @@ enum process_flags {
     PROCESS_BOXED_REASON = 2048, /* PROCESS_EXITING: end.box */
     PROCESS_CONTINUES = 4096,    /* RT_CONTINUED comes before any message */
     PROCESS_MEMORY_MAX = 8192,   /* extras->memory_max */
+    PROCESS_DORMANT = 16384,     /* begins when it is woken: ENVELOPE_BEGIN */
 };
 
 /* A limit on the mailbox. Stays with the slot for ever, so that a late sender
@@ -57,12 +58,12 @@ enum process_flags {
  * message that is added is taken off once, however late it turns out that it
  * was meant for an earlier life. */
 struct limits {
-    _Atomic uint64_t count, bytes;         /* of messages that wait */
-    _Atomic uint64_t count_max, bytes_max; /* 0: none */
-    _Atomic uint32_t overflow;             /* enum rt_overflow */
+    _Atomic uint64_t count, bytes;           /* of messages that wait */
+    _Atomic uint64_t count_max, bytes_max;   /* 0: none */
+    _Atomic uint32_t overflow;               /* enum rt_overflow */
     _Atomic uint64_t fallback, fallback_tag; /* words; RT_OVERFLOW_FALLBACK */
     _Atomic uint64_t lost, told_ms; /* messages not told of; when last told */
-    struct rt_gate gate; /* RT_OVERFLOW_BLOCK: senders wait here */
+    struct rt_gate gate;            /* RT_OVERFLOW_BLOCK: senders wait here */
 };
 
 /* The registered names of a process. */

@@ -411,8 +411,10 @@ static void act(struct context *c, struct envelope *m)
         answered(c, m);
         return;
     case ENVELOPE_WAKE:
-        if (p->gen != NULL && !p->gen->wait.done &&
-            load_relaxed(&p->gen->wait.seq) == m->id) {
+        if ((m->flags & ENVELOPE_BEGIN) != 0)
+            p->flags &= (uint16_t)~PROCESS_DORMANT;
+        else if (p->gen != NULL && !p->gen->wait.done &&
+                 load_relaxed(&p->gen->wait.seq) == m->id) {
             p->gen->wait.timed_out = true;
             p->gen->wait.done = true;
         }

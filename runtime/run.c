@@ -230,8 +230,7 @@ static void forget_deadline(struct gen *self)
     timer = load_acquire(&self->wait.timer); /* pairs with arm_wait() */
     if (timer == NULL)
         return;
-    (void)rt__timer_cancel(self->rt, timer, load_relaxed(&self->wait.timer_id),
-                           NULL);
+    (void)rt__timer_cancel(self->rt, timer, load_relaxed(&self->wait.timer_id));
     store_relaxed(&self->wait.timer, NULL);
 }
 
@@ -642,10 +641,25 @@ static void resume(struct gen *self, struct process *p)
     switch_to(self, target);
 }
 
+/* A process that has not begun, and is not to begin yet: signals act, and it is
+ * given up again. false: it begins, or ends. */
+static bool doze(struct worker *w, struct process *p)
+{
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_INIT);
+    do {
+        rt__take(w->rt, w, p);
+        if ((p->flags & (PROCESS_DORMANT | PROCESS_EXITING)) != PROCESS_DORMANT)
+            return false;
+    } while (!rt__mailbox_park(&p->inbox));
+    return true;
+}
+
 static void run(struct gen *self, struct process *p)
 {
     struct worker *w = self->worker;
 
+    if (__builtin_expect((p->flags & PROCESS_DORMANT) != 0, 0) && doze(w, p))
+        return;
     store_relaxed(&w->slices, load_relaxed(&w->slices) + 1);
     store_relaxed(&w->running_pid, rt__pid_word(p).word);
     if (p->gen != NULL) {

@@ -62,6 +62,20 @@ void rt_priority(struct gen *self, enum rt_priority priority)
     rt__set_priority(self->process, priority);
 }
 
+enum agner_err rt_memory_max(struct gen *self, size_t bytes)
+{
+    struct process *p = self->process;
+    struct extras *x = rt__extras(p);
+
+    if (x == NULL)
+        return AGNER_ENOMEM;
+    x->memory_max = bytes;
+    p->flags &= (uint16_t)~PROCESS_MEMORY_MAX;
+    if (bytes != 0)
+        p->flags |= PROCESS_MEMORY_MAX;
+    return AGNER_OK;
+}
+
 void rt_label(struct gen *self, const char *label)
 {
     struct extras *x = rt__extras(self->process);

@@ -180,7 +180,7 @@ static void discard(struct gen *self, struct process *p)
     }
     if (rt__extras_of(p) != NULL && t->extras->lifetime_timer != NULL)
         (void)rt__timer_cancel(self->rt, t->extras->lifetime_timer,
-                               t->extras->lifetime_timer_id, NULL);
+                               t->extras->lifetime_timer_id);
     if (t != NULL)
         free(t->extras);
     rt__relations_free(p);
@@ -221,6 +221,7 @@ struct birth {
     struct envelope *args; /* taken */
     uint64_t monitor_id;
     size_t state_size;
+    bool dormant;
 };
 
 static enum agner_err furnish(struct gen *self, struct process *p,
@@ -306,6 +307,11 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
         rt__abort_birth(self, p);
         return err;
     }
+    if (b->dormant) {
+        p->flags |= PROCESS_DORMANT;
+        if (rt__mailbox_park(&p->inbox))
+            return AGNER_OK;
+    }
     rt__schedule(rt, self->worker, p, true);
     return AGNER_OK;
 }
@@ -347,6 +353,17 @@ enum agner_err rt_spawn(struct gen *self,
     if (err == AGNER_OK && pid != NULL)
         *pid = rt__pid_of(word);
     return err;
+}
+
+enum agner_err rt__spawn_dormant(struct gen *self,
+                                 void (*code)(struct gen *self, void *arg),
+                                 void *arg, etf_term *pid)
+{
+    const struct rt_spawn_options *options = NULL;
+    struct birth b = { .code = code, .arg = arg, .dormant = true };
+    enum agner_err err = check(self, &options, &b);
+
+    return err == AGNER_OK ? bear(self, &b, options, pid) : err;
 }
 
 static enum agner_err start(struct gen *self,

@@ -87,6 +87,20 @@ enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
     return rt__timer_start(rt, worker, deadline_ms, 0, to, m, false, timer, id);
 }
 
+void rt__timer_undo(struct rt *rt, etf_term to, struct envelope *m)
+{
+    if ((m->flags & ENVELOPE_BEGIN) == 0) {
+        rt__envelope_free(rt, NULL, m);
+        return;
+    }
+    /* The process that it would have woken ends without having begun. */
+    m->kind = ENVELOPE_EXIT2;
+    m->flags = 0;
+    m->term = ETF_A(kill);
+    m->sender = to;
+    rt__push_or_drop(rt, NULL, to, m);
+}
+
 bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
                     etf_term *to, uint64_t *left_ms)
 {
@@ -112,12 +126,13 @@ void rt__timer_await(struct rt *rt, struct timer *timer)
     rt__unlock(&wheel->firing);
 }
 
-bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
-                      uint64_t *left_ms)
+bool rt__timer_take(struct rt *rt, struct timer *timer, uint64_t id,
+                    etf_term *to, uint64_t *left_ms)
 {
     struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
-    struct envelope *m = NULL;
     uint64_t now = left_ms == NULL ? 0 : next_tick(rt);
+    struct envelope *m = NULL;
+    etf_term pid = ETF_NONE;
 
     rt__lock(&wheel->lock);
     /* A timer block never changes wheels, so the lock is the right one. */
@@ -125,14 +140,23 @@ bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
         if (left_ms != NULL)
             *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
         m = timer->envelope;
+        pid = timer->to;
+        *to = timer->by_target ? ETF_NONE : pid;
         rt__wheel_disarm(wheel, timer);
         rt__wheel_release(wheel, timer);
     }
     rt__unlock(&wheel->lock);
     if (m == NULL)
         return false;
-    rt__envelope_free(rt, NULL, m);
+    rt__timer_undo(rt, pid, m);
     return true;
+}
+
+bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id)
+{
+    etf_term to;
+
+    return rt__timer_take(rt, timer, id, &to, NULL);
 }
 
 /* ---- Firing
@@ -140,10 +164,14 @@ bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
 
 /* Sends the message of a timer whose target is a term: it is the envelope's
  * sender. The wheel's lock is not held. */
-static void send_by_target(struct rt *rt, struct envelope *m)
+static void send_by_target(struct rt *rt, const struct envelope *m,
+                           etf_term owner)
 {
-    (void)rt_post(rt, m->sender,
-                  m->term); /* nobody to tell: OTP drops it too */
+    if (m->kind == ENVELOPE_EXIT2)
+        rt__exit_target(rt, owner, m->sender, m->term);
+    else
+        (void)rt_post(rt, m->sender,
+                      m->term); /* nobody to tell: OTP drops it too */
 }
 
 /* The next envelope of an interval timer. */
@@ -157,6 +185,13 @@ static struct envelope *again(const struct envelope *m)
     return copy;
 }
 
+/* An interval for a local process ends with it. */
+static bool has_target(struct rt *rt, const struct envelope *m)
+{
+    return etf__tag(m->sender) != ETF__PID ||
+           rt_is_alive(rt, rt__pid_of(m->sender));
+}
+
 static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
                  struct timer *timer, uint64_t now)
 {
@@ -166,7 +201,8 @@ static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
     bool owner_lives =
         etf_is_none(to) || rt_is_alive(rt, rt__pid_of(to)) || !by_target;
     struct envelope *next =
-        timer->interval_ms != 0 && owner_lives ? again(m) : NULL;
+        timer->interval_ms != 0 && owner_lives && has_target(rt, m) ? again(m)
+                                                                    : NULL;
 
     if (next != NULL) {
         timer->envelope = next;
@@ -191,7 +227,7 @@ static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
         return;
     }
     if (owner_lives)
-        send_by_target(rt, m);
+        send_by_target(rt, m, to);
     rt__envelope_free(rt, worker, m);
 }
 
@@ -352,7 +388,7 @@ void rt_timeout(struct gen *self, uint64_t ms)
     if (ms == RT_INFINITY) {
         if (x != NULL && x->timeout_timer != NULL) {
             (void)rt__timer_cancel(self->rt, x->timeout_timer,
-                                   x->timeout_timer_id, NULL);
+                                   x->timeout_timer_id);
             x->timeout_timer = NULL;
         }
         if (x != NULL)

@@ -363,6 +363,15 @@ enum agner_err rt__carry(struct rt *rt, struct gen *self,
                          const struct rt_signal *signal);
 void rt__count_drop(struct rt *rt, struct worker *worker, enum rt_drop why);
 
+/* ---- link.c
+ * ------------------------------------------------------------------------
+ */
+
+/* An exit signal from a local process to whatever `target` leads to: a pid of
+ * any node, or a name here. Lost when there is nobody. Any thread. */
+void rt__exit_target(struct rt *rt, etf_term from, etf_term target,
+                     etf_term reason);
+
 /* ---- limits.c
  * ------------------------------------------------------------------------
  */
@@ -405,12 +414,17 @@ enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
  * whatever its target is then. */
 bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
                     etf_term *to, uint64_t *left_ms);
+/* Lets go of the envelope of a timer that does not fire. */
+void rt__timer_undo(struct rt *rt, etf_term to, struct envelope *m);
 /* Returns when a timer that is just being fired has done what it does. */
 void rt__timer_await(struct rt *rt, struct timer *timer);
 /* The tick at which `deadline_ns` has passed: never early (G22). */
 uint64_t rt__tick_of(uint64_t deadline_ns);
-bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id,
-                      uint64_t *left_ms);
+/* It will not fire any more. false: it has fired, or is just being fired. */
+bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id);
+/* The same, with what rt__timer_left() would have said; left_ms may be NULL. */
+bool rt__timer_take(struct rt *rt, struct timer *timer, uint64_t id,
+                    etf_term *to, uint64_t *left_ms);
 /* Fires what is due on `wheel`. */
 void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel);
 /* Lets every lazy deadline of the worker that still counts enter its wheel. */
@@ -494,6 +508,10 @@ void rt__registry_fini(struct rt *rt);
  * -----------------------------------------------------------------------------------------------
  */
 
+/* A raw process that runs when a WAKE with ENVELOPE_BEGIN comes. */
+enum agner_err rt__spawn_dormant(struct gen *self,
+                                 void (*code)(struct gen *self, void *arg),
+                                 void *arg, etf_term *pid);
 /* Gives back a process whose name was taken, though senders may know it. */
 void rt__abort_birth(struct gen *self, struct process *p);
 /* Tells the starter how init ended: once. `reason`: of a failure, else NONE. */

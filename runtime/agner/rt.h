@@ -218,7 +218,7 @@ enum rt_overflow {
     RT_OVERFLOW_FAIL, /* the sender gets AGNER_EMAILBOXFULL */
     RT_OVERFLOW_DROP_NEWEST,
     RT_OVERFLOW_DROP_OLDEST,
-    RT_OVERFLOW_BLOCK, /* the sending process waits */
+    RT_OVERFLOW_BLOCK,    /* the sending process waits */
     RT_OVERFLOW_FALLBACK, /* {fallback, Pid, Tag, Message} goes to another local
                              process; if that is full too it is as FAIL */
 };
@@ -309,6 +309,10 @@ AGNER_API void rt_label(struct gen *self, const char *label); /* static text */
 /* Ends the calling process with `reason`, from any depth: does not return. In
  * an attached thread only marks it; there it returns. */
 AGNER_API void rt_exit(struct gen *self, etf_term reason);
+
+/* The most bytes that self may hold, for spawn option memory_max at run time: 0
+ * for no limit. AGNER_ENOMEM. */
+AGNER_API enum agner_err rt_memory_max(struct gen *self, size_t bytes);
 
 /* Frees what a raw process received and built so far. */
 AGNER_API void rt_reset(struct gen *self);
@@ -648,7 +652,10 @@ struct rt_timer {
     uint64_t where;
 };
 
-/* Sends `message` in `ms`. The timer ends with its owner. */
+/* Sends `message` in `ms`. A timer ends with the process that started it, and
+ * one for a local pid with that process too. `timer` may be NULL in all these.
+ * AGNER_EINVAL (a time beyond 584 years), AGNER_ENOMEM, AGNER_EEXITING,
+ * AGNER_EKILLED. */
 AGNER_API enum agner_err rt_send_after(struct gen *self, etf_term to,
                                        etf_term message, uint64_t ms,
                                        struct rt_timer *timer);
@@ -660,8 +667,27 @@ AGNER_API enum agner_err rt_start_timer(struct gen *self, etf_term to,
 AGNER_API enum agner_err rt_send_interval(struct gen *self, etf_term to,
                                           etf_term message, uint64_t ms,
                                           struct rt_timer *timer);
+/* The same at an absolute time of rt_now_ms(); at once when it has passed. */
+AGNER_API enum agner_err rt_send_at(struct gen *self, etf_term to,
+                                    etf_term message, uint64_t at_ms,
+                                    struct rt_timer *timer);
+/* Sends an exit signal, from self: to a pid of any node, or to whoever has the
+ * name then. AGNER_EINVAL (no such target can be). */
+AGNER_API enum agner_err rt_exit_after(struct gen *self, etf_term to,
+                                       etf_term reason, uint64_t ms,
+                                       struct rt_timer *timer);
+AGNER_API enum agner_err rt_kill_after(struct gen *self, etf_term to,
+                                       uint64_t ms, struct rt_timer *timer);
+/* Runs code(process, arg) in a process of its own, which inherits from self.
+ * `arg` is the caller's. When the timer is cancelled, or ends with self, the
+ * code never runs. Errors as rt_spawn(). */
+AGNER_API enum agner_err
+rt_apply_after(struct gen *self, void (*code)(struct gen *self, void *arg),
+               void *arg, uint64_t ms, struct rt_timer *timer);
+
 /* AGNER_OK: it will never fire; *left_ms (may be NULL) is what was left.
- * AGNER_ENOREF: it has fired, its message is in the mailbox already (G22). */
+ * AGNER_ENOREF: it has fired, its message is in the mailbox already (G22), or
+ * the process that it was for is dead. */
 AGNER_API enum agner_err rt_cancel_timer(struct gen *self,
                                          const struct rt_timer *timer,
                                          uint64_t *left_ms);
