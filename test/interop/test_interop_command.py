@@ -130,8 +130,8 @@ class Command(unittest.TestCase):
         self.assertRegex(
             done.stdout.replace("\n", "").replace(" ", ""),
             r"^\[pong,5,\{error,not_supported\},\[\],\['ours@127.0.0.1'\],"
-            r'\[\{kernel,"whatothernodeslookfor","[0-9.]+"\},'
-            r'\{counter,"keepsonenumber","1.0"\}\],'
+            r'\[\{counter,"keepsonenumber","1.0"\},'
+            r'\{kernel,"whatothernodeslookfor","[0-9.]+"\}\],'
             r"\{badrpc,not_supported\}\]\.$", done.stderr)
 
     def test_a_visible_node_survives_what_an_erlang_node_says_first(self):
