@@ -68,6 +68,12 @@ struct apps_texts {
     size_t count;
 };
 
+/* One to be started. */
+struct apps_application {
+    const char *name; /* or a path */
+    enum gen_start_type type;
+};
+
 struct apps_listen {
     bool set;
     uint16_t port;
@@ -85,7 +91,12 @@ struct apps_config {
     const char *cookie_file;
     const char *control; /* a path, or "none" */
     struct apps_listen listen;
-    struct apps_texts applications, application_dirs;
+    const struct apps_application *applications;
+    size_t application_count;
+    struct apps_texts application_dirs;
+    /* The sections of other applications, [{Application, [{Key, Value}]}]:
+     * their environments, as struct gen_applications_options takes them. */
+    etf_term env;
     int64_t tick_time_ms;
     int64_t hidden; /* 0, 1 */
     int64_t epmd;   /* enum node_epmd */
@@ -96,9 +107,9 @@ struct apps_config {
 };
 
 /*
- * Reads the file: one Erlang term, [{agner, [{Key, Value}]}, ...], with a full
- * stop. Keys are in config/config.c; unknown keys and duplicates are errors,
- * sections of other applications are left alone. Errors say
+ * Reads the file: one Erlang term, [{Application, [{Key, Value}]}], with a full
+ * stop. Keys of `agner` are in config/config.c; unknown ones are errors, and so
+ * are a key and an application that are given twice. Errors say
  * "FILE:LINE:COLUMN: what". On failure there is nothing to give back.
  */
 enum agner_err apps_config_read(const struct rt_world *world, const char *file,

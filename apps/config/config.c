@@ -150,6 +150,49 @@ static enum agner_err read_texts(struct reader *rd, const struct key *key,
     return AGNER_OK;
 }
 
+/* NAME, or {NAME, TYPE}. */
+static bool read_application(struct reader *rd, etf_term t,
+                             struct apps_application *application)
+{
+    etf_term name = t, type;
+    char word[16];
+
+    application->type = GEN_APP_TEMPORARY;
+    if (etf_match(t, "{_, _}", &name, &type) &&
+        (!etf_get_text(type, word, sizeof word) ||
+         !gen_start_type_parse(word, &application->type)))
+        return false;
+    application->name = keep_text(rd, name);
+    return application->name != NULL;
+}
+
+static enum agner_err read_applications(struct reader *rd,
+                                        const struct key *key, etf_term value,
+                                        void *field)
+{
+    struct apps_application *items;
+    int64_t count = etf_list_size(value);
+    uint64_t *words;
+    etf_term head;
+
+    (void)key;
+    if (count < 0 || count > CONFIG_TEXTS_MAX)
+        return wrong();
+    words = etf__region_words(rd->config->region,
+                              ((size_t)count + 1) * (sizeof *items / 8));
+    if (words == NULL)
+        return AGNER_ENOMEM;
+    items = (struct apps_application *)(void *)words;
+    rd->config->application_count = 0;
+    while (etf_list_next(&value, &head)) {
+        if (!read_application(rd, head,
+                              &items[rd->config->application_count++]))
+            return wrong();
+    }
+    *(const struct apps_application **)field = items;
+    return AGNER_OK;
+}
+
 static enum agner_err read_listen(struct reader *rd, const struct key *key,
                                   etf_term value, void *field)
 {
@@ -180,8 +223,8 @@ static const struct key keys[] = {
       "a port from 1 to 65535" },
     { "workers", read_number, FIELD(workers), 1, 1024,
       "a number from 1 to 1024" },
-    { "applications", read_texts, FIELD(applications), 0, 0,
-      "a list of names and paths" },
+    { "applications", read_applications, FIELD(applications), 0, 0,
+      "a list of names and paths, or of such with a start type" },
     { "application_dirs", read_texts, FIELD(application_dirs), 0, 0,
       "a list of paths" },
     { "control", read_text, FIELD(control), 0, 0, "a path, or none" },
@@ -282,33 +325,64 @@ static enum agner_err read_section(struct reader *rd, etf_term list,
     return AGNER_OK;
 }
 
-/* Sections of other applications are theirs: only their form is checked. */
+/* The environment of another application: {Key, Value} as it likes. */
+static enum agner_err read_env(struct reader *rd, etf_term list, size_t section)
+{
+    size_t path[3] = { section, 1, 0 };
+    etf_term pair, key, value;
+
+    if (etf_list_size(list) < 0)
+        return fail_part(rd, path, 2, "expected a list of {Key, Value}");
+    for (; etf_list_next(&list, &pair); path[2]++) {
+        if (!etf_match(pair, "{_, _}", &key, &value) || !etf_is_atom(key))
+            return fail_part(rd, path, 3, "expected {Key, Value}");
+    }
+    return AGNER_OK;
+}
+
+/* Is there a section of that name in the first `count` of the list? */
+static bool is_seen(etf_term list, size_t count, etf_term name)
+{
+    etf_term section;
+
+    for (; count > 0 && etf_list_next(&list, &section); count--) {
+        if (etf_same(etf_tuple_items(section)[0], name))
+            return true;
+    }
+    return false;
+}
+
 static enum agner_err read_sections(struct reader *rd, etf_term list)
 {
+    etf_term rest = list, section, env = etf_nil();
     size_t path[1] = { 0 };
-    bool seen = false;
-    etf_term section;
+    char what[300], name[256];
 
     if (etf_list_size(list) < 0)
         return fail_part(rd, path, 0,
                          "expected a list of {Application, [{Key, Value}]}");
-    for (; etf_list_next(&list, &section); path[0]++) {
+    for (; etf_list_next(&rest, &section); path[0]++) {
         const etf_term *items = etf_tuple_items(section);
         enum agner_err err;
 
         if (etf_tuple_size(section) != 2 || !etf_is_atom(items[0]))
             return fail_part(rd, path, 1,
                              "expected {Application, [{Key, Value}]}");
-        if (!etf_atom_is(items[0], "agner"))
-            continue;
-        if (seen)
-            return fail_part(rd, path, 1, "agner is given twice");
-        seen = true;
-        err = read_section(rd, items[1], path[0]);
+        (void)snprintf(what, sizeof what, "%s is given twice",
+                       etf_format(name, sizeof name, items[0]));
+        if (is_seen(list, path[0], items[0]))
+            return fail_part(rd, path, 1, what);
+        if (etf_atom_is(items[0], "agner")) {
+            err = read_section(rd, items[1], path[0]);
+        } else {
+            err = read_env(rd, items[1], path[0]);
+            env = etf_cons(rd->config->region, section, env);
+        }
         if (err != AGNER_OK)
             return err;
     }
-    return AGNER_OK;
+    rd->config->env = env;
+    return etf_is_none(env) ? AGNER_ENOMEM : AGNER_OK;
 }
 
 /* The parser's "line 2, column 7: what" becomes "FILE:2:7: what". */

@@ -11,5 +11,6 @@ extern const struct gen_server echo_server;
 
 extern const struct gen_application counter_application;
 extern const struct gen_application echo_application;
+extern const struct gen_application shop_application;
 
 #endif

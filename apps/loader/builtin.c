@@ -12,6 +12,7 @@ static const struct gen_application *const builtins[] = {
     &kernel_application,
     &counter_application,
     &echo_application,
+    &shop_application,
 };
 
 const struct gen_application *apps__builtin(const char *name)

@@ -27,7 +27,7 @@ static const char full[] =
     "   {listen, \"[::1]:4000\"},\r\n"
     "   {tick_time, 30000}, {hidden, false}, {epmd, none},\r\n"
     "   {epmd_port, 4370}, {workers, 2},\r\n"
-    "   {applications, [counter, \"/opt/shop.so\"]},\r\n"
+    "   {applications, [counter, {\"/opt/shop.so\", permanent}]},\r\n"
     "   {application_dirs, [\"/opt\"]},\r\n"
     "   {control, none}, {log_level, debug}, {stop_time, 0}]}].\r\n";
 
@@ -35,6 +35,7 @@ static void reads_every_key(void **state)
 {
     struct agner_error error = { AGNER_OK, "" };
     struct apps_config c;
+    char env[100];
 
     (void)state;
     if (apps_config_parse("f", full, strlen(full), &c, &error) != AGNER_OK)
@@ -49,9 +50,13 @@ static void reads_every_key(void **state)
     assert_int_equal(c.epmd, NODE_EPMD_NONE);
     assert_int_equal(c.epmd_port, 4370);
     assert_int_equal(c.workers, 2);
-    assert_int_equal(c.applications.count, 2);
-    assert_string_equal(c.applications.items[0], "counter");
-    assert_string_equal(c.applications.items[1], "/opt/shop.so");
+    assert_int_equal(c.application_count, 2);
+    assert_string_equal(c.applications[0].name, "counter");
+    assert_int_equal(c.applications[0].type, GEN_APP_TEMPORARY);
+    assert_string_equal(c.applications[1].name, "/opt/shop.so");
+    assert_int_equal(c.applications[1].type, GEN_APP_PERMANENT);
+    assert_string_equal(etf_format(env, sizeof env, c.env),
+                        "[{kernel,[{anything,[goes,{here,1}]}]}]");
     assert_int_equal(c.application_dirs.count, 1);
     assert_string_equal(c.control, "none");
     assert_int_equal(c.log_level, RT_LOG_DEBUG);
@@ -70,7 +75,7 @@ static void what_is_absent_says_so(void **state)
     assert_int_equal(c.hidden, APPS_CONFIG_ABSENT);
     assert_int_equal(c.epmd, APPS_CONFIG_ABSENT);
     assert_int_equal(c.workers, APPS_CONFIG_ABSENT);
-    assert_int_equal(c.applications.count, 0);
+    assert_int_equal(c.application_count, 0);
     apps_config_fini(&c);
 }
 
@@ -118,11 +123,14 @@ static const struct {
     { "[{agner, [{listen, \"h:\"}]}].",
       "f:1:20: listen is an address like \"127.0.0.1:0\"" },
     { "[{agner, [{applications, counter}]}].",
-      "f:1:26: applications is a list of names and paths" },
+      "f:1:26: applications is a list of names and paths, or of such "
+      "with a start type" },
     { "[{agner, [{applications, [1]}]}].",
-      "f:1:26: applications is a list of names and paths" },
+      "f:1:26: applications is a list of names and paths, or of such "
+      "with a start type" },
     { "[{agner, [{applications, [a|b]}]}].",
-      "f:1:26: applications is a list of names and paths" },
+      "f:1:26: applications is a list of names and paths, or of such "
+      "with a start type" },
     { "[{agner, [{name, a}, {name, b}]}].", "f:1:23: name is given twice" },
     { "[{agner, []}, {agner, []}].", "f:1:15: agner is given twice" },
     { "[{agner, [name]}].", "f:1:11: expected {Key, Value}" },
@@ -130,6 +138,14 @@ static const struct {
     { "[{agner, [{\"name\", a}]}].", "f:1:11: expected {Key, Value}" },
     { "[{agner, {name, a}}].", "f:1:10: expected a list of {Key, Value}" },
     { "[{agner, name}].", "f:1:10: expected a list of {Key, Value}" },
+    { "[{agner, [{applications, [{a, often}]}]}].",
+      "f:1:26: applications is a list of names and paths, or of such "
+      "with a start type" },
+    { "[{shop, [{port, 1}, port]}].", "f:1:21: expected {Key, Value}" },
+    { "[{shop, [{\"port\", 1}]}].", "f:1:10: expected {Key, Value}" },
+    { "[{shop, port}].", "f:1:9: expected a list of {Key, Value}" },
+    { "[{shop, []}, {other, []},\n {shop, []}].",
+      "f:2:2: shop is given twice" },
     { "[agner].", "f:1:2: expected {Application, [{Key, Value}]}" },
     { "[{agner, [], []}].", "f:1:2: expected {Application, [{Key, Value}]}" },
     { "{agner, []}.",

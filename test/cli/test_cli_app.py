@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Applications by the control socket, and what a node does when one of them ends."""
+import os
 import socket
 import struct
 
-from agner_cli import WAIT, Case, main
+from agner_cli import WAIT, Case, Node, main
 
 NAME = "app@127.0.0.1"
 
@@ -111,6 +112,68 @@ class App(Case):
         self.assertEqual(self.method("app_stop"),
                          ("badarg", "name: expected the name of an "
                           "application"))
+
+    # ---- The environment ----------------------------------------------------
+
+    def test_the_command_line_goes_before_the_file_and_that_before_defaults(self):
+        config = self.write("c.config", """[{shop, [{stock, 3}, {more, "x"}]},
+            {agner, [{name, '%s'}, {epmd, none}, {listen, "127.0.0.1:0"},
+                     {applications, [shop]}]}].""" % NAME)
+        Node(self, "--config", config)
+        self.check(["call", "stock", "{take, 1}"], 0, "{ok,2}\n")
+        self.assertEqual(self.method("app_info", name="shop")["env"],
+                         {"stock": 3, "more": [120]})
+        self.check(["stop"], 0)
+        node = Node(self, "--config", config, "--env", "shop.stock=1",
+                    "--env", "shop.stock=2", "--env", "region={north, 1}")
+        self.assertIsNotNone(node.ready)
+        self.check(["call", "stock", "{take, 1}"], 0, "{ok,1}\n")
+
+    def test_a_setting_that_is_none_is_told(self):
+        for text, why in (("shop", r"expected \[APP.\]KEY=TERM, not 'shop'"),
+                          ("shop.=1", "expected"), (".a=1", "expected"),
+                          ("shop.a=", "expected"),
+                          ("shop.a={", r"--env shop.a: line 1, column 2: ")):
+            code, _, err = self.run_it("start", "--name", NAME, "--env", text)
+            self.assertEqual(code, 2, err)
+            self.assertRegex(err, why)
+
+    # ---- Start types --------------------------------------------------------
+
+    def ends(self, how, reason, option="--app", app="echo"):
+        """The echo application's only child ends: what becomes of the node."""
+        node = self.node(NAME, option, app)
+        self.check(["call", "echo", "{stop, %s}" % reason], 0, "ok\n")
+        if how == "lives":
+            self.until(lambda: self.method("app_info", name="echo")["state"]
+                       == "loaded")
+            self.check(["stop"], 0)
+            self.assertEqual(node.wait()[0], 0)
+            return
+        code, err = node.wait()
+        self.assertEqual(code, 1, err)
+        self.assertIn("agner start: application echo ended, so the node "
+                      "stops: %s\n" % reason, err)
+        self.assertFalse(os.path.exists(self.socket_of(NAME)))
+
+    def test_the_node_stops_with_a_permanent_application(self):
+        self.ends("stops", "normal", "--permanent")
+        self.ends("stops", "odd", "--permanent")
+
+    def test_the_node_stops_with_a_transient_application_that_fails(self):
+        self.ends("stops", "odd", "--transient")
+        self.ends("lives", "normal", "--transient")
+
+    def test_the_node_outlives_a_temporary_application(self):
+        self.ends("lives", "odd")
+
+    def test_the_file_may_say_the_type(self):
+        config = self.write("c.config", """[{agner, [{name, '%s'}, {epmd, none},
+            {listen, "127.0.0.1:0"}, {applications, [{echo, permanent},
+                                                     counter]}]}].""" % NAME)
+        node = Node(self, "--config", config)
+        self.check(["call", "echo", "{stop, odd}"], 0, "ok\n")
+        self.assertEqual(node.wait()[0], 1)
 
 
 main()

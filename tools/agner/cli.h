@@ -27,7 +27,8 @@ enum exit_code {
 };
 
 #define CLI_ARGS_MAX     16   /* arguments that are no options */
-#define CLI_APPS_MAX     64   /* --app, how often */
+#define CLI_APPS_MAX     64   /* --app and its like, how often */
+#define CLI_ENVS_MAX     256  /* --env, how often */
 #define CLI_ABSENT       (-1) /* a number or time that was not given */
 #define CLI_NODES_MAX    32   /* nodes of this user that one looks at */
 #define CLI_COMMANDS_MAX 64
@@ -38,8 +39,9 @@ struct cli_options {
     bool foreground, detach, force, server, sup, statem, restarts;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
     const char *log_level, *log_file, *type;
-    const char *apps[CLI_APPS_MAX];
-    size_t app_count;
+    struct apps_application apps[CLI_APPS_MAX];
+    const char *envs[CLI_ENVS_MAX];
+    size_t app_count, env_count;
     struct apps_listen listen;
     int64_t tick_time_ms, timeout_ms, stop_time_ms;
     int64_t workers, epmd_port, ready_fd, limit, port;
@@ -59,7 +61,8 @@ struct cli {
 enum option_type {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char *, not empty */
-    OPTION_APP,    /* may be given several times */
+    OPTION_APP,    /* may be given several times; min: enum gen_start_type */
+    OPTION_ENV,    /* may be given several times */
     OPTION_NUMBER, /* int64_t from min to max */
     OPTION_TIME,   /* int64_t: milliseconds, written 250ms, 5s, 2m, 1h */
     OPTION_LISTEN, /* HOST:PORT */

@@ -11,6 +11,9 @@
  *                           application runs
  *   {failed, Code, Text}    the starter                  stop, exit code 1
  *   {'DOWN', ...}           the starter, crashed         the same
+ *   {ended, App, Reason}    the application controller   the same: a permanent
+ *                                                        application, or a
+ *                                                        transient one, ended
  *   {signal, N}             the signal thread            stop, exit code 0
  *   stop                    agner.stop                   the same
  *
@@ -33,7 +36,13 @@ static const struct option options[] = {
     { "name", 0, "NAME@HOST", "the node's name (default: APP@127.0.0.1)",
       OPTION_TEXT, CLI_OPTION(name), 0, 0, NULL },
     { "app", 0, "APP|FILE.so", "start an application; may be repeated",
-      OPTION_APP, CLI_OPTION(apps), 0, 0, NULL },
+      OPTION_APP, CLI_OPTION(apps), GEN_APP_TEMPORARY, 0, NULL },
+    { "transient", 0, "APP|FILE.so", "the same; if it fails, the node stops",
+      OPTION_APP, CLI_OPTION(apps), GEN_APP_TRANSIENT, 0, NULL },
+    { "permanent", 0, "APP|FILE.so", "the same; when it ends, the node stops",
+      OPTION_APP, CLI_OPTION(apps), GEN_APP_PERMANENT, 0, NULL },
+    { "env", 0, "[APP.]KEY=TERM", "set in the environment; may be repeated",
+      OPTION_ENV, CLI_OPTION(envs), 0, 0, NULL },
     { "config", 0, "FILE", "read the configuration; options go before it",
       OPTION_TEXT, CLI_OPTION(config), 0, 0, NULL },
     { "cookie-file", 0, "FILE", "where the cookie is", OPTION_TEXT,
@@ -132,6 +141,22 @@ static void stop_asked(void *ctx)
     (void)rt_post(node_rt(st->node), etf_from_pid(NULL, st->main), ETF_A(stop));
 }
 
+/* In the application controller, which goes on. Without memory for the reason
+ * the node stops all the same. */
+static void app_ended(void *ctx, const char *application, etf_term reason)
+{
+    struct start *st = ctx;
+    struct etf_region *r = etf_region_new(0);
+    etf_term message = ETF_NONE, main = etf_from_pid(NULL, st->main);
+
+    if (r != NULL)
+        message = etf_make(r, "{ended, _, _}", application, reason);
+    if (etf_is_none(message) ||
+        rt_post(node_rt(st->node), main, message) != AGNER_OK)
+        (void)rt_post(node_rt(st->node), main, ETF_A(stop));
+    etf_region_free(r);
+}
+
 /* ---- Applications ----------------------------------------------------- */
 
 /* The starter: a process, so that a signal is heard while an application takes
@@ -144,8 +169,8 @@ static void start_applications(struct gen *self, void *arg)
 
     for (size_t i = 0; i < st->s.application_count; i++) {
         enum agner_err err = gen_application_ensure_all_started(
-            self, st->s.applications[i], GEN_APP_TEMPORARY, GEN_APP_TEMPORARY,
-            NULL, NULL, &error);
+            self, st->s.applications[i].name, st->s.applications[i].type,
+            GEN_APP_TEMPORARY, NULL, NULL, &error);
 
         if (err == AGNER_OK)
             continue;
@@ -207,6 +232,19 @@ static int start_control(struct start *st)
                     "%s", error.text);
 }
 
+/* The node's own environment: --env without an application. */
+static enum agner_err set_env(struct start *st)
+{
+    etf_term list = st->s.node_env, one, key, value;
+    enum agner_err err = AGNER_OK;
+
+    while (err == AGNER_OK && etf_list_next(&list, &one)) {
+        if (etf_match(one, "{_, _}", &key, &value))
+            err = rt_env_put(node_rt(st->node), ETF_NONE, key, value);
+    }
+    return err;
+}
+
 /* Everything after the node: its processes, its socket, and who listens to
  * signals. */
 static int start_rest(struct start *st)
@@ -219,6 +257,10 @@ static int start_rest(struct start *st)
     if (st->self == NULL)
         return cli_fail(st->cli, EXIT_REMOTE, "again later", "out of memory");
     st->main = rt_self(st->self);
+    err = set_env(st);
+    if (err != AGNER_OK)
+        return cli_fail(st->cli, EXIT_REMOTE, "shorter keys for --env",
+                        "--env: %s", agner_strerror(err));
     err = apps_loader_start(st->self, &st->loader, &error);
     if (err != AGNER_OK)
         return cli_fail(st->cli, EXIT_REMOTE, "the log above", "%s",
@@ -288,7 +330,7 @@ static int app_failed(struct start *st, const char *text)
 static bool handle(struct start *st, etf_term message, int *code)
 {
     etf_term text, reason;
-    char buffer[240];
+    char buffer[240], name[256];
     int32_t number;
     etf_ref ref;
 
@@ -301,6 +343,12 @@ static bool handle(struct start *st, etf_term message, int *code)
     } else if (etf_match(message, "{failed, _, _}", &number, &text)) {
         (void)etf_get_text(text, buffer, sizeof buffer); /* we made it */
         *code = app_failed(st, buffer);
+        return true;
+    } else if (etf_match(message, "{ended, _, _}", &text, &reason)) {
+        (void)etf_get_text(text, name, sizeof name);
+        *code = cli_fail(st->cli, EXIT_REMOTE, "the log above",
+                         "application %s ended, so the node stops: %s", name,
+                         etf_format(buffer, sizeof buffer, reason));
         return true;
     } else if (etf_match(message, "{'DOWN', _, __, __, _}", &ref, &reason) &&
                !etf_same(reason, ETF_A(normal)) && !st->ready) {
@@ -338,6 +386,10 @@ static int run(struct cli *cli)
     st.cli = cli;
     st.loader.dirs = st.s.dirs.items;
     st.loader.dir_count = st.s.dirs.count;
+    st.loader.config = st.s.config.env;
+    st.loader.env = st.s.env;
+    st.loader.node_stop = app_ended;
+    st.loader.stop_ctx = &st;
     block_signals(&st);
     code = start_node(&st);
     if (code == EXIT_DONE) {

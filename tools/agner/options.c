@@ -99,11 +99,20 @@ static int take_listen(const struct cli *cli, const char *text,
                  text);
 }
 
-static int take_app(struct cli *cli, const char *text)
+static int take_app(struct cli *cli, const struct option *row, const char *text)
 {
     if (cli->o.app_count == CLI_APPS_MAX)
-        return usage(cli, "--app is given over %d times", CLI_APPS_MAX);
-    cli->o.apps[cli->o.app_count++] = text;
+        return usage(cli, "over %d applications are given", CLI_APPS_MAX);
+    cli->o.apps[cli->o.app_count].name = text;
+    cli->o.apps[cli->o.app_count++].type = (enum gen_start_type)row->min;
+    return EXIT_DONE;
+}
+
+static int take_env(struct cli *cli, const char *text)
+{
+    if (cli->o.env_count == CLI_ENVS_MAX)
+        return usage(cli, "--env is given over %d times", CLI_ENVS_MAX);
+    cli->o.envs[cli->o.env_count++] = text;
     return EXIT_DONE;
 }
 
@@ -134,7 +143,9 @@ static int take(struct cli *cli, const struct option *row, char *text)
         *(const char **)field = take_secret(text);
         return EXIT_DONE;
     case OPTION_APP:
-        return take_app(cli, text);
+        return take_app(cli, row, text);
+    case OPTION_ENV:
+        return take_env(cli, text);
     case OPTION_NUMBER:
         return take_number(cli, row, text, field);
     case OPTION_TIME:
@@ -168,7 +179,7 @@ static int take_row(struct reader *rd, const struct option *row, char *value)
     const struct option *rows = rd->cli->command->options;
 
     if (rd->seen[row - rows] && row->type != OPTION_APP &&
-        row->type != OPTION_FLAG)
+        row->type != OPTION_ENV && row->type != OPTION_FLAG)
         return usage(rd->cli, "--%s is given twice", row->name);
     rd->seen[row - rows] = true;
     for (const struct option *o = rows; o->name != NULL; o++) {

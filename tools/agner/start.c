@@ -94,7 +94,7 @@ static const char *name_by_application(struct start_settings *s)
 
     if (s->application_count == 0)
         return NULL;
-    path = s->applications[0];
+    path = s->applications[0].name;
     base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
     size = strlen(base);
     if (size > 3 && strcmp(base + size - 3, ".so") == 0)
@@ -178,10 +178,10 @@ static int set_control(struct cli *cli, struct start_settings *s)
 /* --app: a path becomes absolute, since that is what the loader takes. */
 static int add_app(struct cli *cli, struct start_settings *s, size_t i)
 {
-    const char *app = cli->o.apps[i];
+    const char *app = cli->o.apps[i].name;
     char real[PATH_MAX];
 
-    s->applications[s->application_count] = app;
+    s->applications[s->application_count] = cli->o.apps[i];
     if (strchr(app, '/') != NULL ||
         (strlen(app) > 3 && strcmp(app + strlen(app) - 3, ".so") == 0)) {
         if (realpath(app, real) == NULL)
@@ -190,7 +190,7 @@ static int add_app(struct cli *cli, struct start_settings *s, size_t i)
                             "built-in application",
                             "--app %s: %s", app, strerror(errno));
         (void)snprintf(s->paths[i], sizeof s->paths[i], "%s", real);
-        s->applications[s->application_count] = s->paths[i];
+        s->applications[s->application_count].name = s->paths[i];
     }
     s->application_count++;
     return EXIT_DONE;
@@ -201,9 +201,8 @@ static int set_applications(struct cli *cli, struct start_settings *s)
     int code = EXIT_DONE;
 
     s->dirs = s->config.application_dirs;
-    for (size_t i = 0; i < s->config.applications.count; i++)
-        s->applications[s->application_count++] =
-            s->config.applications.items[i];
+    for (size_t i = 0; i < s->config.application_count; i++)
+        s->applications[s->application_count++] = s->config.applications[i];
     for (size_t i = 0; i < cli->o.app_count && code == EXIT_DONE; i++)
         code = add_app(cli, s, i);
     return code;
@@ -222,6 +221,8 @@ static int set_all(struct cli *cli, struct start_settings *s)
         code = set_name(cli, s);
     if (code == EXIT_DONE)
         code = set_control(cli, s);
+    if (code == EXIT_DONE)
+        code = start_env(cli, s);
     if (code != EXIT_DONE)
         return code;
     set_listen(cli, s);

@@ -12,9 +12,13 @@ struct start_settings {
     char cookie[256];       /* wiped when the node has it */
     char control_path[108]; /* empty: none */
     char own_name[256];     /* for a node that nobody gave a name */
-    const char *applications[1024 + CLI_APPS_MAX]; /* file's, then options' */
+    struct apps_application
+        applications[1024 + CLI_APPS_MAX]; /* file's, then options' */
     size_t application_count;
     struct apps_texts dirs;
+    /* --env, in cli's region: [{Application, [{Key, Value}]}], and {Key, Value}
+     * of the node's own. */
+    etf_term env, node_env;
     uint64_t stop_time_ms;
     char paths[CLI_APPS_MAX][APPS_PATH_MAX]; /* of --app FILE.so, absolute */
 };
@@ -23,6 +27,10 @@ struct start_settings {
  * and finds the cookie. EXIT_DONE, or a code with the reason printed. */
 int start_settings(struct cli *cli, struct start_settings *s);
 void start_settings_fini(struct start_settings *s);
+
+/* What the options --env say: s->env and s->node_env. EXIT_DONE, or a code with
+ * the reason printed. */
+int start_env(struct cli *cli, struct start_settings *s);
 
 /*
  * Opens --log-file, and with --detach goes on in a child, before there are
