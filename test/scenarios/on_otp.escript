@@ -13,12 +13,14 @@
 -export([main/1, start_child/2, start_child/3]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2,
          terminate/2]).
+-export([start/2, start_phase/3, prep_stop/1, stop/1]).
 
 -define(WAIT, 20000). % for what must come
 
 main(Files) ->
     ok = logger:set_primary_config(level, none),
     [load(App) || App <- [kernel, stdlib]],
+    register(director, self()),
     process_flag(trap_exit, true),
     [play(Scenario) || File <- Files, Scenario <- consult(File)],
     halt(0).
@@ -53,7 +55,9 @@ play({scenario, Name, Steps}) ->
     Start = bind(node, node(), bind(director, self(), #play{})),
     End = lists:foldl(fun step/2, Start, Steps),
     io:format("alive ~0tp~n", [[N || {N, _} <- living(End)]]),
-    clear(End).
+    [begin application:stop(App), application:unload(App) end
+     || {App, "scenario", _} <- application:loaded_applications()],
+    clear(settle(0, End)).
 
 step({unordered, Step}, P) ->
     show(Step, fun lists:sort/1, step(Step, 0, next(P)));
@@ -66,9 +70,8 @@ next(P) ->
     P#play{step = P#play.step + 1, events = [], result = none, seen = 0}.
 
 step({actors, Names}, _, P) ->
-    Director = self(),
     lists:foldl(fun(Name, Q) ->
-                    spawn(fun() -> actor(Director, {actor, Name}) end),
+                    spawn(fun() -> actor({actor, Name}) end),
                     settle(1, Q)
                 end, P, Names);
 step({inits, Id, Commands}, _, P) ->
@@ -116,6 +119,12 @@ hear({init, Pid, Ref, Who, Args}, P) ->
         _ when Args =:= [] -> event(Pid, init, T);
         _ -> event(Pid, init, Args, T)
     end;
+hear({start, Pid, Ref, App}, P) ->
+    {Command, Q} = next_init(App, P),
+    Pid ! {Ref, Command},
+    event(App, start, Q);
+hear({say, App, What}, P) ->
+    event(App, What, P);
 hear({say, Pid, What, Term}, P) ->
     event(Pid, What, Term, P);
 hear({did, _, Step, Result}, #play{step = Step} = P) ->
@@ -233,19 +242,18 @@ living(P) ->
 %%% ---- Actors -------------------------------------------------------------
 
 %% Tells the director that it is there; returns what its init is to do.
-enter(Director, Who, Args) ->
+enter(Who, Args) ->
     Ref = make_ref(),
-    Director ! {init, self(), Ref, Who, Args},
-    put(director, Director),
+    director ! {init, self(), Ref, Who, Args},
     put(requests, #{}),
     receive {Ref, Command} -> Command end.
 
 say(What, Term) ->
-    get(director) ! {say, self(), What, Term}.
+    director ! {say, self(), What, Term}.
 
 %% An actor that is no server.
-actor(Director, Who) ->
-    enter(Director, Who, []),
+actor(Who) ->
+    enter(Who, []),
     act().
 
 %% Leaves the answers to its requests in the mailbox, until it asks for them.
@@ -262,13 +270,12 @@ act() ->
     act().
 
 did(Step, Result) ->
-    get(director) ! {did, self(), Step, Result}.
+    director ! {did, self(), Step, Result}.
 
 %%% ---- What actors do -----------------------------------------------------
 
 op({spawn, Name, Options}) ->
-    Director = get(director),
-    spawn_opt(fun() -> actor(Director, {actor, Name}) end, Options);
+    spawn_opt(fun() -> actor({actor, Name}) end, Options);
 op({exit, Reason}) ->
     exit(Reason);
 op({exit, Pid, Reason}) ->
@@ -301,7 +308,7 @@ op({send, To, Message}) ->
     try To ! Message, ok catch error:Reason -> {error, Reason} end;
 op({info, Pid, What}) ->
     case process_info(Pid, What) of
-        {What, List} when is_list(List) -> {any_order, List -- [get(director)]};
+        {What, List} when is_list(List) -> {any_order, List -- [whereis(director)]};
         {What, Value} -> Value;
         undefined -> undefined
     end;
@@ -343,22 +350,22 @@ why(Reason) -> Reason.
 %%% ---- Servers ------------------------------------------------------------
 
 start(How, Who, Args, Options) ->
-    Start = {get(director), Who, Args, Options},
+    Start = {server, Who, Args, Options},
     Limit = [{timeout, Ms} || {timeout, Ms} <- Options],
     case proplists:get_value(name, Options) of
         undefined -> gen_server:How(?MODULE, Start, Limit);
         Name -> gen_server:How({local, Name}, ?MODULE, Start, Limit)
     end.
 
-init({sup, Director, Who, Flags, Children}) ->
-    case enter(Director, Who, []) of
+init({sup, Who, Flags, Children}) ->
+    case enter(Who, []) of
         ok -> {ok, {flags(Flags), [spec(Child) || Child <- Children]}};
         ignore -> ignore;
         {exit, Reason} -> exit(Reason)
     end;
-init({Director, Who, Args, Options}) ->
+init({server, Who, Args, Options}) ->
     process_flag(trap_exit, lists:member(trap_exit, Options)),
-    case enter(Director, Who, Args) of
+    case enter(Who, Args) of
         ok -> {ok, none};
         ignore -> ignore;
         {stop, Reason} -> {stop, Reason};
@@ -447,7 +454,7 @@ one_of([Default | _] = All, List) ->
     end.
 
 start_sup(Who, Flags, Children) ->
-    Start = {sup, get(director), Who, Flags, Children},
+    Start = {sup, Who, Flags, Children},
     case proplists:get_value(name, Flags) of
         undefined -> supervisor:start_link(?MODULE, Start);
         Name -> supervisor:start_link({local, Name}, ?MODULE, Start)
@@ -460,14 +467,13 @@ start_child(Id, Options, More) ->
     start_child_with(Id, Options, [More]).
 
 start_child_with(Id, Options, More) ->
-    Director = get(director),
     case {proplists:get_value(sup, Options), lists:member(plain, Options)} of
         {{Flags, Children}, _} ->
             start_sup({child, Id}, Flags, Children);
         {undefined, false} ->
             start(start_link, {child, Id}, More, Options);
         {undefined, true} ->
-            Pid = spawn_link(fun() -> actor(Director, {child, Id}) end),
+            Pid = spawn_link(fun() -> actor({child, Id}) end),
             case proplists:get_value(info, Options) of
                 undefined -> {ok, Pid};
                 Info -> {ok, Pid, Info}
@@ -491,5 +497,80 @@ op_sup({childspec, Sup, Id}) ->
         Error ->
             Error
     end;
-op_sup({What, Sup, Id}) -> % restart_child, terminate_child, delete_child
-    supervisor:What(Sup, Id).
+op_sup({What, Sup, Id}) when What =:= restart_child; What =:= terminate_child;
+                             What =:= delete_child ->
+    supervisor:What(Sup, Id);
+op_sup(Order) ->
+    op_app(Order).
+
+%%% ---- Applications -------------------------------------------------------
+
+op_app({load, App, Options}) ->
+    Keys = [{description, "scenario"}, {vsn, "1"},
+            {applications, proplists:get_value(needs, Options, [])},
+            {env, proplists:get_value(env, Options, [])}
+            | [{mod, {?MODULE, {App, Tree}}} || {tree, Tree} <- Options]]
+           ++ [{start_phases, Phases} || {phases, Phases} <- Options],
+    case application:load({application, App, Keys}) of
+        {error, {already_loaded, _}} -> {error, {already_loaded, App}};
+        Result -> Result
+    end;
+op_app({unload, App}) ->
+    application:unload(App);
+op_app({start_app, App, Type}) ->
+    case application:start(App, Type) of
+        {error, Reason} -> {error, why_not(Reason)};
+        ok -> ok
+    end;
+op_app({ensure, App, Type}) ->
+    case application:ensure_all_started(App, Type) of
+        {error, {Name, Reason}} -> {error, {Name, why_not(Reason)}};
+        Ok -> Ok
+    end;
+op_app({stop_app, App}) ->
+    application:stop(App);
+op_app({which}) ->
+    [App || {App, "scenario", _} <- application:which_applications()];
+op_app({loaded}) ->
+    {any_order, [App || {App, "scenario", _} <- application:loaded_applications()]};
+op_app({get_env, App, Key}) ->
+    application:get_env(App, Key);
+op_app({set_env, App, Key, Value}) ->
+    application:set_env(App, Key, Value);
+op_app({unset_env, App, Key}) ->
+    application:unset_env(App, Key);
+op_app({all_env, App}) ->
+    lists:sort(application:get_all_env(App));
+op_app({application_of, Pid}) ->
+    application:get_application(Pid).
+
+%% The reason of a failed start, without the call.
+why_not({Reason, {?MODULE, start, _}}) -> Reason;
+why_not(Reason) -> Reason.
+
+start(_, {App, {Id, Flags, Children}}) ->
+    Ref = make_ref(),
+    director ! {start, self(), Ref, App},
+    receive
+        {Ref, ok} ->
+            case start_sup({child, Id}, Flags, Children) of
+                {ok, Pid} -> {ok, Pid, App};
+                Error -> Error
+            end;
+        {Ref, {error, Reason}} ->
+            {error, Reason};
+        {Ref, {exit, Reason}} ->
+            exit(Reason)
+    end.
+
+start_phase(Phase, _, Args) ->
+    {ok, App} = application:get_application(),
+    director ! {say, App, Phase, Args},
+    ok.
+
+prep_stop(App) ->
+    director ! {say, App, prep_stop},
+    App.
+
+stop(App) ->
+    director ! {say, App, stop}.

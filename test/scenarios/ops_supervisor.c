@@ -56,8 +56,8 @@ static enum agner_err start_plain(struct gen *self, etf_term args, etf_pid *pid,
 static enum gen_next init(struct gen *self, etf_term args,
                           struct gen_supervisor_spec *spec);
 
-static const struct gen_supervisor actor_supervisor = { .name = "actor",
-                                                        .init = init };
+const struct gen_supervisor actor_supervisor = { .name = "actor",
+                                                 .init = init };
 
 /* {Id, Options} as a child's specification. */
 static bool read_child(struct gen *self, struct play *play, etf_term t,

@@ -19,6 +19,7 @@
 
 struct block {
     struct block *next;
+    struct etf_box *box; /* owned, or NULL */
     max_align_t memory[];
 };
 
@@ -35,12 +36,26 @@ void *play_alloc(struct play *play, size_t size)
     return block->memory;
 }
 
+etf_term play_keep(struct play *play, etf_term t)
+{
+    struct etf_box *box = etf_box_new(t);
+
+    (void)play_alloc(play, 0);
+    if (box == NULL) {
+        fprintf(stderr, "out of memory\n");
+        exit(2);
+    }
+    play->memory->box = box;
+    return etf_box_term(box);
+}
+
 static void free_memory(struct play *play)
 {
     struct block *next;
 
     for (struct block *block = play->memory; block != NULL; block = next) {
         next = block->next;
+        etf_box_free(block->box);
         free(block);
     }
 }
@@ -104,6 +119,19 @@ static void hear_init(struct play *play, etf_term from, etf_term pid,
     (void)rt_reply(play->self, &asked, command);
 }
 
+/* An application is about to start its tree, and asks whether it is to fail. */
+static void hear_start(struct play *play, etf_term from, etf_term app)
+{
+    etf_term command = ETF_A(ok);
+    struct gen_from asked;
+
+    if (!rt_get_from(play->self, from, &asked))
+        return;
+    (void)etf_list_next(&life_of(play, app)->inits, &command);
+    add_event(play, app, etf_atom("start"), ETF_NONE);
+    (void)rt_reply(play->self, &asked, command);
+}
+
 static void hear(struct play *play, etf_term m)
 {
     etf_term from, pid, what, term;
@@ -114,6 +142,10 @@ static void hear(struct play *play, etf_term m)
     if (etf_match(m, "{'$gen_call', _, {init, _, _, _}}", &from, &pid, &what,
                   &term)) {
         hear_init(play, from, pid, what, term);
+    } else if (etf_match(m, "{'$gen_call', _, {start, _}}", &from, &term)) {
+        hear_start(play, from, term);
+    } else if (etf_match(m, "{say, _, _}", &pid, &what)) {
+        add_event(play, pid, what, ETF_NONE);
     } else if (etf_match(m, "{say, _, _, _}", &pid, &what, &term)) {
         add_event(play, pid, what, term);
     } else if (etf_match(m, "{did, _, _, _}", &pid, &step, &term)) {
@@ -359,6 +391,8 @@ static bool open_play(struct play *play, uint64_t seed)
     play->self = rt_attach(play->rt);
     if (play->self == NULL)
         return false;
+    if (gen_applications_start(play->self, NULL, NULL) != AGNER_OK)
+        return false;
     play->director = rt_self(play->self);
     names_add(play, etf_atom("director"), rt_self_term(play->self));
     names_add(play, etf_atom("node"), etf_atom("nonode@nohost"));
@@ -367,6 +401,7 @@ static bool open_play(struct play *play, uint64_t seed)
 
 static void close_play(struct play *play)
 {
+    (void)gen_applications_stop(play->self, 0); /* the rest ends with the rt */
     rt_detach(play->self);
     rt_free(play->rt, 1000);
     sim_free(play->sim);

@@ -49,6 +49,7 @@ struct play {
     size_t event_count;
     etf_term result; /* of this step; ETF_NONE: none yet */
     struct block *memory;
+    struct app *apps; /* those that were loaded: ops_application.c */
 };
 
 /*
@@ -60,6 +61,10 @@ bool play_scenario(etf_term scenario, uint64_t seed, struct etf_buffer *trace);
 /* Zeroed memory that lives as long as the play. Ends the program when there is
  * none. */
 void *play_alloc(struct play *play, size_t size);
+
+/* A copy of `t` that lives as long as the play. Ends the program when there is
+ * no memory. Not for pids and references of the play. */
+etf_term play_keep(struct play *play, etf_term t);
 
 /* ---- Names: names.c ----------------------------------------------------- */
 
@@ -101,6 +106,8 @@ etf_term actor_args(struct gen *self, struct play *play, etf_term who,
 /* Takes args apart. *more is what a supervisor's start_child added to them. */
 bool read_args(etf_term args, struct play **play, etf_term *who,
                etf_term *options, etf_term *more);
+extern const struct gen_supervisor actor_supervisor;
+
 /* Tells the director of self; what its init is to do. */
 etf_term enter(struct gen *self, struct play *play, etf_term who,
                etf_term more);
@@ -126,8 +133,9 @@ struct verb {
     etf_term (*act)(struct gen *self, struct actor *actor, etf_term order);
 };
 
-extern const struct verb process_verbs[];    /* ops_process.c; end with NULL */
-extern const struct verb server_verbs[];     /* ops_server.c */
-extern const struct verb supervisor_verbs[]; /* ops_supervisor.c */
+extern const struct verb process_verbs[];     /* ops_process.c; end with NULL */
+extern const struct verb server_verbs[];      /* ops_server.c */
+extern const struct verb supervisor_verbs[];  /* ops_supervisor.c */
+extern const struct verb application_verbs[]; /* ops_application.c */
 
 #endif
