@@ -124,6 +124,8 @@ void gen__report(struct gen *self, struct gen_head *head, etf_term reason)
     if (!is_abnormal(reason) || (head->flags & GEN_FLAG_REPORTED) != 0)
         return;
     head->flags |= GEN_FLAG_REPORTED;
+    if (!rt_log_wants(self, RT_LOG_ERROR))
+        return;
     if (!etf_is_none(head->last))
         (void)etf_format(last, sizeof last, head->last);
     rt_log_self(self, RT_LOG_ERROR, "%s: ended with %s; last message: %s",
