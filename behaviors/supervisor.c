@@ -307,21 +307,30 @@ gen_supervisor_flags(struct gen_supervisor_spec *spec)
     return &spec->sup->flags;
 }
 
+enum agner_err gen__supervisor_add_map(struct gen *self,
+                                       struct gen_supervisor_spec *spec,
+                                       etf_term map)
+{
+    if (etf_is_none(map) && etf_is_none(spec->wrong))
+        spec->wrong = etf_atom("system_limit");
+    if (etf_is_none(map))
+        return AGNER_ENOMEM;
+    spec->maps = etf_cons(rt_region(self), map, spec->maps);
+    return etf_is_none(spec->maps) ? AGNER_ENOMEM : AGNER_OK;
+}
+
 enum agner_err gen_supervisor_add(struct gen *self,
                                   struct gen_supervisor_spec *spec,
                                   const struct gen_child_spec *row)
 {
     etf_term wrong, map = gen__spec_map(rt_region(self), row, &wrong);
 
-    if (etf_is_none(map) && etf_is_none(wrong))
-        wrong = etf_atom("system_limit");
     if (!etf_is_none(wrong)) {
         if (etf_is_none(spec->wrong))
             spec->wrong = wrong;
         return AGNER_EINVAL;
     }
-    spec->maps = etf_cons(rt_region(self), map, spec->maps);
-    return etf_is_none(spec->maps) ? AGNER_ENOMEM : AGNER_OK;
+    return gen__supervisor_add_map(self, spec, map);
 }
 
 static bool set_flags(struct gen *self, struct supervisor *sup, etf_term *wrong)

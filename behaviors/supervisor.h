@@ -28,11 +28,16 @@ struct native_start {
     const struct gen_server *server;         /* borrowed: static */
     const struct gen_supervisor *supervisor; /* borrowed: static */
     const struct gen_statem *statem;         /* borrowed: static */
+    const struct gen_bridge *bridge;         /* borrowed: static */
     enum agner_err (*start)(struct gen *self, etf_term args, etf_pid *pid,
                             etf_term *info);
     struct rt_spawn_options options; /* group_leader points to: */
     etf_pid group_leader;
 };
+
+/* Takes over the way of starting and the options of `row`. */
+void gen__native_init(struct native_start *native,
+                      const struct gen_child_spec *row);
 
 /* A spec that has been checked. Shared by its children, counted. */
 struct child_spec {
@@ -157,6 +162,11 @@ static inline bool gen__is_simple(const struct supervisor *sup)
 
 /* The template with that id, or NULL. */
 struct child_spec *gen__template(const struct supervisor *sup, etf_term id);
+
+/* gen_supervisor_add() of a spec that is a map already. */
+enum agner_err gen__supervisor_add_map(struct gen *self,
+                                       struct gen_supervisor_spec *spec,
+                                       etf_term map);
 
 /* The gen_server that supervisors are. */
 extern const struct gen_server gen__supervisor_server;

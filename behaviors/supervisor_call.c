@@ -271,3 +271,10 @@ enum agner_err gen_children(struct rt *rt, etf_pid sup, etf_pid *pids,
     rt_detach(self);
     return err;
 }
+
+enum agner_err gen_remote_register(struct rt *rt, const char *name,
+                                   const struct gen_child_spec *row)
+{
+    return rt_behavior_register(rt, RT_GROUP_REMOTE, etf_atom(name), row, NULL,
+                                NULL);
+}

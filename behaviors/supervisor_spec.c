@@ -55,6 +55,7 @@ static unsigned ways_of(const struct gen_child_spec *row)
     ways += row->server != NULL;
     ways += row->supervisor != NULL;
     ways += row->statem != NULL;
+    ways += row->bridge != NULL;
     ways += row->start != NULL;
     return ways;
 }
@@ -78,6 +79,8 @@ static etf_term module_of(const struct gen_child_spec *row)
         name = row->supervisor->name;
     else if (row->statem != NULL)
         name = row->statem->name;
+    else if (row->bridge != NULL)
+        name = row->bridge->name;
     return etf_atom(name != NULL ? name : "undefined");
 }
 
@@ -86,21 +89,16 @@ static void free_native(void *value)
     free(value);
 }
 
-/* The way to start it, as a resource. */
-static etf_term native_of(struct etf_region *r,
-                          const struct gen_child_spec *row)
+void gen__native_init(struct native_start *native,
+                      const struct gen_child_spec *row)
 {
-    struct native_start *native = calloc(1, sizeof *native);
-    struct rt_spawn_options *options;
-    etf_term resource;
+    struct rt_spawn_options *options = &native->options;
 
-    if (native == NULL)
-        return ETF_NONE;
-    native->server = row->server;
-    native->supervisor = row->supervisor;
-    native->statem = row->statem;
-    native->start = row->start;
-    options = &native->options;
+    *native = (struct native_start){ .server = row->server,
+                                     .supervisor = row->supervisor,
+                                     .statem = row->statem,
+                                     .bridge = row->bridge,
+                                     .start = row->start };
     if (row->options != NULL)
         *options = *row->options;
     if (options->group_leader != NULL) {
@@ -111,6 +109,18 @@ static etf_term native_of(struct etf_region *r,
     options->link = options->monitor = options->monitor_alias = false;
     options->monitor_ref = NULL;
     options->parent = NULL;
+}
+
+/* The way to start it, as a resource. */
+static etf_term native_of(struct etf_region *r,
+                          const struct gen_child_spec *row)
+{
+    struct native_start *native = malloc(sizeof *native);
+    etf_term resource;
+
+    if (native == NULL)
+        return ETF_NONE;
+    gen__native_init(native, row);
     resource = etf_resource(r, native, free_native);
     if (etf_is_none(resource))
         free(native);

@@ -60,8 +60,26 @@ static enum agner_err run(struct gen *self, const struct native_start *native,
     if (native->statem != NULL)
         return gen_statem_start_link(self, native->statem, args, &options, pid,
                                      info);
+    if (native->bridge != NULL)
+        return gen_bridge_start_link(self, native->bridge, args, &options, pid,
+                                     info);
     err = native->start(self, args, pid, info);
     return err == AGNER_OK ? adopt(self, *pid) : err;
+}
+
+/* What {Module, start_link, _} names here: in `room`; NULL: nothing. */
+static const struct native_start *registered(struct gen *self,
+                                             const struct child_spec *spec,
+                                             struct native_start *room)
+{
+    const void *row;
+
+    if (!etf_atom_is(spec->function, "start_link") ||
+        rt_behavior_find(rt_of(self), RT_GROUP_REMOTE, spec->module, &row,
+                         NULL) != AGNER_OK)
+        return NULL;
+    gen__native_init(room, row);
+    return room;
 }
 
 static enum agner_err undefined(struct gen *self, const struct child_spec *spec,
@@ -76,7 +94,9 @@ enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
                                 struct child *child, etf_term *info)
 {
     const struct child_spec *spec = child->spec;
+    const struct native_start *native = spec->native;
     etf_term arguments = spec->arguments;
+    struct native_start remote;
     etf_pid pid = { .id = 0 };
     enum agner_err err;
 
@@ -84,10 +104,12 @@ enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
     if (child->extra != NULL)
         arguments =
             gen__append(rt_region(self), arguments, etf_box_term(child->extra));
-    if (spec->native == NULL)
+    if (native == NULL)
+        native = registered(self, spec, &remote);
+    if (native == NULL)
         return undefined(self, spec, arguments, info);
-    err = run(self, spec->native, spec, gen__is_simple(sup), args_of(arguments),
-              &pid, info);
+    err = run(self, native, spec, gen__is_simple(sup), args_of(arguments), &pid,
+              info);
     if (err == AGNER_OK &&
         !gen__child_runs(&sup->children, child,
                          etf_from_pid(rt_region(self), pid))) {

@@ -63,11 +63,12 @@ enum gen_child_type { GEN_WORKER, GEN_SUPERVISOR };
 
 struct gen_supervisor;
 struct gen_statem;
+struct gen_bridge;
 
 /*
  * One child: all zero but the id and one way of starting is good. Whoever keeps
  * a spec (a supervisor) copies it; borrowed are the tables that it points to
- * (server, supervisor, statem), which are static.
+ * (server, supervisor, statem, bridge), which are static.
  */
 struct gen_child_spec {
     const char *id;   /* an atom's text; NULL: id_term, or else the name */
@@ -77,6 +78,7 @@ struct gen_child_spec {
     const struct gen_server *server;
     const struct gen_supervisor *supervisor;
     const struct gen_statem *statem;
+    const struct gen_bridge *bridge; /* below */
     /* One's own way. *pid is a process that is linked to self, on this node or
      * another (the supervisor links to it in any case, so it may have ended).
      * AGNER_OK with *info a term: {ok, Pid, Info} of OTP. AGNER_EIGNORE: no
@@ -192,8 +194,9 @@ AGNER_API enum agner_err gen_supervisor_start_link(
  * `sup` is a pid, a name or {Name, Node}, of agner or of Erlang. All of them
  * wait without end, as OTP's do, and have the errors of gen_call(); besides
  *
- *   AGNER_EUNKNOWN   it has no such child
- *   AGNER_ENOTSUP    not under this strategy; or an answer not understood
+ *   AGNER_EUNKNOWN     it has no such child
+ *   AGNER_ENOTSUP      not under this strategy; or an answer not understood
+ *   AGNER_ENOTALLOWED  the child is disabled
  */
 
 /*
@@ -202,8 +205,9 @@ AGNER_API enum agner_err gen_supervisor_start_link(
  * its start gave besides or ETF_NONE, or why it failed. AGNER_EIGNORE: there is
  * no process, but the spec is kept, unless temporary. AGNER_EALREADY,
  * AGNER_EPRESENT (a spec of that id, not running), AGNER_EEXIT (*info: why),
- * AGNER_EINVAL (*info: what is wrong with the spec), AGNER_EBADTERM (the
- * supervisor is of another node: give .mfa).
+ * AGNER_EINVAL (*info: what is wrong with the spec), AGNER_ELIMIT
+ * (children_max), AGNER_EBADTERM (the supervisor is of another node: give
+ * .mfa).
  */
 AGNER_API enum agner_err gen_start_child(struct gen *self, etf_term sup,
                                          const struct gen_child_spec *spec,
@@ -257,8 +261,9 @@ AGNER_API enum agner_err gen_count_children(struct gen *self, etf_term sup,
 AGNER_API enum agner_err gen_get_childspec(struct gen *self, etf_term sup,
                                            etf_term id_or_pid, etf_term *map);
 
-/* The pids of the children that run, from any thread: at most `max` are written
- * to `pids`; *count is how many there are. Errors as gen_direct(). */
+/* The pids of the children that run, asked by a thread that is no process: at
+ * most `max` are written to `pids`; *count is how many there are. Errors as
+ * gen_call(). */
 AGNER_API enum agner_err gen_children(struct rt *rt, etf_pid sup, etf_pid *pids,
                                       size_t max, size_t *count,
                                       uint64_t timeout_ms);
@@ -269,6 +274,87 @@ AGNER_API enum agner_err
 gen_check_childspecs(const struct gen_child_spec *specs, size_t count,
                      enum gen_auto_shutdown auto_shutdown,
                      struct agner_error *error);
+
+/*
+ * Lets a child spec that comes from another node, or has .mfa, name what it
+ * starts: {name, start_link, [Arg, ...]}. Of `row` the way of starting and the
+ * options are used; it is static, and so is what it points to. Init gets the
+ * only argument, or the list of them. A supervisor answers other names as OTP
+ * does what is undefined. Any thread. Errors as rt_behavior_register().
+ */
+AGNER_API enum agner_err gen_remote_register(struct rt *rt, const char *name,
+                                             const struct gen_child_spec *row);
+
+/* ---- Dynamic supervisors ------------------------------------------------ */
+
+/* A supervisor that has no children at first, and whose children have neither
+ * ids nor order: each gen_start_child() brings a spec of its own. Of the flags
+ * (may be NULL) the intensity, the period and children_max count. */
+AGNER_API enum agner_err gen_dynamic_start_link(
+    struct gen *self, const struct gen_supervisor_flags *flags,
+    const struct rt_spawn_options *options, etf_pid *pid, etf_term *reason);
+
+/* ---- Partition supervisors ---------------------------------------------- */
+
+#define GEN_PARTITIONS_MAX 256u
+
+/* The registered names of the partitions: "shop.0", "shop.1", ... A value. */
+struct gen_partitions {
+    uint32_t count;
+    etf_term names[GEN_PARTITIONS_MAX];
+};
+
+/*
+ * Starts `count` (0: one for each worker) children of one spec under a
+ * supervisor that is registered as `name`. Child I (from 0) has the id I, is
+ * registered as "name.I", and its init gets {I, Args}. The spec's id and name
+ * are not used. Results as gen_supervisor_start(); AGNER_ELIMIT: more than
+ * GEN_PARTITIONS_MAX.
+ */
+AGNER_API enum agner_err
+gen_partition_start_link(struct gen *self, const char *name,
+                         const struct gen_child_spec *spec, uint32_t count,
+                         etf_pid *pid, etf_term *reason);
+
+/* Asks the partition supervisor of that name what partitions it has. They stay
+ * the same for its life, also when they are restarted. Errors as gen_call(). */
+AGNER_API enum agner_err gen_partitions(struct gen *self, const char *name,
+                                        struct gen_partitions *partitions);
+
+/* Who is in charge of `key`: the name of one of them, always the same. */
+static inline etf_term gen_partition_of(const struct gen_partitions *partitions,
+                                        etf_term key)
+{
+    return partitions->names[etf_phash2(key, partitions->count)];
+}
+
+/* ---- Bridges ------------------------------------------------------------ */
+
+/*
+ * What is no process (a C library, a pool of threads) as a child: a process
+ * that stands for it, starts it, and stops it when it ends. A thread of the
+ * subsystem that has to say that it failed ends the process, which is
+ * restarted like others: rt_kill(rt, pid, reason).
+ */
+struct gen_bridge {
+    const char *name;  /* for people */
+    size_t state_size; /* bytes, zeroed before start */
+    /* AGNER_OK: it runs. AGNER_EIGNORE. Otherwise it must have cleaned up;
+     * *reason says why (ETF_NONE: the text of the error). */
+    enum agner_err (*start)(struct gen *self, void *state, etf_term args,
+                            etf_term *reason);
+    /* Once, if start has returned AGNER_OK, however the process ends; any
+     * thread. May be NULL. */
+    void (*stop)(void *state);
+    bool stop_blocks; /* stop takes long: it runs on the blocking pool, unless
+                         the process was killed */
+};
+
+/* Parameters and errors as gen_start_link(). */
+AGNER_API enum agner_err
+gen_bridge_start_link(struct gen *self, const struct gen_bridge *bridge,
+                      etf_term args, const struct rt_spawn_options *options,
+                      etf_pid *pid, etf_term *reason);
 
 #ifdef __cplusplus
 }
