@@ -83,6 +83,8 @@ static enum agner_err encode(struct log_handler *h,
     size_t had = h->buffer.size;
     enum agner_err err = AGNER_OK;
 
+    if (h->output == NULL)           /* the style depends on it */
+        (void)rt__log_open(h, NULL); /* put() tries again, and says why not */
     if (had == 0 && h->torn)
         err = etf_buffer_add(&h->buffer, "\n", 1);
     if (err == AGNER_OK)

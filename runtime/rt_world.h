@@ -113,7 +113,7 @@ struct rt_world {
      * datagram is written whole or not at all. AGNER_EAGAIN: it takes nothing
      * now; AGNER_ENOCONN: there is nobody at the other end; AGNER_ELIMIT: the
      * datagram is too long; AGNER_ESYSTEM. One thread at a time, in which
-     * SIGPIPE is blocked from then on.
+     * SIGPIPE and SIGXFSZ are blocked from then on.
      */
     enum agner_err (*output_write)(void *ctx, struct rt_output *output,
                                    const void *bytes, size_t size,

@@ -182,14 +182,16 @@ static bool takes_more(const struct rt_output *o, uint64_t wait_ms)
     return poll(&ready, 1, ms) != 0;
 }
 
-/* A pipe whose reader is gone is an error, and no signal: it is blocked in this
- * thread, and stays so, since it would come after the unblocking. */
-static void block_sigpipe(void)
+/* A pipe whose reader is gone, and a file that may not grow, are errors and no
+ * signals: these are blocked in this thread, and stay so, since they would come
+ * after the unblocking. */
+static void block_signals(void)
 {
     sigset_t set;
 
-    (void)sigemptyset(&set); /* with these none of the three can fail */
+    (void)sigemptyset(&set); /* with these none of the four can fail */
     (void)sigaddset(&set, SIGPIPE);
+    (void)sigaddset(&set, SIGXFSZ);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -203,7 +205,7 @@ enum agner_err rt__output_write(void *ctx, struct rt_output *output,
 
     (void)ctx;
     *written = 0;
-    block_sigpipe();
+    block_signals();
     while (*written < size) {
         ssize_t took = write_some(output, next + *written, size - *written);
 
