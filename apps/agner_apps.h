@@ -83,6 +83,8 @@ struct apps_listen {
 /* "HOST:PORT", "[::1]:PORT": false when it is neither. */
 bool apps_listen_parse(const char *text, struct apps_listen *listen);
 
+enum apps_log_format { APPS_LOG_TEXT, APPS_LOG_JSON, APPS_LOG_JOURNALD };
+
 /* A node's configuration. What the file does not say is NULL, empty, unset, or
  * APPS_CONFIG_ABSENT. Texts are the region's. */
 struct apps_config {
@@ -90,6 +92,7 @@ struct apps_config {
     const char *name;
     const char *cookie_file;
     const char *control; /* a path, or "none" */
+    const char *log_file;
     struct apps_listen listen;
     const struct apps_application *applications;
     size_t application_count;
@@ -102,7 +105,10 @@ struct apps_config {
     int64_t epmd;   /* enum node_epmd */
     int64_t epmd_port;
     int64_t workers;
-    int64_t log_level; /* enum rt_log_level */
+    int64_t log_level;  /* enum rt_log_level */
+    int64_t log_format; /* enum apps_log_format */
+    int64_t log_size;   /* bytes, after which the file is rotated */
+    int64_t log_keep;   /* rotated files */
     int64_t stop_time_ms;
 };
 

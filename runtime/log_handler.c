@@ -186,6 +186,7 @@ enum agner_err rt_log_handler_add(struct rt *rt,
                                   const struct rt_log_handler *options,
                                   struct agner_error *error)
 {
+    struct agner_error why = { AGNER_OK, "" };
     struct log_handler *h = NULL;
     enum agner_err err = check(options, error);
 
@@ -195,8 +196,10 @@ enum agner_err rt_log_handler_add(struct rt *rt,
         return err;
     /* Standard error is there, or is not, whoever opens it: the writer does. */
     if (options->kind == RT_LOG_FILE || options->kind == RT_LOG_JOURNALD)
-        err = rt__log_open(h, error);
-    if (err == AGNER_OK)
+        err = rt__log_open(h, &why);
+    if (err != AGNER_OK)
+        (void)agner_fail(error, err, "log handler %s: %s", h->id, why.text);
+    else
         err = join_list(rt->log, h, error);
     if (err != AGNER_OK)
         free_handler(h);

@@ -230,6 +230,13 @@ static const struct key keys[] = {
     { "control", read_text, FIELD(control), 0, 0, "a path, or none" },
     { "log_level", read_choice, FIELD(log_level), RT_LOG_EMERGENCY, 0,
       "emergency, alert, critical, error, warning, notice, info or debug" },
+    { "log_file", read_text, FIELD(log_file), 0, 0, "a path" },
+    { "log_format", read_choice, FIELD(log_format), 0, 0,
+      "text, json or journald" },
+    { "log_size", read_number, FIELD(log_size), 4096, INT64_MAX,
+      "bytes from 4096" },
+    { "log_keep", read_number, FIELD(log_keep), 1, 1000,
+      "a number from 1 to 1000" },
     { "stop_time", read_number, FIELD(stop_time_ms), 0, DAY_MS,
       "milliseconds up to 86400000" },
 };
@@ -445,6 +452,7 @@ static void set_absent(struct apps_config *c)
     memset(c, 0, sizeof *c);
     c->hidden = c->epmd = c->epmd_port = c->workers = APPS_CONFIG_ABSENT;
     c->tick_time_ms = c->log_level = c->stop_time_ms = APPS_CONFIG_ABSENT;
+    c->log_format = c->log_size = c->log_keep = APPS_CONFIG_ABSENT;
 }
 
 enum agner_err apps_config_parse(const char *file, const char *text,

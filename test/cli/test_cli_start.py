@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """A node's life by the command: up, down, and the ways not to come up (B-CLI-2)."""
 import contextlib
+import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -260,6 +262,60 @@ class Start(Case):
         self.check(["stop"], 0)
         with open(log) as f:
             self.assertIn("application kernel", f.read())
+
+    def test_the_log_is_lines_of_json_in_a_file_that_may_be_moved(self):
+        log, moved = self.path("log"), self.path("moved")
+        node = self.node("js@127.0.0.1", "--log-file", log, "--log-format",
+                         "json", "--log-level", "info", "--app", "counter")
+        self.until(lambda: os.path.getsize(log) > 0)
+        os.rename(log, moved)
+        node.signal(signal.SIGHUP)
+        self.until(lambda: os.path.exists(log))
+        self.check(["stop"], 0)
+        self.assertEqual(node.wait(), (0, ""))
+        texts = []
+        for path in (moved, log):
+            with open(path) as f:
+                events = [json.loads(line) for line in f]
+            self.assertEqual({e["node"] for e in events}, {"js@127.0.0.1"})
+            texts.append(" ".join(e["text"] for e in events))
+        self.assertIn("counter", texts[0])
+        self.assertIn("counter", texts[1])
+
+    def test_without_a_file_the_end_of_its_terminal_ends_it(self):
+        node = self.node("hup@127.0.0.1")
+        node.signal(signal.SIGHUP)
+        self.assertEqual(node.wait()[0], 0)
+
+    def test_the_configuration_has_the_log_rotated(self):
+        log = self.path("log")
+        config = self.write("rot.config", f"""[{{agner, [
+            {{log_file, "{log}"}}, {{log_size, 4096}}, {{log_keep, 2}},
+            {{log_level, debug}}, {{log_format, json}}]}}].""")
+        self.node("rot@127.0.0.1", "--config", config)
+        while not os.path.exists(log + ".2"):
+            # each is a line: a notification that nobody gets
+            self.check(["call", "nobody", "x"], 6)
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(self.socket_of("rot@127.0.0.1"))
+                s.sendall(b"\x93\x02\xa6nobody\x90" * 20)
+        for name in ("log.1", "log.2"):
+            with open(self.path(name)) as f:
+                self.assertLessEqual(len(f.read()), 4096)
+        self.assertFalse(os.path.exists(log + ".3"))
+
+    def test_a_log_that_cannot_be_is_refused_at_the_start(self):
+        for args, code, why in (
+                (["--log-file", "/nowhere/log"], 1, "/nowhere/log: no such"),
+                (["--log-format", "xml"], 2, "--log-format: expected text"),
+                (["--log-level", "loud"], 2, "--log-level: expected"),
+                (["--log-file", "x", "--log-format", "journald"], 2,
+                 "to journald or to a file")):
+            with self.subTest(args=args):
+                _, _, err = self.check(["start", "--name", "no@127.0.0.1",
+                                        "--epmd", "none", *args], code)
+                self.assertIn(why, err)
+                self.assertIn("  try: ", err)
 
     def test_detached_it_keeps_nobody_waiting_at_a_pipe(self):
         self.check(["start", "--name", "bg@127.0.0.1", "--epmd", "none",

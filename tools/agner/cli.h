@@ -38,7 +38,7 @@ struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
     bool foreground, detach, force, server, sup, statem, restarts;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
-    const char *log_level, *log_file, *type;
+    const char *log_level, *log_file, *log_format, *type;
     struct apps_application apps[CLI_APPS_MAX];
     const char *envs[CLI_ENVS_MAX];
     size_t app_count, env_count;

@@ -14,7 +14,9 @@
  *   {ended, App, Reason}    the application controller   the same: a permanent
  *                                                        application, or a
  *                                                        transient one, ended
- *   {signal, N}             the signal thread            stop, exit code 0
+ *   {signal, N}             the signal thread            stop, exit code 0;
+ *                                                        SIGHUP only where the
+ *                                                        log has no file
  *   stop                    agner.stop                   the same
  *
  * While the node stops, a second signal ends the program at once.
@@ -31,6 +33,7 @@
 
 #define STOP_MS       30000
 #define NODE_GRACE_MS 1000
+#define LOG_WAIT_MS   500 /* for the log to be written, where it matters */
 
 static const struct option options[] = {
     { "name", 0, "NAME@HOST", "the node's name (default: APP@127.0.0.1)",
@@ -67,7 +70,7 @@ static const struct option options[] = {
       CLI_OPTION(control), 0, 0, NULL },
     { "stop-time", 0, "TIME", "how long applications may stop (default 30s)",
       OPTION_TIME, CLI_OPTION(stop_time_ms), 0, 86400000, NULL },
-    { "log-level", 0, "LEVEL", "error, warning, notice (default), info, debug",
+    { "log-level", 0, "LEVEL", "emergency to debug, or none (default notice)",
       OPTION_TEXT, CLI_OPTION(log_level), 0, 0, NULL },
     { "ready-fd", 0, "FD", "write the ready line there too, then close it",
       OPTION_NUMBER, CLI_OPTION(ready_fd), 3, 1048576, NULL },
@@ -77,6 +80,8 @@ static const struct option options[] = {
       OPTION_FLAG, CLI_OPTION(foreground), 0, 0, "detach" },
     { "log-file", 0, "FILE", "append the log there (default: stderr)",
       OPTION_TEXT, CLI_OPTION(log_file), 0, 0, NULL },
+    { "log-format", 0, "text|json|journald", "the log's form (default text)",
+      OPTION_TEXT, CLI_OPTION(log_format), 0, 0, NULL },
     CLI_HELP_ROW,
     CLI_END_ROW,
 };
@@ -108,6 +113,10 @@ static void wait_for_signals(void *arg)
     while (sigwait(&st->signal_set, &got) == 0 && got != SIGURG) {
         struct etf_region *r;
 
+        if (got == SIGHUP && st->s.log.kind == RT_LOG_FILE) {
+            rt_log_reopen(node_rt(st->node)); /* somebody has moved it */
+            continue;
+        }
         if (stopping) {
             (void)unlink(st->s.control_path);
             _exit(128 + got);
@@ -128,6 +137,7 @@ static void block_signals(struct start *st)
     (void)sigemptyset(&st->signal_set); /* with these they cannot fail */
     (void)sigaddset(&st->signal_set, SIGTERM);
     (void)sigaddset(&st->signal_set, SIGINT);
+    (void)sigaddset(&st->signal_set, SIGHUP);
     (void)sigaddset(&st->signal_set, SIGURG);
     (void)pthread_sigmask(SIG_BLOCK, &st->signal_set, NULL);
 }
@@ -193,6 +203,17 @@ static enum agner_err start_starter(struct start *st)
 
 /* ---- Up and down ------------------------------------------------------ */
 
+static const char *next_step(const struct agner_error *error)
+{
+    if (strncmp(error->text, "log handler ", 12) == 0)
+        return "another --log-file or --log-format";
+    if (error->code == AGNER_ETAKEN)
+        return "another --name or --listen, or agner names";
+    if (error->code == AGNER_ENOCONN)
+        return "agner epmd, or --epmd auto";
+    return "agner help start";
+}
+
 static int start_node(struct start *st)
 {
     struct agner_error error = { AGNER_OK, "" };
@@ -202,11 +223,7 @@ static int start_node(struct start *st)
     if (err == AGNER_OK)
         return EXIT_DONE;
     return cli_fail(st->cli, err == AGNER_EINVAL ? EXIT_USAGE : EXIT_REMOTE,
-                    err == AGNER_ETAKEN
-                        ? "another --name or --listen, or agner names"
-                    : err == AGNER_ENOCONN ? "agner epmd, or --epmd auto"
-                                           : "agner help start",
-                    "%s", error.text);
+                    next_step(&error), "%s", error.text);
 }
 
 static int start_control(struct start *st)
@@ -262,9 +279,11 @@ static int start_rest(struct start *st)
         return cli_fail(st->cli, EXIT_REMOTE, "shorter keys for --env",
                         "--env: %s", agner_strerror(err));
     err = apps_loader_start(st->self, &st->loader, &error);
-    if (err != AGNER_OK)
+    if (err != AGNER_OK) {
+        (void)rt_log_flush(node_rt(st->node), LOG_WAIT_MS);
         return cli_fail(st->cli, EXIT_REMOTE, "the log above", "%s",
                         error.text);
+    }
     code = start_control(st);
     if (code != EXIT_DONE)
         return code;
@@ -312,7 +331,11 @@ static void say_ready(struct start *st)
         (void)fflush(stdout); /* nobody reads it: no failure of the node */
     }
     cli_notify("READY=1");
-    start_detached(line);
+    start_detached(line, st->s.log.path);
+    if (st->cli->o.detach) {
+        rt_log_reopen(node_rt(st->node)); /* not at the terminal any more */
+        (void)rt_log_flush(node_rt(st->node), LOG_WAIT_MS);
+    }
     if (st->cli->o.ready_fd == CLI_ABSENT)
         return;
     if (write((int)st->cli->o.ready_fd, line, (size_t)size) != size)
@@ -320,8 +343,10 @@ static void say_ready(struct start *st)
     (void)close((int)st->cli->o.ready_fd);
 }
 
+/* What the log says of it comes first. */
 static int app_failed(struct start *st, const char *text)
 {
+    (void)rt_log_flush(node_rt(st->node), LOG_WAIT_MS);
     return cli_fail(st->cli, EXIT_REMOTE, "agner start without that --app",
                     "%s", text);
 }

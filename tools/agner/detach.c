@@ -1,5 +1,5 @@
 /*
- * detach.c -- the node in the background, and where its log goes.
+ * detach.c -- the node in the background.
  *
  * Until the node is ready it has the terminal, so whatever goes wrong is seen
  * where it was started.
@@ -16,22 +16,6 @@
 /* The pipe to the waiting parent; -1 when there is none. One program, one node.
  */
 static int parent_fd = -1;
-
-static int open_log(struct cli *cli)
-{
-    int fd;
-
-    if (cli->o.log_file == NULL)
-        return EXIT_DONE;
-    fd = open(cli->o.log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
-        return cli_fail(cli, EXIT_REMOTE,
-                        "--log-file FILE in a directory that "
-                        "this user may write",
-                        "%s: %s", cli->o.log_file, strerror(errno));
-    (void)close(fd); /* the copy stays */
-    return EXIT_DONE;
-}
 
 /* Waits for the child's line, or for its end. Does not return. */
 static void wait_for_child(pid_t child, int fd)
@@ -72,15 +56,11 @@ static int go_on_in_child(struct cli *cli)
 
 int start_output(struct cli *cli)
 {
-    int code = open_log(cli);
-
-    if (code == EXIT_DONE && cli->o.detach)
-        code = go_on_in_child(cli);
-    return code;
+    return cli->o.detach ? go_on_in_child(cli) : EXIT_DONE;
 }
 
-/* A log file stays, and so does what was redirected to one. A terminal or a
- * pipe does not: its reader would wait for the end of the node. */
+/* What was redirected to a file stays. A terminal or a pipe does not: its
+ * reader would wait for the end of the node. */
 static bool is_file(int fd)
 {
     struct stat st;
@@ -88,7 +68,18 @@ static bool is_file(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-void start_detached(const char *line)
+/* What the C library says when it ends the program is worth having. */
+static void keep_errors(const char *log_file)
+{
+    int fd = open(log_file, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+    if (fd < 0)
+        return; /* the log itself goes on */
+    (void)dup2(fd, STDERR_FILENO);
+    (void)close(fd); /* the copy stays */
+}
+
+void start_detached(const char *line, const char *log_file)
 {
     ssize_t written;
     int null;
@@ -103,6 +94,8 @@ void start_detached(const char *line)
             (void)dup2(null, STDERR_FILENO);
         (void)close(null);
     }
+    if (log_file != NULL)
+        keep_errors(log_file);
     written = write(parent_fd, line, strlen(line));
     (void)written; /* a parent that is gone waits no more */
     (void)close(parent_fd);

@@ -61,7 +61,6 @@ static int read_config(struct cli *cli, struct start_settings *s)
 static int set_words(struct cli *cli, struct start_settings *s)
 {
     static const char *const epmds[] = { "auto", "need", "none" };
-    enum rt_log_level level = RT_LOG_DEFAULT;
     int64_t epmd = CLI_ABSENT;
 
     if (cli->o.epmd != NULL) {
@@ -69,19 +68,8 @@ static int set_words(struct cli *cli, struct start_settings *s)
         if (epmd < 0)
             return EXIT_USAGE;
     }
-    if (cli->o.log_level != NULL) {
-        if (!rt_log_level_parse(cli->o.log_level, &level))
-            return cli_fail(cli, EXIT_USAGE, "agner help start",
-                            "--log-level: expected emergency, alert, critical, "
-                            "error, warning, notice, info, debug or none, not "
-                            "'%.40s'",
-                            cli->o.log_level);
-    }
     s->node.epmd =
         (enum node_epmd)first_given(epmd, s->config.epmd, NODE_EPMD_AUTO);
-    s->node.rt.log_level = level;
-    if (level == RT_LOG_DEFAULT && s->config.log_level != APPS_CONFIG_ABSENT)
-        s->node.rt.log_level = (enum rt_log_level)s->config.log_level;
     return EXIT_DONE;
 }
 
@@ -219,6 +207,8 @@ static int set_all(struct cli *cli, struct start_settings *s)
         code = set_applications(cli, s);
     if (code == EXIT_DONE)
         code = set_name(cli, s);
+    if (code == EXIT_DONE)
+        code = start_log(cli, s);
     if (code == EXIT_DONE)
         code = set_control(cli, s);
     if (code == EXIT_DONE)

@@ -19,6 +19,7 @@ struct start_settings {
     /* --env, in cli's region: [{Application, [{Key, Value}]}], and {Key, Value}
      * of the node's own. */
     etf_term env, node_env;
+    struct rt_log_handler log; /* the node's only one */
     uint64_t stop_time_ms;
     char paths[CLI_APPS_MAX][APPS_PATH_MAX]; /* of --app FILE.so, absolute */
 };
@@ -32,16 +33,19 @@ void start_settings_fini(struct start_settings *s);
  * the reason printed. */
 int start_env(struct cli *cli, struct start_settings *s);
 
+/* What is said of the log: s->log, and where the node finds it. The same. */
+int start_log(struct cli *cli, struct start_settings *s);
+
 /*
- * Opens --log-file, and with --detach goes on in a child, before there are
- * threads. The parent waits for the child's start_detached(), prints the line,
- * and ends with code 0; a child that ends before has said why, and its code
- * becomes the parent's. EXIT_DONE, or a code with the reason printed.
+ * With --detach goes on in a child, before there are threads. The parent waits
+ * for the child's start_detached(), prints the line, and ends with code 0; a
+ * child that ends before has said why, and its code becomes the parent's.
+ * EXIT_DONE, or a code with the reason printed.
  */
 int start_output(struct cli *cli);
 
-/* In such a child: the node is ready. From now on it has no terminal. Otherwise
- * does nothing. */
-void start_detached(const char *line);
+/* In such a child: the node is ready. From now on it has no terminal, and its
+ * standard error is `log_file`, or nowhere (NULL). Otherwise does nothing. */
+void start_detached(const char *line, const char *log_file);
 
 #endif
