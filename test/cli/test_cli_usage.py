@@ -4,7 +4,7 @@ import os
 
 from agner_cli import Case, main
 
-COMMANDS = ["new", "tree", "sup", "start", "stop", "status", "ping", "call", "cast", "send", "kill",
+COMMANDS = ["new", "apps", "app", "tree", "sup", "logs", "start", "stop", "status", "ping", "call", "cast", "send", "kill",
             "ps", "info", "nodes", "names", "epmd", "completion", "version"]
 
 WRONG = [
@@ -50,6 +50,16 @@ WRONG = [
     (["ping", "-v"],
      "agner ping: --verbose wants a NODE, and no other one to ask\n"
      "  try: agner ping -v NODE\n"),
+    (["app", "start"],
+     "agner app: expected start|stop|info APP|FILE.so\n"
+     "  try: agner help app\n"),
+    (["app", "stop", "x", "--type", "permanent"],
+     "agner app: --type is of start alone\n"
+     "  try: agner app start NAME --type TYPE\n"),
+    (["app", "start", "x", "--type", "eternal"],
+     "agner app: --type: expected permanent, transient or temporary, not "
+     "'eternal'\n  try: agner help app\n"),
+    (["logs", "--limit", "1025"], None),
     (["completion", "bsah"],
      "agner completion: unknown action 'bsah'; did you mean bash?\n"
      "  try: agner help completion\n"),
@@ -143,7 +153,8 @@ class Usage(Case):
     def test_with_no_node_every_question_ends_with_3(self):
         for args in (["status"], ["ps"], ["nodes"], ["info"], ["stop"],
                      ["ping"], ["call", "a", "b"], ["names", "-r"],
-                     ["kill", "a"]):
+                     ["kill", "a"], ["tree"], ["sup", "which", "a"],
+                     ["apps"], ["app", "info", "a"], ["logs", "-f"]):
             self.check(args, 3, "",
                        f"agner {args[0]}: no node of this user runs here\n"
                        "  try: agner start --name NAME@HOST\n")

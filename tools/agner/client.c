@@ -2,10 +2,12 @@
  * client.c -- a client of a control socket on a loop of its own.
  *
  * The loop's thread collects bytes until they are one message, and then leaves
- * them alone until the next request; `state` says what has happened, and is
- * what the caller waits on. All fields under "loop" are the loop's while a
- * request is under way, and the caller's when it has seen STATE_WHOLE or
- * STATE_CLOSED: which of the two comes last it cannot know.
+ * them alone until the caller wants the next; `state` says what has happened,
+ * and is what the caller waits on. All fields under "loop" are the loop's while
+ * the state is STATE_WAIT, and the caller's when it has seen STATE_WHOLE or
+ * STATE_CLOSED: which of the two comes last it cannot know. What comes when
+ * nobody waits is spilled, which only the loop touches; when that is too much
+ * the node is not read.
  */
 #include "client.h"
 
@@ -19,9 +21,17 @@
 #include "msgpack_walk.h"
 
 #define ANSWER_MAX (64u << 20) /* bytes */
+#define SPILL_MAX  (1u << 20)  /* bytes; then the node has to wait */
 #define DIAL_MS    5000
 
-enum state { STATE_WAIT, STATE_OPEN, STATE_WHOLE, STATE_BAD, STATE_CLOSED };
+enum state {
+    STATE_WAIT,
+    STATE_NEXT, /* the caller is done with `in`: run_next() will see to it */
+    STATE_OPEN,
+    STATE_WHOLE,
+    STATE_BAD,
+    STATE_CLOSED
+};
 
 struct client {
     const struct rt_world *world; /* borrowed */
@@ -30,6 +40,7 @@ struct client {
     uint32_t id;
     struct rt_address address;
     struct rt_task task;
+    bool awaited;           /* client_next() has asked, and not got it */
     _Atomic uint32_t state; /* enum state */
 
     /* loop */
@@ -39,6 +50,10 @@ struct client {
     bool answered; /* `in` holds a whole message; stays true when it closes */
     struct rt_write write;
     struct agner_error error;
+
+    /* loop, always */
+    struct etf_buffer spill; /* what came behind `in` */
+    bool paused;
 };
 
 /* Order: release pairs with the acquire in wait_change(), which makes the
@@ -62,19 +77,15 @@ static void opened(void *ctx, struct rt_conn *conn)
     set_state(ctx, STATE_OPEN);
 }
 
-static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
-                     size_t size)
+static void no_memory(struct client *c)
 {
-    struct client *c = ctx;
+    agner_fail(&c->error, AGNER_ENOMEM, "no memory for the answer");
+    set_state(c, STATE_BAD);
+}
 
-    (void)conn;
-    if (get_state(c) != STATE_WAIT)
-        return; /* nothing was asked: late, or nonsense */
-    if (etf_buffer_add(&c->in, bytes, size) != AGNER_OK) {
-        agner_fail(&c->error, AGNER_ENOMEM, "no memory for the answer");
-        set_state(c, STATE_BAD);
-        return;
-    }
+/* Is what has come a whole message by now? */
+static void look(struct client *c)
+{
     switch (apps__msgpack_walk(&c->walk, c->in.data, c->in.size)) {
     case MSGPACK_WALK_MORE:
         break;
@@ -90,6 +101,31 @@ static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
         set_state(c, STATE_BAD);
         break;
     }
+}
+
+/* Nobody waits: it is kept for the next who does. */
+static void spill(struct client *c, const uint8_t *bytes, size_t size)
+{
+    if (etf_buffer_add(&c->spill, bytes, size) != AGNER_OK) {
+        no_memory(c);
+    } else if (c->spill.size > SPILL_MAX && !c->paused) {
+        c->paused = true;
+        c->world->net->read(c->conn, false);
+    }
+}
+
+static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
+                     size_t size)
+{
+    struct client *c = ctx;
+
+    (void)conn;
+    if (get_state(c) != STATE_WAIT)
+        spill(c, bytes, size);
+    else if (etf_buffer_add(&c->in, bytes, size) != AGNER_OK)
+        no_memory(c);
+    else
+        look(c);
 }
 
 static void closed(void *ctx, struct rt_conn *conn, enum agner_err why,
@@ -130,10 +166,36 @@ static void run_send(struct rt_task *task)
         set_state(c, STATE_CLOSED);
         return;
     }
+    c->spill.size = 0; /* what nobody has asked for is not wanted now */
     c->write.bytes = c->out.data;
     c->write.size = c->out.size;
     c->write.done = written;
     c->world->net->write(c->conn, &c->write);
+}
+
+/* The message in `in` was read: what came behind it is next. */
+static void run_next(struct rt_task *task)
+{
+    struct client *c =
+        (struct client *)((char *)task - offsetof(struct client, task));
+    enum agner_err err;
+
+    set_state(c, STATE_WAIT);
+    c->in.size -= c->walk.next;
+    memmove(c->in.data, c->in.data + c->walk.next, c->in.size);
+    apps__msgpack_walk_init(&c->walk, ANSWER_MAX, MSGPACK_DEPTH_MAX);
+    err = etf_buffer_add(&c->in, c->spill.data, c->spill.size);
+    c->spill.size = 0;
+    if (err != AGNER_OK) {
+        no_memory(c);
+        return;
+    }
+    look(c);
+    if (c->conn == NULL && get_state(c) == STATE_WAIT)
+        set_state(c, STATE_CLOSED);
+    if (c->conn != NULL && c->paused)
+        c->world->net->read(c->conn, true);
+    c->paused = false;
 }
 
 /* ---- On the caller's -------------------------------------------------- */
@@ -198,6 +260,7 @@ void client_close(struct client *c)
     c->world->net->loop_free(c->loop); /* closes the connection */
     etf_buffer_fini(&c->in);
     etf_buffer_fini(&c->out);
+    etf_buffer_fini(&c->spill);
     free(c);
 }
 
@@ -255,6 +318,39 @@ enum agner_err client_call(struct client *c, const char *method, etf_term param,
     if (error != NULL)
         *error = c->error;
     return c->error.code;
+}
+
+enum agner_err client_next(struct client *c, uint64_t timeout_ms,
+                           struct etf_region *r, etf_bytes *method,
+                           etf_term *params, struct agner_error *error)
+{
+    struct rpc_frame frame;
+    enum agner_err err;
+
+    if (!c->awaited) { /* otherwise the last call gave up waiting */
+        c->answered = false;
+        atomic_store_explicit(&c->state, STATE_NEXT, memory_order_release);
+        c->task.run = run_next;
+        c->world->net->post(c->loop, &c->task);
+        (void)wait_change(c, STATE_NEXT, RT_INFINITY); /* not for long */
+    }
+    c->awaited = !wait_change(c, STATE_WAIT, timeout_ms);
+    if (c->awaited)
+        return agner_fail(error, AGNER_ETIMEOUT, "nothing came in time");
+    if (!c->answered) {
+        if (error != NULL)
+            *error = c->error;
+        return c->error.code;
+    }
+    err = apps__rpc_read(r, c->in.data, c->walk.next, &c->self, NULL, &frame,
+                         error);
+    if (err != AGNER_OK)
+        return err;
+    if (frame.kind != RPC_NOTIFICATION)
+        return agner_fail(error, AGNER_EPROTO, "what came is no notification");
+    *method = frame.method;
+    *params = frame.params;
+    return AGNER_OK;
 }
 
 enum agner_err client_wait_closed(struct client *c, uint64_t timeout_ms)

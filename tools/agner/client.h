@@ -1,5 +1,6 @@
 /*
- * client.h -- a client of a control socket, one request at a time.
+ * client.h -- a client of a control socket: one request at a time, and what the
+ * node sends of itself.
  */
 #ifndef AGNER_CLIENT_H
 #define AGNER_CLIENT_H
@@ -27,6 +28,15 @@ enum agner_err client_call(struct client *c, const char *method, etf_term param,
                            uint64_t timeout_ms, struct etf_region *r,
                            etf_term *answer, bool *failed,
                            struct agner_error *error);
+
+/*
+ * The next notification, in the order in which they came since the last answer:
+ * waits for it. *method is borrowed until the next call, *params a list in `r`.
+ * Errors as client_call(); AGNER_ETIMEOUT loses nothing.
+ */
+enum agner_err client_next(struct client *c, uint64_t timeout_ms,
+                           struct etf_region *r, etf_bytes *method,
+                           etf_term *params, struct agner_error *error);
 
 /* Waits until the node closes the connection. AGNER_ETIMEOUT. */
 enum agner_err client_wait_closed(struct client *c, uint64_t timeout_ms);

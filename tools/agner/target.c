@@ -59,7 +59,7 @@ static const char *next_step(const struct cli *cli, int code)
         (void)snprintf(help, sizeof help, "agner help %s", cli->command->name);
         return help;
     case EXIT_NOT_FOUND:
-        return "agner ps";
+        return cli->command == &cmd_app ? "agner apps" : "agner ps";
     case EXIT_TIMEOUT:
         return "a longer --timeout, or agner info NAME to see what it does";
     case EXIT_UNREACHABLE:
