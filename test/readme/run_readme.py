@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Runs what README.md shows, in order, and compares what it prints.
+"""Runs what README.md, or another page, shows, in order, and compares what it prints.
 
-    run_readme.py SOURCE_ROOT BUILD_ROOT
+    run_readme.py SOURCE_ROOT BUILD_ROOT [PAGE]
 
-Each ```sh block is run, all of them in one shell, in a new directory that looks
-like a fresh checkout whose `build` is BUILD_ROOT. A ```text block right after a
+Each ```sh block is run, all of them in one shell. README.md's are run in a new
+directory that looks like a fresh checkout whose `build` is BUILD_ROOT; those of
+another PAGE in an empty one, by somebody who has installed agner. A ```text block right after a
 ```sh block is what that block prints: line by line, where `...` stands for any
 text. A ```c block that opens with a file comment is the text of that file, or of
-its code, somewhere under apps/examples. Every path in backticks that names a file
-of the tree exists.
+its code, somewhere under apps/examples; on another page, a part of a file that the
+blocks have made. Every path in backticks that names a file of the tree exists.
 
 HOME, the run-time directory, the epmd port and the install root are the test's
 own, so nothing outside of the directory is touched; compilers and the loader look
@@ -61,9 +62,9 @@ def same(expected, printed):
     )
 
 
-def check_listings(source, found):
-    """Each C listing is an example's text; returns complaints."""
-    examples = [p.read_text() for p in (source / "apps/examples").rglob("*.c")]
+def check_listings(folder, found):
+    """Each C listing is the text of a file below the folder; returns complaints."""
+    examples = [p.read_text() for p in folder.rglob("*.c")]
     wrong = []
     for language, body, _ in found:
         if language == "c" and not any(body in text for text in examples):
@@ -94,12 +95,20 @@ def checkout(source, build, sandbox):
     return tree
 
 
-def library_dir(build):
-    """Where `meson install` puts libraries, below the install root."""
+def install_dir(build, what):
+    """Where `meson install` puts `bindir` or `libdir`, below the install root."""
     out = subprocess.run(["meson", "introspect", str(build), "--buildoptions"],
                          capture_output=True, text=True, check=True).stdout
     options = {o["name"]: o["value"] for o in json.loads(out)}
-    return pathlib.Path(options["prefix"], options["libdir"])
+    return pathlib.Path(options["prefix"], options[what])
+
+
+def install(build, env):
+    """Agner is there, as its user finds it: env is changed to say so."""
+    subprocess.run(["meson", "install", "-C", str(build), "--quiet",
+                    "--no-rebuild"], env=env, check=True, capture_output=True)
+    env["PATH"] = f"{env['DESTDIR']}{install_dir(build, 'bindir')}:{env['PATH']}"
+    del env["DESTDIR"]  # it was ours, and is nothing for the user's projects
 
 
 def environment(build, sandbox):
@@ -107,7 +116,7 @@ def environment(build, sandbox):
     home, run, root = sandbox / "home", sandbox / "run", sandbox / "root"
     for d in (home, run, root):
         d.mkdir(mode=0o700)
-    lib = f"{root}{library_dir(build)}"
+    lib = f"{root}{install_dir(build, 'libdir')}"
     env.update(
         PKG_CONFIG_PATH=f"{lib}/pkgconfig",
         PKG_CONFIG_SYSROOT_DIR=str(root),
@@ -198,15 +207,23 @@ def check_output(found, parts):
 
 def main():
     source, build = (pathlib.Path(a).resolve() for a in sys.argv[1:3])
-    text = (source / "README.md").read_text()
+    page = sys.argv[3] if len(sys.argv) > 3 else "README.md"
+    text = (source / page).read_text()
     found = blocks(text)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     sandbox = pathlib.Path(tempfile.mkdtemp(prefix="agner-readme-"))
     try:
-        wrong = check_listings(source, found) + check_paths(source, text)
-        tree = checkout(source, build, sandbox)
+        wrong = check_paths(source, text)
         env = environment(build, sandbox)
+        if page == "README.md":
+            tree = checkout(source, build, sandbox)
+        else:
+            install(build, env)
+            tree = sandbox / "empty"
+            tree.mkdir()
         code, parts, printed = run(found, tree, env)
+        wrong += check_listings(
+            source / "apps/examples" if page == "README.md" else tree, found)
         wrong += check_output(found, parts)
         if code != 0:
             wrong.append(f"the shell ended with {code}:\n{printed}")
@@ -216,7 +233,7 @@ def main():
         end_children()
         shutil.rmtree(sandbox, ignore_errors=True)
     if not any(language == "sh" for language, _, _ in found):
-        wrong.append("README.md has no ```sh block")
+        wrong.append(f"{page} has no ```sh block")
     for complaint in wrong:
         print(complaint, file=sys.stderr)
     return 1 if wrong else 0
