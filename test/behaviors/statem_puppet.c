@@ -325,7 +325,7 @@ const struct gen_statem *puppet_machine(etf_term name)
 
 /* ---- The driver --------------------------------------------------------- */
 
-#define CALLS_MAX 32u
+#define CALLS_MAX 64u
 
 struct play {
     struct gen *self;
@@ -336,6 +336,7 @@ struct play {
         struct rt_request request;
     } calls[CALLS_MAX];
     size_t call_count;
+    bool over; /* the machine has ended */
     bool failed;
 };
 
@@ -402,6 +403,7 @@ static void step(struct play *play, etf_term order)
 {
     struct gen *self = play->self;
     etf_term a;
+    uint64_t ms;
 
     /* The machine may have ended: that is seen in the trace. */
     if (etf_match(order, "{cast, _}", &a))
@@ -411,7 +413,10 @@ static void step(struct play *play, etf_term order)
     else if (etf_match(order, "{call, _}", &a))
         call(play, a);
     else if (etf_match(order, "sync"))
-        (void)gen_sys_get_state(self, play->machine, LONG_MS, &a);
+        play->over =
+            gen_sys_get_state(self, play->machine, LONG_MS, &a) != AGNER_OK;
+    else if (etf_match(order, "{sleep, _}", &ms)) /* a simulated time */
+        (void)rt_sleep(self, ms);
     else if (etf_match(order, "suspend"))
         (void)gen_sys_suspend(self, play->machine, LONG_MS);
     else if (etf_match(order, "resume"))
@@ -503,7 +508,7 @@ bool puppet_play(struct gen *self, etf_term the_case, struct etf_buffer *out)
         !begin(&play, machine, &monitor))
         return false;
     write_line(&play, text, ETF_NONE);
-    while (etf_list_next(&steps, &order))
+    while (!play.over && etf_list_next(&steps, &order))
         step(&play, order);
     show_answers(&play);
     finish(&play);

@@ -99,8 +99,8 @@ puppet() ->
 
 play({Name, {Module, State, Actions, Enters}, Steps}) ->
     io:format("~s~n", [Name]),
-    {ok, Pid} = gen_statem:start(Module, {self(), State, Actions, Enters}, []),
-    Monitor = erlang:monitor(process, Pid),
+    {ok, {Pid, Monitor}} =
+        gen_statem:start_monitor(Module, {self(), State, Actions, Enters}, []),
     Calls = steps(Steps, Pid, []),
     Wait = case is_process_alive(Pid) of true -> 0; false -> 5000 end,
     [answer(C, Wait) || C <- lists:reverse(Calls)],
@@ -119,10 +119,13 @@ steps([{info, C} | Rest], Pid, Calls) ->
     steps(Rest, Pid, Calls);
 steps([{call, {Id, _} = C} | Rest], Pid, Calls) ->
     steps(Rest, Pid, [{Id, gen_statem:send_request(Pid, C)} | Calls]);
-%% All that came before is handled.
+%% All that came before is handled. The play is over if the machine has ended.
 steps([sync | Rest], Pid, Calls) ->
-    try sys:get_state(Pid) catch exit:_ -> ok end,
-    steps(Rest, Pid, Calls);
+    try sys:get_state(Pid) of
+        _ -> steps(Rest, Pid, Calls)
+    catch
+        exit:_ -> Calls
+    end;
 %% What comes meanwhile is handled together afterwards.
 steps([suspend | Rest], Pid, Calls) ->
     sys:suspend(Pid),
