@@ -188,6 +188,15 @@ static enum gen_next take_over(struct gen *self, struct statem *m)
     return gen__state_move_home(m) ? GEN_NEXT : gen_stop(self, ETF_A(undef));
 }
 
+/* Those that the callback inserted, for sys. */
+static void tell_inserted(struct gen *self, struct statem *m)
+{
+    const struct statem_item *item = m->turn.step.inserted.first;
+
+    for (; item != NULL; item = item->next)
+        gen__tell_in(self, m, &item->event);
+}
+
 /* What follows a callback that returned `next`: the transition, with enter
  * calls if the state is another one or `enter`. */
 static enum rt_next settle(struct gen *self, struct statem *m,
@@ -199,6 +208,8 @@ static enum rt_next settle(struct gen *self, struct statem *m,
     next = check(self, next);
     if (next == GEN_NEXT)
         next = take_over(self, m);
+    if ((m->head.flags & GEN_FLAG_WATCHED) != 0)
+        tell_inserted(self, m);
     from = gen__state_term(turn->step.changed ? &turn->from : &m->state);
     enter = enter || turn->step.changed || turn->repeat;
     while (next == GEN_NEXT && enter && has_enter(m)) {
@@ -220,7 +231,7 @@ static enum rt_next handle(struct gen *self, struct statem *m,
     return settle(self, m, call_state(self, m, event), false);
 }
 
-/* An event that the engine had. */
+/* An event that waited. */
 static enum rt_next handle_item(struct gen *self, struct statem *m,
                                 struct statem_item *item)
 {
@@ -289,13 +300,19 @@ static enum rt_next statem_init(struct gen *self, etf_term args)
 static enum rt_next go_on(struct gen *self, struct statem *m)
 {
     struct statem_item *item;
+    bool due;
 
     if (!m->entered) {
         m->entered = true;
         return settle(self, m, GEN_NEXT, true);
     }
+    due = m->engine.events.first == NULL; /* else it was told of before */
     item = gen__statem_next(&m->engine);
-    return item != NULL ? handle_item(self, m, item) : RT_NEXT;
+    if (item == NULL)
+        return RT_NEXT; /* not reached: finish() saw one */
+    if (due && (m->head.flags & GEN_FLAG_WATCHED) != 0)
+        gen__tell_in(self, m, &item->event);
+    return handle_item(self, m, item);
 }
 
 /* The time-out whose timer has sent this message, or NULL. */

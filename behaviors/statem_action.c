@@ -152,8 +152,6 @@ enum gen_next gen_next_event_as(struct gen *self,
     item = gen__item_new(self, event);
     if (item == NULL)
         return without_memory(self);
-    if ((m->head.flags & GEN_FLAG_WATCHED) != 0)
-        gen__tell_in(self, m, event);
     gen__queue_put(&m->turn.step.inserted, item);
     return GEN_NEXT;
 }
@@ -186,6 +184,27 @@ static bool is_timeout(const struct gen_statem_event *event)
     return false;
 }
 
+/* As OTP writes the action. */
+static etf_term timeout_action(struct gen *self,
+                               const struct gen_statem_event *event,
+                               enum statem_order order, uint64_t ms)
+{
+    etf_term type = ETF_A(timeout); /* without the name that it needs */
+
+    if (event->type != GEN_STATEM_NAMED_TIMEOUT)
+        type = gen__event_type(self, event);
+    switch (order) {
+    case STATEM_CANCEL:
+        return etf_make(self, "{_, cancel}", type);
+    case STATEM_UPDATE:
+        return etf_make(self, "{_, update, _}", type, event->content);
+    case STATEM_AFTER:
+    case STATEM_AT:
+        break;
+    }
+    return etf_make(self, "{_, _, _}", type, ms, event->content);
+}
+
 static enum gen_next ask(struct gen *self, const struct gen_statem_event *event,
                          enum statem_order order, uint64_t ms)
 {
@@ -196,8 +215,7 @@ static enum gen_next ask(struct gen *self, const struct gen_statem_event *event,
         return gen__misplaced(self, "gen_timeout");
     if (!is_timeout(event))
         return bad(self, "bad_action_from_state_function",
-                   etf_make(self, "{_, _, _}", gen__event_type(self, event), ms,
-                            event->content));
+                   timeout_action(self, event, order, ms));
     item = gen__item_new(self, event);
     if (item == NULL)
         return without_memory(self);

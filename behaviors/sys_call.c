@@ -170,6 +170,13 @@ enum agner_err gen_sys_statistics(struct gen *self, etf_term to, etf_term what,
                     timeout_ms, answer);
 }
 
+enum agner_err gen_sys_log(struct gen *self, etf_term to, etf_term what,
+                           uint64_t timeout_ms, etf_term *answer)
+{
+    return question(self, to, etf_make(self, "{debug, {log, _}}", what),
+                    timeout_ms, answer);
+}
+
 enum agner_err gen_sys_trace(struct gen *self, etf_term to, bool on,
                              uint64_t timeout_ms)
 {

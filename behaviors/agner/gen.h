@@ -216,6 +216,11 @@ AGNER_API enum agner_err gen_sys_resume(struct gen *self, etf_term to,
 AGNER_API enum agner_err gen_sys_statistics(struct gen *self, etf_term to,
                                             etf_term what, uint64_t timeout_ms,
                                             etf_term *answer);
+/* {debug, {log, What}}: What is true or {true, N}, to keep the last 10 or N (at
+ * most 1000) events, false, or get, whose answer is {ok, Events}. */
+AGNER_API enum agner_err gen_sys_log(struct gen *self, etf_term to,
+                                     etf_term what, uint64_t timeout_ms,
+                                     etf_term *answer);
 /* {debug, {trace, On}}: each event of the server as a line in the log, at level
  * notice. */
 AGNER_API enum agner_err gen_sys_trace(struct gen *self, etf_term to, bool on,
