@@ -2,177 +2,10 @@
  * test_node_conformance.c -- the reference's own tests, as far as they take two
  * nodes or one that listens: spec/gen.md 3.1 and 3.2. A test is called like the
  * one that it ports, and then what it shows. docs/conformance.md has the list.
- *
- * Attached threads of the test are the processes that it looks through; it
- * asserts on its own stack only.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <agner/gen.h>
 #include <rt_world.h>
 
-#include "pair.h"
-
-#define A       "a@127.0.0.1"
-#define B       "b@127.0.0.1"
-#define WAIT_MS 60000 /* a deadline that only a defect reaches */
-
-struct pair {
-    struct node *a, *b;
-    struct gen *at_a, *at_b; /* the test's own thread on both */
-};
-
-static void no_log(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-}
-
-static struct pair new_pair(void)
-{
-    struct node_options a = pair_options(A), b = pair_options(B);
-    struct pair pair;
-
-    a.rt.log = b.rt.log = no_log;
-    pair.a = pair_start(&a);
-    pair.b = pair_start(&b);
-    pair_route(pair.a, pair.b);
-    pair_route(pair.b, pair.a);
-    pair.at_a = rt_attach(node_rt(pair.a));
-    pair.at_b = rt_attach(node_rt(pair.b));
-    assert_non_null(pair.at_a);
-    assert_non_null(pair.at_b);
-    return pair;
-}
-
-static void end_pair(const struct pair *pair)
-{
-    rt_detach(pair->at_a);
-    rt_detach(pair->at_b);
-    node_stop(pair->a, 1000);
-    node_stop(pair->b, 1000);
-}
-
-/* The next message must be this text. */
-static void expect(struct gen *self, const char *text)
-{
-    etf_term message = ETF_NONE;
-    char seen[300];
-
-    assert_int_equal(rt_receive(self, WAIT_MS, &message), AGNER_OK);
-    assert_string_equal(etf_format(seen, sizeof seen, message), text);
-}
-
-/* ---- A server that tells what it gets ----------------------------------- */
-
-struct teller {
-    etf_pid to;
-};
-
-static void tell(struct gen *self, const char *what, etf_term term)
-{
-    const struct teller *teller = gen_state(self);
-
-    (void)rt_send_pid(self, teller->to,
-                      etf_make(self, "{_, _}", etf_atom(what), term));
-}
-
-/* `args` is {To, Trap}. */
-static enum gen_next teller_init(struct gen *self, etf_term args)
-{
-    struct teller *teller = gen_state(self);
-    bool trap;
-
-    if (!etf_match(args, "{_, _}", &teller->to, &trap))
-        return gen_stop(self, etf_atom("badarg"));
-    (void)rt_trap_exit(self, trap);
-    return GEN_NEXT;
-}
-
-static enum gen_next teller_call(struct gen *self, struct gen_from from,
-                                 etf_term request)
-{
-    etf_ref alias;
-
-    if (!etf_atom_is(request, "alias"))
-        return gen_reply(self, from, request);
-    if (rt_alias(self, RT_ALIAS_EXPLICIT, &alias) != AGNER_OK)
-        return gen_stop(self, etf_atom("no_alias"));
-    return gen_reply(self, from, etf_make(self, "_", alias));
-}
-
-static enum gen_next teller_cast(struct gen *self, etf_term request)
-{
-    tell(self, "cast", request);
-    return GEN_NEXT;
-}
-
-static enum gen_next teller_info(struct gen *self, etf_term message)
-{
-    etf_term reason;
-
-    if (etf_match(message, "{stop, _}", &reason))
-        return gen_stop(self, reason);
-    tell(self, "info", message);
-    return GEN_NEXT;
-}
-
-static void teller_terminate(struct gen *self, etf_term reason)
-{
-    tell(self, "terminate", reason);
-}
-
-static enum agner_err
-teller_direct(struct gen *self, const struct rt_direct *direct, void **result)
-{
-    (void)self;
-    if (direct->request_size != sizeof(intptr_t))
-        return AGNER_EINVAL;
-    *result = (void *)*(const intptr_t *)direct->request;
-    return AGNER_OK;
-}
-
-static const struct gen_server teller_server = {
-    .name = "teller",
-    .state_size = sizeof(struct teller),
-    .init = teller_init,
-    .handle_call = teller_call,
-    .handle_cast = teller_cast,
-    .handle_info = teller_info,
-    .handle_direct = teller_direct,
-    .terminate = teller_terminate,
-};
-
-/* One at `self`'s node, called `name` unless NULL, that tells `to`. */
-static etf_pid start_teller(struct gen *self, const char *name, etf_pid to,
-                            bool trap)
-{
-    struct rt_spawn_options options = { .name = name == NULL ? ETF_NONE
-                                                             : etf_atom(name) };
-    etf_pid pid;
-
-    assert_int_equal(gen_start(self, &teller_server,
-                               etf_make(self, "{_, _}", to, trap), &options,
-                               &pid, NULL),
-                     AGNER_OK);
-    return pid;
-}
-
-/* A pid or reference of the second node as the first one knows it. */
-static etf_pid pid_from_a(const struct pair *pair, etf_pid pid)
-{
-    pid.node = etf_atom(B);
-    pid.creation = node_creation(pair->b);
-    return pid;
-}
+#include "duo.h"
 
 static etf_term stop_with(struct gen *self, const char *reason)
 {
@@ -190,10 +23,10 @@ static void reach(struct gen *self, etf_term to, const char *how)
         rt_send(self, to, etf_make(self, "{sent, _}", etf_atom(how))),
         AGNER_OK);
     (void)snprintf(text, sizeof text, "{info,{sent,%s}}", how);
-    expect(self, text);
+    duo_expect(self, text);
     assert_int_equal(gen_cast(self, to, etf_atom(how)), AGNER_OK);
     (void)snprintf(text, sizeof text, "{cast,%s}", how);
-    expect(self, text);
+    duo_expect(self, text);
 }
 
 /* The same and call. */
@@ -222,15 +55,15 @@ static void reach_alias(struct gen *self, etf_term server, const char *how)
 /* TestServer: what is sent, cast and called arrives, whatever the address. */
 static void conf_TestServer_reaches_a_server_by_every_address(void **state)
 {
-    struct pair pair = new_pair();
-    struct gen *self = pair.at_a;
-    etf_pid near = start_teller(self, "near", rt_self(self), false);
+    struct duo duo = duo_new();
+    struct gen *self = duo.at_a;
+    etf_pid near = duo_teller(self, "near", rt_self(self), false);
     etf_pid me = rt_self(self), far;
 
     (void)state;
     me.node = etf_atom(A);
-    me.creation = node_creation(pair.a);
-    far = pid_from_a(&pair, start_teller(pair.at_b, "far", me, false));
+    me.creation = node_creation(duo.a);
+    far = duo_pid_from_a(&duo, duo_teller(duo.at_b, "far", me, false));
     reach_and_ask(self, etf_from_pid(rt_region(self), near), "pid");
     reach_and_ask(self, etf_atom("near"), "name");
     reach_and_ask(self, etf_make(self, "{near, '" A "'}"), "name_and_node");
@@ -238,16 +71,16 @@ static void conf_TestServer_reaches_a_server_by_every_address(void **state)
     reach_and_ask(self, etf_from_pid(rt_region(self), far), "far_pid");
     reach_and_ask(self, etf_make(self, "{far, '" B "'}"), "far_name");
     reach_alias(self, etf_make(self, "{far, '" B "'}"), "far_alias");
-    end_pair(&pair);
+    duo_end(&duo);
 }
 
 /* TestServer: a native request is answered where there is a handler. */
 static void conf_TestServer_answers_native_requests(void **state)
 {
     static const struct gen_server deaf_server = { .name = "deaf" };
-    struct pair pair = new_pair();
-    struct gen *self = pair.at_a;
-    etf_pid deaf, teller = start_teller(self, NULL, rt_self(self), false);
+    struct duo duo = duo_new();
+    struct gen *self = duo.at_a;
+    etf_pid deaf, teller = duo_teller(self, NULL, rt_self(self), false);
     const intptr_t request = 42;
     void *result = NULL;
 
@@ -255,29 +88,29 @@ static void conf_TestServer_answers_native_requests(void **state)
     assert_int_equal(
         gen_start(self, &deaf_server, etf_nil(), NULL, &deaf, NULL), AGNER_OK);
     assert_int_equal(
-        gen_direct(node_rt(pair.a), deaf, NULL, 0, WAIT_MS, &result),
+        gen_direct(node_rt(duo.a), deaf, NULL, 0, WAIT_MS, &result),
         AGNER_ENOTSUP);
-    assert_int_equal(gen_direct(node_rt(pair.a), teller, &request,
+    assert_int_equal(gen_direct(node_rt(duo.a), teller, &request,
                                 sizeof request, WAIT_MS, &result),
                      AGNER_OK);
     assert_int_equal((intptr_t)result, request);
-    end_pair(&pair);
+    duo_end(&duo);
 }
 
 /* TestServer: an exit in its own name is a message to who traps, and the end of
  * who does not. */
 static void conf_TestServer_ends_or_hears_of_an_exit(void **state)
 {
-    struct pair pair = new_pair();
-    struct gen *self = pair.at_a;
-    etf_pid traps = start_teller(self, NULL, rt_self(self), true);
-    etf_pid ends = start_teller(self, NULL, rt_self(self), false);
+    struct duo duo = duo_new();
+    struct gen *self = duo.at_a;
+    etf_pid traps = duo_teller(self, NULL, rt_self(self), true);
+    etf_pid ends = duo_teller(self, NULL, rt_self(self), false);
     etf_term message, reason;
     etf_pid from;
 
     (void)state;
     assert_int_equal(
-        rt_kill(node_rt(pair.a), traps, etf_make(self, "{told, 1}")), AGNER_OK);
+        rt_kill(node_rt(duo.a), traps, etf_make(self, "{told, 1}")), AGNER_OK);
     assert_int_equal(rt_receive(self, WAIT_MS, &message), AGNER_OK);
     assert_true(etf_match(message, "{info, {'EXIT', _, _}}", &from, &reason));
     assert_true(etf_pid_equal(from, traps));
@@ -285,12 +118,12 @@ static void conf_TestServer_ends_or_hears_of_an_exit(void **state)
     assert_int_equal(
         gen_call(self, etf_from_pid(NULL, traps), etf_nil(), WAIT_MS, NULL),
         AGNER_OK);
-    assert_int_equal(
-        rt_kill(node_rt(pair.a), ends, etf_make(self, "{told, 2}")), AGNER_OK);
-    expect(self, "{terminate,{told,2}}");
+    assert_int_equal(rt_kill(node_rt(duo.a), ends, etf_make(self, "{told, 2}")),
+                     AGNER_OK);
+    duo_expect(self, "{terminate,{told,2}}");
     assert_int_equal(rt_wait(self, ends, WAIT_MS), AGNER_OK);
-    assert_false(rt_is_alive(node_rt(pair.a), ends));
-    end_pair(&pair);
+    assert_false(rt_is_alive(node_rt(duo.a), ends));
+    duo_end(&duo);
 }
 
 /* ---- node_test ---------------------------------------------------------- */
@@ -317,7 +150,7 @@ static void conf_TestNode_listens_where_it_is_told(void **state)
     options.epmd_port = node_epmd_port(epmd);
     node_epmd_stop(epmd);
     options.epmd = NODE_EPMD_AUTO;
-    options.rt.log = no_log;
+    options.rt.log = duo_no_log;
     node = pair_start(&options);
     assert_int_equal(node_port(node), options.listen_port);
     assert_int_equal(node_epmd_names(rt_world_real(), "127.0.0.1",
@@ -328,7 +161,7 @@ static void conf_TestNode_listens_where_it_is_told(void **state)
     assert_string_equal(entries[0].name, "conf_one");
     assert_int_equal(entries[0].port, options.listen_port);
     self = rt_attach(node_rt(node));
-    pid = start_teller(self, NULL, rt_self(self), false);
+    pid = duo_teller(self, NULL, rt_self(self), false);
     assert_true(rt_is_alive(node_rt(node), pid));
     assert_int_equal(rt_process_info(self, pid, &info), AGNER_OK);
     assert_true(etf_is_none(info.name));
@@ -404,7 +237,7 @@ static void call_with_blocks(struct gen *self, void *arg)
  * many at once. */
 static void conf_TestNodeFragmentation_keeps_every_byte(void **state)
 {
-    struct pair pair = new_pair();
+    struct duo duo = duo_new();
     struct caller callers[1 + PAIRS];
     etf_pid pids[1 + PAIRS];
 
@@ -412,40 +245,40 @@ static void conf_TestNodeFragmentation_keeps_every_byte(void **state)
     for (int i = 0; i < 1 + PAIRS; i++) {
         callers[i] = (struct caller){ .seed = 1000u * (unsigned)i,
                                       .calls = i == 0 ? 1 : CALLS };
-        assert_int_equal(gen_start(pair.at_b, &digest_server, etf_nil(), NULL,
+        assert_int_equal(gen_start(duo.at_b, &digest_server, etf_nil(), NULL,
                                    &callers[i].server, NULL),
                          AGNER_OK);
-        callers[i].server = pid_from_a(&pair, callers[i].server);
+        callers[i].server = duo_pid_from_a(&duo, callers[i].server);
         assert_int_equal(
-            rt_spawn(pair.at_a, call_with_blocks, &callers[i], NULL, &pids[i]),
+            rt_spawn(duo.at_a, call_with_blocks, &callers[i], NULL, &pids[i]),
             AGNER_OK);
         if (i == 0) /* the first one alone */
-            assert_int_equal(rt_wait(pair.at_a, pids[0], WAIT_MS), AGNER_OK);
+            assert_int_equal(rt_wait(duo.at_a, pids[0], WAIT_MS), AGNER_OK);
     }
     for (int i = 0; i < 1 + PAIRS; i++) {
-        assert_int_equal(rt_wait(pair.at_a, pids[i], RT_INFINITY), AGNER_OK);
+        assert_int_equal(rt_wait(duo.at_a, pids[i], RT_INFINITY), AGNER_OK);
         assert_int_equal(callers[i].good, callers[i].calls);
     }
-    end_pair(&pair);
+    duo_end(&duo);
 }
 
 /* TestNodeAtomCache: atoms are right when they fill the cache and when they are
  * found in it. */
 static void conf_TestNodeAtomCache_serves_every_call(void **state)
 {
-    struct pair pair = new_pair();
-    struct gen *self = pair.at_a;
+    struct duo duo = duo_new();
+    struct gen *self = duo.at_a;
     etf_term reply, atoms = etf_make(self, "{a, tuple, 'of five', atoms, 'x'}");
 
     (void)state;
-    (void)start_teller(pair.at_b, "far", rt_self(pair.at_b), false);
+    (void)duo_teller(duo.at_b, "far", rt_self(duo.at_b), false);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(gen_call(self, etf_make(self, "{far, '" B "'}"), atoms,
                                   WAIT_MS, &reply),
                          AGNER_OK);
         assert_true(etf_equal(reply, atoms));
     }
-    end_pair(&pair);
+    duo_end(&duo);
 }
 
 /* TestNodeStaticRoute: a route counts before epmd, and there is one for a name.
@@ -466,7 +299,7 @@ static void conf_TestNodeStaticRoute_counts_before_epmd(void **state)
         AGNER_OK);
     a.epmd_port = b.epmd_port = node_epmd_port(epmd);
     a.epmd = b.epmd = NODE_EPMD_NEED;
-    a.rt.log = b.rt.log = c.rt.log = no_log;
+    a.rt.log = b.rt.log = c.rt.log = duo_no_log;
     one = pair_start(&a);
     two = pair_start(&b);
     self = rt_attach(node_rt(one));
@@ -493,22 +326,21 @@ static void conf_TestNodeStaticRoute_counts_before_epmd(void **state)
 /* TestNodeDistHandshake: version 6 with version 6; OTP 25 has no other. */
 static void conf_TestNodeDistHandshake_leads_to_calls_both_ways(void **state)
 {
-    struct pair pair = new_pair();
+    struct duo duo = duo_new();
     etf_term reply;
 
     (void)state;
-    (void)start_teller(pair.at_a, "here", rt_self(pair.at_a), false);
-    (void)start_teller(pair.at_b, "there", rt_self(pair.at_b), false);
-    assert_int_equal(gen_call(pair.at_a,
-                              etf_make(pair.at_a, "{there, '" B "'}"),
+    (void)duo_teller(duo.at_a, "here", rt_self(duo.at_a), false);
+    (void)duo_teller(duo.at_b, "there", rt_self(duo.at_b), false);
+    assert_int_equal(gen_call(duo.at_a, etf_make(duo.at_a, "{there, '" B "'}"),
                               etf_atom("hello"), WAIT_MS, &reply),
                      AGNER_OK);
     assert_true(etf_atom_is(reply, "hello"));
-    assert_int_equal(gen_call(pair.at_b, etf_make(pair.at_b, "{here, '" A "'}"),
+    assert_int_equal(gen_call(duo.at_b, etf_make(duo.at_b, "{here, '" A "'}"),
                               etf_atom("hello"), WAIT_MS, &reply),
                      AGNER_OK);
     assert_true(etf_atom_is(reply, "hello"));
-    end_pair(&pair);
+    duo_end(&duo);
 }
 
 /* ---- monitor_test ------------------------------------------------------- */
@@ -530,9 +362,9 @@ static void expect_down(struct gen *self, etf_ref ref, etf_term object,
 }
 
 /* Nothing waits, once the other node has answered what was sent before. */
-static void expect_nothing(const struct pair *pair)
+static void expect_nothing(const struct duo *duo)
 {
-    struct gen *self = pair->at_a;
+    struct gen *self = duo->at_a;
     etf_term message;
     char text[300];
 
@@ -544,37 +376,50 @@ static void expect_nothing(const struct pair *pair)
                  etf_format(text, sizeof text, message));
 }
 
-/* The watched one: by its pid, or by {Name, Node}. */
-static etf_term target(const struct pair *pair, bool by_name, etf_pid *pid)
+/* Do both nodes know that monitor? */
+static void expect_known(const struct duo *duo, etf_ref ref, bool known)
 {
-    struct gen *self = pair->at_a;
+    assert_int_equal(rt_is_monitor(duo->at_a, ref), known);
+    ref.node = etf_atom(A);
+    ref.creation = node_creation(duo->a);
+    assert_int_equal(rt_is_monitor(duo->at_b, ref), known);
+}
 
-    *pid = pid_from_a(pair, start_teller(pair->at_b, by_name ? "watched" : NULL,
-                                         rt_self(pair->at_b), false));
+/* The watched one: by its pid, or by {Name, Node}. */
+static etf_term target(const struct duo *duo, bool by_name, etf_pid *pid)
+{
+    struct gen *self = duo->at_a;
+
+    *pid = duo_pid_from_a(duo, duo_teller(duo->at_b, by_name ? "watched" : NULL,
+                                          rt_self(duo->at_b), false));
     return by_name ? etf_make(self, "{watched, '" B "'}")
                    : etf_from_pid(rt_region(self), *pid);
 }
 
 static void monitor_far(bool by_name)
 {
-    struct pair pair = new_pair();
-    struct gen *self = pair.at_a;
+    struct duo duo = duo_new();
+    struct gen *self = duo.at_a;
     etf_term object, nobody = etf_make(self, "{nobody, 'c@127.0.0.1'}");
     etf_pid pid;
     etf_ref ref;
 
-    (void)start_teller(pair.at_b, "last", rt_self(pair.at_b), false);
+    (void)duo_teller(duo.at_b, "last", rt_self(duo.at_b), false);
     /* Taken back: nothing comes. */
-    object = target(&pair, by_name, &pid);
+    object = target(&duo, by_name, &pid);
     assert_int_equal(rt_monitor(self, object, 0, &ref), AGNER_OK);
+    expect_nothing(&duo); /* it has arrived */
+    expect_known(&duo, ref, true);
     assert_int_equal(rt_demonitor(self, ref, false), AGNER_OK);
     assert_int_equal(rt_demonitor(self, ref, false), AGNER_ENOREF);
+    expect_nothing(&duo);
+    expect_known(&duo, ref, false);
     assert_int_equal(rt_send_pid(self, pid, stop_with(self, "normal")),
                      AGNER_OK);
-    assert_int_equal(rt_wait(pair.at_b, pid, WAIT_MS), AGNER_OK);
-    expect_nothing(&pair);
+    assert_int_equal(rt_wait(duo.at_b, pid, WAIT_MS), AGNER_OK);
+    expect_nothing(&duo);
     /* The end. */
-    object = target(&pair, by_name, &pid);
+    object = target(&duo, by_name, &pid);
     assert_int_equal(rt_monitor(self, object, 0, &ref), AGNER_OK);
     assert_int_equal(rt_send_pid(self, pid, stop_with(self, "normal")),
                      AGNER_OK);
@@ -584,16 +429,16 @@ static void monitor_far(bool by_name)
     assert_int_equal(rt_monitor(self, object, 0, &ref), AGNER_OK);
     expect_down(self, ref, object, "noproc");
     /* A node that is not there, and one that goes. */
-    assert_int_equal(node_route(pair.a, "c@127.0.0.1", "127.0.0.1", 1),
+    assert_int_equal(node_route(duo.a, "c@127.0.0.1", "127.0.0.1", 1),
                      AGNER_OK);
     assert_int_equal(rt_monitor(self, nobody, 0, &ref), AGNER_OK);
     expect_down(self, ref, nobody, "noconnection");
-    object = target(&pair, by_name, &pid);
+    object = target(&duo, by_name, &pid);
     assert_int_equal(rt_monitor(self, object, 0, &ref), AGNER_OK);
-    expect_nothing(&pair);
-    assert_int_equal(node_disconnect(pair.b, A), AGNER_OK);
+    expect_nothing(&duo);
+    assert_int_equal(node_disconnect(duo.b, A), AGNER_OK);
     expect_down(self, ref, object, "noconnection");
-    end_pair(&pair);
+    duo_end(&duo);
 }
 
 static void conf_TestMonitorLocalRemoteByPid_fires_once(void **state)
@@ -622,36 +467,35 @@ static void expect_exit(struct gen *self, etf_pid from, const char *reason)
 }
 
 /* How many links a process of the second node has. */
-static int64_t links_there(const struct pair *pair, etf_pid pid)
+static int64_t links_there(const struct duo *duo, etf_pid pid)
 {
     struct rt_process_info info;
 
-    assert_int_equal(gen_call(pair->at_a,
-                              etf_make(pair->at_a, "{last, '" B "'}"),
+    assert_int_equal(gen_call(duo->at_a, etf_make(duo->at_a, "{last, '" B "'}"),
                               etf_nil(), WAIT_MS, NULL),
                      AGNER_OK); /* what was sent before is there */
-    assert_int_equal(rt_process_info(pair->at_b, pid, &info), AGNER_OK);
+    assert_int_equal(rt_process_info(duo->at_b, pid, &info), AGNER_OK);
     return etf_list_size(info.links);
 }
 
 /* TestLinkLocalRemote, but a normal end is only told to who traps. */
 static void conf_TestLinkLocalRemote_carries_ends_both_ways(void **state)
 {
-    struct pair pair = new_pair();
-    struct gen *self = pair.at_a;
+    struct duo duo = duo_new();
+    struct gen *self = duo.at_a;
     etf_pid here, there, far;
 
     (void)state;
     (void)rt_trap_exit(self, true);
-    (void)start_teller(pair.at_b, "last", rt_self(pair.at_b), false);
-    there = start_teller(pair.at_b, NULL, rt_self(pair.at_b), false);
-    far = pid_from_a(&pair, there);
+    (void)duo_teller(duo.at_b, "last", rt_self(duo.at_b), false);
+    there = duo_teller(duo.at_b, NULL, rt_self(duo.at_b), false);
+    far = duo_pid_from_a(&duo, there);
     assert_int_equal(rt_link(self, far), AGNER_OK);
-    assert_int_equal(links_there(&pair, there), 1);
+    assert_int_equal(links_there(&duo, there), 1);
     assert_int_equal(rt_link(self, far), AGNER_OK); /* no second one */
-    assert_int_equal(links_there(&pair, there), 1);
+    assert_int_equal(links_there(&duo, there), 1);
     assert_int_equal(rt_unlink(self, far), AGNER_OK);
-    assert_int_equal(links_there(&pair, there), 0);
+    assert_int_equal(links_there(&duo, there), 0);
     /* A normal end: told, and nobody dies of it. */
     assert_int_equal(rt_link(self, far), AGNER_OK);
     assert_int_equal(rt_send_pid(self, far, stop_with(self, "normal")),
@@ -660,27 +504,27 @@ static void conf_TestLinkLocalRemote_carries_ends_both_ways(void **state)
     assert_int_equal(rt_link(self, far), AGNER_OK);
     expect_exit(self, far, "noproc");
     /* Another end, the other way: it takes the peer along. */
-    there = start_teller(pair.at_b, NULL, rt_self(pair.at_b), false);
-    here = start_teller(self, NULL, rt_self(self), false);
-    far = pid_from_a(&pair, there);
+    there = duo_teller(duo.at_b, NULL, rt_self(duo.at_b), false);
+    here = duo_teller(self, NULL, rt_self(self), false);
+    far = duo_pid_from_a(&duo, there);
     assert_int_equal(rt_link(self, far), AGNER_OK);
     assert_int_equal(rt_exit_signal(self, far, etf_atom("enough")), AGNER_OK);
     expect_exit(self, far, "enough");
-    assert_int_equal(rt_wait(pair.at_b, there, WAIT_MS), AGNER_OK);
-    assert_true(rt_is_alive(node_rt(pair.a), here));
+    assert_int_equal(rt_wait(duo.at_b, there, WAIT_MS), AGNER_OK);
+    assert_true(rt_is_alive(node_rt(duo.a), here));
     /* A node that is not there, and one that goes. */
     far.node = etf_atom("c@127.0.0.1");
-    assert_int_equal(node_route(pair.a, "c@127.0.0.1", "127.0.0.1", 1),
+    assert_int_equal(node_route(duo.a, "c@127.0.0.1", "127.0.0.1", 1),
                      AGNER_OK);
     assert_int_equal(rt_link(self, far), AGNER_OK);
     expect_exit(self, far, "noconnection");
-    there = start_teller(pair.at_b, NULL, rt_self(pair.at_b), true);
-    far = pid_from_a(&pair, there);
+    there = duo_teller(duo.at_b, NULL, rt_self(duo.at_b), true);
+    far = duo_pid_from_a(&duo, there);
     assert_int_equal(rt_link(self, far), AGNER_OK);
-    assert_int_equal(links_there(&pair, there), 1);
-    assert_int_equal(node_disconnect(pair.b, A), AGNER_OK);
+    assert_int_equal(links_there(&duo, there), 1);
+    assert_int_equal(node_disconnect(duo.b, A), AGNER_OK);
     expect_exit(self, far, "noconnection");
-    end_pair(&pair);
+    duo_end(&duo);
 }
 
 int main(void)

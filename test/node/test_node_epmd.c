@@ -684,7 +684,7 @@ static void a_failure_comes_with_its_reason_and_another_try(void **state)
 }
 
 /* B-EPM-4 */
-static void registers_again_when_epmd_is_back(void **state)
+static void D_45_registers_again_when_epmd_is_back(void **state)
 {
     struct node_epmd_server *server = serve(0);
     uint16_t port = node_epmd_port(server);
@@ -918,7 +918,7 @@ int main(void)
         cmocka_unit_test(a_node_registers_is_found_and_forgotten),
         cmocka_unit_test(a_cancelled_look_up_is_silent),
         cmocka_unit_test(a_failure_comes_with_its_reason_and_another_try),
-        cmocka_unit_test(registers_again_when_epmd_is_back),
+        cmocka_unit_test(D_45_registers_again_when_epmd_is_back),
         cmocka_unit_test(whoever_finds_no_epmd_may_bring_one),
         cmocka_unit_test(a_look_up_at_a_bad_epmd_fails),
         cmocka_unit_test(closes_on_requests_that_are_none),

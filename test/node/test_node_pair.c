@@ -386,7 +386,7 @@ static void flood(struct gen *self, void *arg)
 }
 
 /* G1, G4, G38: over the mark senders wait, and each one's order holds. */
-static void every_senders_order_holds_under_load(void **state)
+static void D_09_every_senders_order_holds_under_load(void **state)
 {
     struct node_options a = pair_options(A), b = pair_options(B);
     struct pair pair;
@@ -634,7 +634,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_fires_everything_once),
         cmocka_unit_test(unread_downs_end_with_their_process),
         cmocka_unit_test(a_node_that_stops_is_missed),
-        cmocka_unit_test(every_senders_order_holds_under_load),
+        cmocka_unit_test(D_09_every_senders_order_holds_under_load),
         cmocka_unit_test(a_waiting_sender_can_be_killed),
         cmocka_unit_test(names_are_found_through_epmd_and_taken_once),
         cmocka_unit_test(stuck_code_does_not_stop_the_network),

@@ -75,7 +75,8 @@ static void abnormal_exit(struct bed *bed)
 }
 
 /* D-01: the reason is the term itself. */
-static void an_abnormal_end_ends_who_is_linked_with_its_reason(void **state)
+static void
+D_01_an_abnormal_end_ends_who_is_linked_with_its_reason(void **state)
 {
     (void)state;
     bed_everywhere(abnormal_exit, SEEDS);
@@ -413,7 +414,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_normal_end_does_not_touch_who_is_linked),
-        cmocka_unit_test(an_abnormal_end_ends_who_is_linked_with_its_reason),
+        cmocka_unit_test(
+            D_01_an_abnormal_end_ends_who_is_linked_with_its_reason),
         cmocka_unit_test(a_trapped_exit_is_a_message_also_with_reason_kill),
         cmocka_unit_test(kill_cannot_be_trapped_and_shows_as_killed),
         cmocka_unit_test(after_unlink_no_exit_of_that_link_acts),
