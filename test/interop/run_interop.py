@@ -134,15 +134,16 @@ class Run:
                 program.kill()
 
 
-def main():
+def main(kind):
     if not shutil.which("erl") or not shutil.which("erlc"):
         raise SystemExit(77)
     with tempfile.TemporaryDirectory(prefix="agner-interop-") as folder:
-        run = Run(sys.argv[1], sys.argv[2], folder)
+        run = kind(sys.argv[1], sys.argv[2], folder)
         try:
             run.all()
         finally:
             run.end()
 
 
-main()
+if __name__ == "__main__":
+    main(Run)
