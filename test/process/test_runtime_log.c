@@ -4,6 +4,7 @@
 #include "bed.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -390,6 +391,112 @@ static void a_handler_that_cannot_be_is_refused(struct bed *bed,
     assert_int_equal(rt_log_handler_add(bed->rt, &h, NULL), AGNER_ELIMIT);
 }
 
+/* ---- Many at once ------------------------------------------------------- */
+
+#define LOGGERS 6u
+#define EACH    1500u
+
+struct many {
+    _Atomic uint32_t left;  /* loggers that are not done */
+    uint64_t next[LOGGERS]; /* number of the event that comes next */
+    bool out_of_order;
+    _Atomic bool gone; /* the handler of the moment */
+    _Atomic bool called_late;
+};
+
+struct one_of_many {
+    struct many *many;
+    unsigned index;
+};
+
+static void log_many(struct gen *self, void *arg)
+{
+    const struct one_of_many *one = arg;
+
+    for (unsigned i = 0; i < EACH; i++) {
+        rt_log_self(self, RT_LOG_ERROR, "%u %u", one->index, i);
+        if (i % 64 == 0)
+            rt_yield(self);
+    }
+    (void)atomic_fetch_sub(&one->many->left, 1);
+}
+
+static void check_order(void *ctx, const struct rt_log_event *event)
+{
+    struct many *many = ctx;
+    unsigned index, number;
+
+    if (event->level != RT_LOG_ERROR)
+        return;
+    if (sscanf(event->text, "%u %u", &index, &number) != 2 ||
+        index >= LOGGERS || many->next[index] != number)
+        many->out_of_order = true;
+    else
+        many->next[index]++;
+}
+
+static void check_alive(void *ctx, const struct rt_log_event *event)
+{
+    struct many *many = ctx;
+
+    (void)event;
+    if (atomic_load(&many->gone))
+        atomic_store(&many->called_late, true);
+}
+
+/* Handlers come and go and levels change while everybody logs: no event of the
+ * one that stays is lost or overtakes another, and none comes to one that is
+ * gone. */
+static void handlers_come_and_go_while_everybody_logs(void **state)
+{
+    struct rt_log_handler stays = { .id = "stays",
+                                    .kind = RT_LOG_CALLBACK,
+                                    .queue_max = RT_INFINITY };
+    struct rt_log_handler goes = { .id = "goes", .kind = RT_LOG_CALLBACK };
+    struct rt_options options = { .workers = 3,
+                                  .log_handlers = &stays,
+                                  .log_handler_count = 1 };
+    static struct many many;
+    struct one_of_many ones[LOGGERS];
+    struct rt_log_handler_info infos[RT_LOG_HANDLERS_MAX];
+    struct bed bed;
+    etf_pid pids[LOGGERS];
+
+    (void)state;
+    memset(&many, 0, sizeof many);
+    stays.event = check_order;
+    stays.ctx = &many;
+    goes.event = check_alive;
+    goes.ctx = &many;
+    bed_open_with(&bed, 0, options, NULL);
+    atomic_store(&many.left, LOGGERS);
+    for (unsigned i = 0; i < LOGGERS; i++) {
+        ones[i] = (struct one_of_many){ &many, i };
+        assert_int_equal(rt_spawn(bed.self, log_many, &ones[i], NULL, &pids[i]),
+                         AGNER_OK);
+    }
+    for (unsigned i = 0; atomic_load(&many.left) > 0 || i < 20; i++) {
+        goes.direct = i % 2 == 0;
+        atomic_store(&many.gone, false);
+        assert_int_equal(rt_log_handler_add(bed.rt, &goes, NULL), AGNER_OK);
+        (void)rt_log_level_set(bed.rt, pids[i % LOGGERS],
+                               i % 3 == 0 ? RT_LOG_ERROR : RT_LOG_DEBUG);
+        assert_int_equal(rt_log_handlers(bed.rt, infos, RT_LOG_HANDLERS_MAX),
+                         2);
+        assert_int_equal(rt_log_handler_level(bed.rt, "goes", RT_LOG_ERROR),
+                         AGNER_OK);
+        rt_log_reopen(bed.rt);
+        assert_int_equal(rt_log_handler_remove(bed.rt, "goes"), AGNER_OK);
+        atomic_store(&many.gone, true);
+    }
+    flush(&bed);
+    bed_close(&bed);
+    assert_false(many.out_of_order);
+    assert_false(atomic_load(&many.called_late));
+    for (unsigned i = 0; i < LOGGERS; i++)
+        assert_int_equal(many.next[i], EACH);
+}
+
 /* ---- Everywhere --------------------------------------------------------- */
 
 static void everywhere(void (*fn)(struct bed *bed, struct seen *seen))
@@ -432,7 +539,8 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test(name##_everywhere),
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_names_of_levels_are_otps), CASES(CASE)
+        cmocka_unit_test(the_names_of_levels_are_otps),
+        cmocka_unit_test(handlers_come_and_go_while_everybody_logs), CASES(CASE)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
