@@ -120,6 +120,8 @@ void bench_names(struct bench *b);
 /* bench_supervisor.c */
 void bench_supervisor(struct bench *b);
 void bench_supervisor_many(struct bench *b);
+/* bench_log.c */
+void bench_log(struct bench *b);
 /* bench_timers.c */
 void bench_timers(struct bench *b);
 /* bench_codec.c */

@@ -28,6 +28,7 @@ static const struct bench_row rows[] = {
     { "names",           100, BENCH_RUNTIME, bench_names },
     { "supervisor",      100, BENCH_RUNTIME, bench_supervisor },
     { "supervisor_many", 1000, BENCH_RUNTIME, bench_supervisor_many },
+    { "log",            1000, BENCH_RUNTIME, bench_log },
     { "timers",         1000, BENCH_RUNTIME, bench_timers },
     { "codec",             1, BENCH_NOTHING, bench_codec },
     { "dist_connect",      2, BENCH_NODE,    bench_dist_connect },

@@ -7,6 +7,9 @@
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 %% spawned across nodes
 -export([node_sink/2, node_echo/0]).
+%% a handler of logger
+-export([log/2]).
+-include_lib("kernel/include/logger.hrl").
 
 main() -> main([]).
 
@@ -171,6 +174,30 @@ run(names, N) ->
     T4 = t(),
     out(names, ns_per_send_to_name, (T3 - T2) / (Per * N), ns),
     out(names, ns_per_send_delivered, (T4 - T2) / (Per * N), ns);
+
+%% ---- log
+run(log, N) ->
+    Lines = max(1, N div 10),
+    ok = logger:set_primary_config(level, notice),
+    ok = logger:remove_handler(default),
+    ok = logger:add_handler(counts, ?MODULE, #{config => counters:new(1, [])}),
+    T0 = t(), log_dropped(N), T1 = t(),
+    out(log, ns_per_dropped, (T1 - T0) / N, ns),
+    log_lines(Lines div 10),
+    T2 = t(), log_lines(Lines), T3 = t(),
+    out(log, ns_per_line, (T3 - T2) / Lines, ns),
+    ok = logger:remove_handler(counts),
+    File = "/tmp/agner-bench-beam-log-" ++ os:getpid(),
+    %% no limit is ever reached, and nothing checks the file meanwhile
+    ok = logger:add_handler(file, logger_std_h, #{config => #{
+        file => File, file_check => 60000, filesync_repeat_interval => no_repeat,
+        sync_mode_qlen => 100000, drop_mode_qlen => 100001, flush_qlen => 100002,
+        burst_limit_enable => false}}),
+    log_to_file(Lines div 10),
+    T4 = t(), log_to_file(Lines), T5 = t(),
+    out(log, ns_per_line_to_file, (T5 - T4) / Lines, ns),
+    ok = logger:remove_handler(file),
+    file:delete(File);
 
 %% ---- timers
 run(timers, N) ->
@@ -362,6 +389,22 @@ name_rcv(0, Me) -> Me ! done;
 name_rcv(K, Me) -> receive {tag, _} -> name_rcv(K - 1, Me) end.
 register_all([], []) -> ok;
 register_all([A | T], [P | Q]) -> register(A, P), register_all(T, Q).
+log_dropped(0) -> ok;
+log_dropped(N) -> ?LOG_DEBUG("line ~p of many", [N]), log_dropped(N - 1).
+log_lines(0) -> ok;
+log_lines(N) -> ?LOG_NOTICE("line ~p of many", [N]), log_lines(N - 1).
+%% All is written at the end of a round.
+log_to_file(0) -> ok;
+log_to_file(N) ->
+    Round = min(N, 2000),
+    log_lines(Round),
+    ok = logger_std_h:filesync(file),
+    log_to_file(N - Round).
+%% The handler that counts: the message in words.
+log(Event, #{config := Bytes}) ->
+    Line = logger_formatter:format(Event, #{template => [msg], single_line => true}),
+    counters:add(Bytes, 1, iolist_size(Line)).
+
 send_names(0, _) -> ok;
 send_names(K, L) -> send_each(L, K), send_names(K - 1, L).
 shuffle(L) -> [X || {_, X} <- lists:sort([{erlang:phash2({X, salt}), X} || X <- L])].
