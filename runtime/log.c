@@ -19,19 +19,19 @@ static enum rt_log_level level_of(enum rt_log_level level)
                                                             : level;
 }
 
-static bool passes(const struct rt *rt, const struct gen *self,
-                   enum rt_log_level level)
+/* `pid` is whom the event is about, or ETF_NONE. */
+static bool passes(const struct rt *rt, etf_term pid, enum rt_log_level level)
 {
     if ((int)level > load_relaxed(&rt->log->gate))
         return false;
-    if (self == NULL)
+    if (etf_is_none(pid))
         return (int)level <= load_relaxed(&rt->log->level);
-    return (int)level <= rt__log_limit_of(rt, rt__pid_word(self->process));
+    return (int)level <= rt__log_limit_of(rt, pid);
 }
 
 bool rt_log_wants(struct gen *self, enum rt_log_level level)
 {
-    return passes(self->rt, self, level_of(level));
+    return passes(self->rt, rt__pid_word(self->process), level_of(level));
 }
 
 /* ---- Whom does it go to? ------------------------------------------------ */
@@ -48,20 +48,23 @@ static bool is_for(const struct log_handler *h,
            (etf_pid_is_none(o->pid) || etf_pid_equal(o->pid, event->pid));
 }
 
-static void describe(struct rt *rt, struct gen *self,
-                     struct rt_log_event *event)
+static void describe(struct rt *rt, etf_term pid, struct rt_log_event *event)
 {
+    struct process *p;
+
     event->time_us = rt_wall_ns(rt) / 1000u;
     event->node = rt->node.name;
-    if (self == NULL)
+    if (etf_is_none(pid))
         return;
-    event->pid = rt_self(self);
-    (void)rt__names_of(rt, self->process, &event->name, 1); /* or it has none */
-    event->application = rt_application(self);
+    event->pid = rt__pid_of(pid);
+    event->application = rt_application_of(rt, event->pid);
+    p = rt__slot(rt, etf__pid_slot(pid)); /* perhaps of another life by now */
+    if (load_acquire(&p->generation) == etf__pid_generation(pid))
+        (void)rt__names_of(rt, p, &event->name, 1); /* or it has none */
 }
 
 /* Takes `e`; NULL: there was no memory for it. */
-static void hand_out(struct rt *rt, struct gen *self, enum rt_log_level level,
+static void hand_out(struct rt *rt, etf_term pid, enum rt_log_level level,
                      struct log_event *e)
 {
     struct log_handler *handlers[RT_LOG_HANDLERS_MAX];
@@ -69,7 +72,7 @@ static void hand_out(struct rt *rt, struct gen *self, enum rt_log_level level,
 
     if (e != NULL) {
         e->event.level = level;
-        describe(rt, self, &e->event);
+        describe(rt, pid, &e->event);
     }
     for (i = 0; i < count; i++) {
         if (e == NULL)
@@ -89,50 +92,66 @@ void rt_log(struct rt *rt, enum rt_log_level level, const char *format, ...)
     va_list args;
 
     level = level_of(level);
-    if (!passes(rt, NULL, level))
+    if (!passes(rt, ETF_NONE, level))
         return;
     va_start(args, format);
-    hand_out(rt, NULL, level, rt__log_event_text(NULL, format, args));
+    hand_out(rt, ETF_NONE, level, rt__log_event_text(NULL, format, args));
+    va_end(args);
+}
+
+void rt__log_about(struct rt *rt, etf_term pid, enum rt_log_level level,
+                   const char *format, ...)
+{
+    va_list args;
+
+    if (!passes(rt, pid, level))
+        return;
+    va_start(args, format);
+    hand_out(rt, pid, level, rt__log_event_text(NULL, format, args));
     va_end(args);
 }
 
 void rt_log_self(struct gen *self, enum rt_log_level level, const char *format,
                  ...)
 {
+    etf_term pid = rt__pid_word(self->process);
     va_list args;
 
     level = level_of(level);
-    if (!passes(self->rt, self, level))
+    if (!passes(self->rt, pid, level))
         return;
     va_start(args, format);
-    hand_out(self->rt, self, level, rt__log_event_text(NULL, format, args));
+    hand_out(self->rt, pid, level, rt__log_event_text(NULL, format, args));
     va_end(args);
 }
 
 void rt_log_at(struct gen *self, const char *file, unsigned line,
                enum rt_log_level level, const char *format, ...)
 {
+    etf_term pid = rt__pid_word(self->process);
     struct log_event *e;
     va_list args;
 
     level = level_of(level);
-    if (!passes(self->rt, self, level))
+    if (!passes(self->rt, pid, level))
         return;
     va_start(args, format);
     e = rt__log_event_text(file, format, args);
     va_end(args);
     if (e != NULL)
         e->event.line = line;
-    hand_out(self->rt, self, level, e);
+    hand_out(self->rt, pid, level, e);
 }
 
 void rt_log_report(struct gen *self, enum rt_log_level level, etf_term report)
 {
+    etf_term pid = rt__pid_word(self->process);
+
     level = level_of(level);
     if (etf_is_none(report)) /* it could not be built */
         rt_log_self(self, level, "a report is missing, for lack of memory");
-    else if (passes(self->rt, self, level))
-        hand_out(self->rt, self, level, rt__log_event_report(report));
+    else if (passes(self->rt, pid, level))
+        hand_out(self->rt, pid, level, rt__log_event_report(report));
 }
 
 /* ---- A runtime's log ---------------------------------------------------- */
@@ -172,6 +191,7 @@ enum agner_err rt__log_init(struct rt *rt, struct agner_error *error)
         err = add_default(rt, error);
     for (size_t i = 0; i < o->log_handler_count && err == AGNER_OK; i++)
         err = rt_log_handler_add(rt, &o->log_handlers[i], error);
+    rt->options.log_handlers = NULL; /* was borrowed for so long */
     return err;
 }
 

@@ -120,7 +120,7 @@ struct log_event *rt__log_event_report(etf_term report)
         return NULL;
     }
     e->event.report = etf_box_term(e->report);
-    e->bytes += RT_LOG_REPORT_MAX; /* at most, about */
+    e->bytes += e->report->word_count * (uint32_t)sizeof(uint64_t);
     return e;
 }
 

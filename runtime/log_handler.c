@@ -208,7 +208,8 @@ enum agner_err rt_log_handler_add(struct rt *rt,
 
 /* ---- Removing ----------------------------------------------------------- */
 
-/* Out of the list, so that nobody finds it any more; NULL: it is not there. */
+/* The one with that id, or with NULL any, out of the list, so that nobody finds
+ * it any more; NULL: there is none. */
 static struct log_handler *leave_list(struct log *log, const char *id)
 {
     struct log_handler *h = NULL;
@@ -248,7 +249,7 @@ static void end(struct rt *rt, struct log_handler *h)
 
 enum agner_err rt_log_handler_remove(struct rt *rt, const char *id)
 {
-    struct log_handler *h = leave_list(rt->log, id);
+    struct log_handler *h = id == NULL ? NULL : leave_list(rt->log, id);
 
     if (h == NULL)
         return AGNER_ENONAME;

@@ -38,10 +38,11 @@ static void report(struct rt *rt, const struct worker *w, uint64_t ms)
 
     add_relaxed(&rt->long_schedules, 1u);
     pid = etf__word(load_relaxed(&w->running_pid));
-    rt_log(rt, RT_LOG_WARNING,
-           "long_schedule: <0.%u.%u> (%s) has run for %llu ms without a pause",
-           etf__pid_slot(pid), etf__pid_generation(pid), label_of(rt, pid),
-           (unsigned long long)ms);
+    rt__log_about(rt, pid, RT_LOG_WARNING,
+                  "long_schedule: <0.%u.%u> (%s) has run for %llu ms without a "
+                  "pause",
+                  etf__pid_slot(pid), etf__pid_generation(pid),
+                  label_of(rt, pid), (unsigned long long)ms);
 }
 
 /* Gets a spare worker going. */

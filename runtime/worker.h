@@ -479,6 +479,10 @@ void rt__contain_thread(struct worker *worker);
 /* The log is there first and goes last: anything may write to it. */
 enum agner_err rt__log_init(struct rt *rt, struct agner_error *error);
 void rt__log_fini(struct rt *rt);
+/* rt_log_self() by somebody else than the process with that pid word. */
+void rt__log_about(struct rt *rt, etf_term pid, enum rt_log_level level,
+                   const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* ---- names.c
  * --------------------------------------------------------------------------------------------

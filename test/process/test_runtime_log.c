@@ -391,6 +391,35 @@ static void a_handler_that_cannot_be_is_refused(struct bed *bed,
     assert_int_equal(rt_log_handler_add(bed->rt, &h, NULL), AGNER_ELIMIT);
 }
 
+static void an_event_knows_its_application(struct bed *bed, struct seen *seen)
+{
+    struct rt_log_handler h = { .id = "shop", .kind = RT_LOG_CALLBACK };
+    etf_pid leader = rt_self(bed->self), pid;
+    struct rt_spawn_options options = { .group_leader = &leader };
+    static char name[] = "in shop";
+    struct seen shop;
+
+    seen_init(&shop);
+    h.event = keep;
+    h.ctx = &shop;
+    h.application = etf_atom("shop");
+    assert_int_equal(rt_log_handler_add(bed->rt, &h, NULL), AGNER_OK);
+    assert_int_equal(rt_application_leader(bed->rt, leader, h.application),
+                     AGNER_OK);
+    assert_int_equal(rt_spawn(bed->self, logger, name, &options, &pid),
+                     AGNER_OK);
+    go(bed, pid);
+    rt_log(bed->rt, RT_LOG_ERROR, "of none");
+    expect_texts(bed, seen, "in shop error|in shop notice|of none");
+    expect_texts(bed, &shop, "in shop error|in shop notice");
+    assert_true(etf_same(shop.events[0]->application, h.application));
+    assert_int_equal(rt_log_handler_remove(bed->rt, "shop"), AGNER_OK);
+    assert_int_equal(rt_application_leader(bed->rt, leader, ETF_NONE),
+                     AGNER_OK);
+    (void)rt_send_pid(bed->self, pid, etf_make(bed->self, "stop"));
+    seen_fini(&shop);
+}
+
 /* ---- Many at once ------------------------------------------------------- */
 
 #define LOGGERS 6u
@@ -530,6 +559,7 @@ static void everywhere(void (*fn)(struct bed *bed, struct seen *seen))
     X(a_text_is_bounded_and_utf8) \
     X(a_report_is_a_term_of_its_own) \
     X(handlers_filter_what_they_take) \
+    X(an_event_knows_its_application) \
     X(nothing_is_made_for_handlers_that_take_nothing) \
     X(a_handler_that_cannot_be_is_refused)
 /* clang-format on */
