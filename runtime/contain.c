@@ -156,6 +156,7 @@ static void after_fault(void *arg)
     etf_term reason = etf_make(gen, "{crash, _, _}", etf_atom(gen->fault_kind),
                                (uint64_t)gen->fault_address);
 
+    gen->trying = NULL; /* gone with the stack: the whole process ends */
     rt_log_self(gen, RT_LOG_ERROR, "process crashed: %s at %#llx",
                 gen->fault_kind, (unsigned long long)gen->fault_address);
     rt_exit(gen, etf_is_none(reason) ? ETF_A(crash) : reason);

@@ -21,6 +21,7 @@
 #include "context.h"
 #include "direct.h"
 #include "relation.h"
+#include "try.h"
 #include "worker.h"
 
 #define BUDGET 256u /* operations between looks at the clock */
@@ -727,6 +728,7 @@ static void unwound(void *arg)
     struct process *p = self->process;
 
     self->in_callback = false;
+    self->trying = NULL;
     if (self->current != NULL)
         keep_call(self);
     if ((p->flags & PROCESS_BECOMING) != 0) {
@@ -750,6 +752,7 @@ void rt__leave_code(struct gen *self)
 
 void rt_exit(struct gen *self, etf_term reason)
 {
+    rt__try_leave(self, reason);
     rt__must_exit(self->process, reason, false, false);
     if (self->external || !self->in_callback)
         return;

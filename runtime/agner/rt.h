@@ -307,8 +307,26 @@ AGNER_API void rt_priority(struct gen *self, enum rt_priority priority);
 AGNER_API void rt_label(struct gen *self, const char *label); /* static text */
 
 /* Ends the calling process with `reason`, from any depth: does not return. In
- * an attached thread only marks it; there it returns. */
+ * an attached thread only marks it; there it returns. Within rt_try() it ends
+ * the body instead. */
 AGNER_API void rt_exit(struct gen *self, etf_term reason);
+
+/*
+ * Calls body(self, arg) so that an rt_exit() in it, at any depth, ends the body
+ * and not the process: for code of others that must not take its host along, as
+ * the handlers of an event manager. May be nested; the innermost one counts.
+ *
+ *   reason  AGNER_EEXIT: what rt_exit() was given, in self's region; may be
+ *           NULL
+ *
+ * AGNER_OK when the body returned, AGNER_EEXIT when it left. Then the frames in
+ * between are gone as after longjmp(): nobody frees what they held. Not caught
+ * is what ends the process itself: exit signals, kill, rt_stop(), rt_become(),
+ * a contained fault. Works in attached threads too.
+ */
+AGNER_API enum agner_err rt_try(struct gen *self,
+                                void (*body)(struct gen *self, void *arg),
+                                void *arg, etf_term *reason);
 
 /* The most bytes that self may hold, for spawn option memory_max at run time: 0
  * for no limit. AGNER_ENOMEM. */
