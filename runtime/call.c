@@ -420,6 +420,8 @@ enum agner_err rt_reply(struct gen *self, const struct gen_from *from,
 
     if (from->form == FROM_NOBODY)
         return AGNER_EINVAL;
+    if ((self->process->flags & PROCESS_KILLED) != 0)
+        return AGNER_EKILLED; /* whoever waits hears of that */
     if (etf_is_none(reply))
         reply = ETF_A(ok); /* spec/gen.md 2.1 */
     if (from->form == FROM_LOCAL) {

@@ -90,6 +90,47 @@ static void a_raw_process_answers_calls_and_keeps_nothing_of_them(void **state)
     bed_everywhere(answered_as_message, SEEDS);
 }
 
+/* ---- A call whose callee is killed in the middle ------------------------- */
+
+/* Tells who is asked for that it is here, waits, and then answers, whatever
+ * came. */
+static enum rt_next answer_late(struct gen *self, const struct rt_message *m)
+{
+    etf_term go;
+
+    (void)rt_send(self, m->term, etf_make(self, "here"));
+    (void)rt_receive(self, RT_INFINITY, &go);
+    (void)rt_reply(self, &m->from, ETF_A(yes));
+    return RT_NEXT;
+}
+
+static const struct rt_behavior late_behavior = { .name = "late",
+                                                  .message = answer_late };
+
+static void killed_in_a_call(struct bed *bed)
+{
+    struct rt_request id;
+    etf_term reply = ETF_NONE;
+    etf_pid pid;
+
+    assert_int_equal(
+        rt_start(bed->self, &late_behavior, etf_nil(), NULL, &pid, NULL),
+        AGNER_OK);
+    assert_int_equal(
+        rt_request_send(bed->self, etf_from_pid(NULL, pid), ETF_A(call), &id),
+        AGNER_OK);
+    assert_int_equal(rt_exit_signal(bed->self, pid, ETF_A(kill)), AGNER_OK);
+    assert_int_equal(rt_request_wait(bed->self, &id, WAIT_MS, &reply),
+                     AGNER_EEXIT);
+    assert_true(etf_same(reply, ETF_A(killed)));
+}
+
+static void a_killed_process_answers_nobody(void **state)
+{
+    (void)state;
+    bed_everywhere(killed_in_a_call, SEEDS);
+}
+
 /* ---- The last callback ------------------------------------------------------
  */
 
@@ -580,6 +621,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_raw_process_answers_calls_and_keeps_nothing_of_them),
+        cmocka_unit_test(a_killed_process_answers_nobody),
         cmocka_unit_test(terminate_may_wait_and_can_be_killed),
         cmocka_unit_test(who_ends_while_it_starts_another_leaves_no_orphan),
         cmocka_unit_test(a_start_that_fails_leaves_no_trace),
