@@ -68,6 +68,12 @@ enum gen_next gen__direct(
     enum agner_err (*handle)(struct gen *self, const struct rt_direct *direct,
                              void **result));
 
+/* A message as the term that it travels as; ETF_NONE for what is none. */
+etf_term gen__message_term(struct gen *self, const struct rt_message *m);
+/* Tells sys of {in, Message}. */
+void gen__sys_in(struct gen *self, struct gen_sys *sys,
+                 const struct rt_message *m);
+
 /* "name <0.1.2>" of the running process, for a log line. Returns `buffer`. */
 char *gen__title(struct gen *self, const char *name, char *buffer, size_t size);
 

@@ -51,6 +51,36 @@ bool gen__is_system(const struct rt_message *m)
     return m->kind == RT_MESSAGE && etf_is_tagged(m->term, ETF_A(system), 3);
 }
 
+etf_term gen__message_term(struct gen *self, const struct rt_message *m)
+{
+    switch (m->kind) {
+    case RT_CALL:
+        return etf_make(self, "{'$gen_call', _, _}",
+                        rt_from_term(self, &m->from), m->term);
+    case RT_CAST:
+        return etf_make(self, "{'$gen_cast', _}", m->term);
+    case RT_MESSAGE:
+    case RT_EXIT:
+    case RT_DOWN:
+        return m->term;
+    case RT_TIMEOUT:
+        return ETF_A(timeout);
+    case RT_DIRECT:
+        return etf_make(self, "direct");
+    case RT_PARENT_EXIT:
+    case RT_CONTINUED:
+        break;
+    }
+    return ETF_NONE;
+}
+
+void gen__sys_in(struct gen *self, struct gen_sys *sys,
+                 const struct rt_message *m)
+{
+    gen_sys_event(self, sys,
+                  etf_make(self, "{in, _}", gen__message_term(self, m)));
+}
+
 enum gen_next gen__direct(
     struct gen *self, struct gen_head *head, const struct rt_direct *direct,
     enum agner_err (*handle)(struct gen *self, const struct rt_direct *direct,

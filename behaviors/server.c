@@ -215,39 +215,6 @@ static enum gen_next dispatch(struct gen *self, struct server *s,
 
 /* ---- Off the fast path -------------------------------------------------- */
 
-/* {in, Message} for sys, calls and casts in the shape they travel in. */
-static void tell_in(struct gen *self, struct server *s,
-                    const struct rt_message *m)
-{
-    etf_term event;
-
-    switch (m->kind) {
-    case RT_CALL:
-        event = etf_make(self, "{in, {'$gen_call', _, _}}",
-                         rt_from_term(self, &m->from), m->term);
-        break;
-    case RT_CAST:
-        event = etf_make(self, "{in, {'$gen_cast', _}}", m->term);
-        break;
-    case RT_MESSAGE:
-    case RT_EXIT:
-    case RT_DOWN:
-        event = etf_make(self, "{in, _}", m->term);
-        break;
-    case RT_TIMEOUT:
-        event = etf_make(self, "{in, timeout}");
-        break;
-    case RT_DIRECT:
-        event = etf_make(self, "{in, direct}");
-        break;
-    case RT_PARENT_EXIT:
-    case RT_CONTINUED:
-    default:
-        return;
-    }
-    gen_sys_event(self, &s->head.sys, event);
-}
-
 /* A system message leaves a time-out that runs as it was: it starts anew. */
 static uint64_t timeout_of(const struct server *s)
 {
@@ -282,7 +249,7 @@ static enum rt_next slow_message(struct gen *self, struct server *s,
     if (gen__is_system(m) && gen_sys_handle(self, &s->head.sys, m, &next))
         return gen__after_system(self, &s->head, timeout_of(s), next);
     if ((s->head.flags & GEN_FLAG_WATCHED) != 0)
-        tell_in(self, s, m);
+        gen__sys_in(self, &s->head.sys, m);
     if (is_idle_timeout(s, m)) {
         rt_hibernate(self);
         return RT_NEXT;

@@ -31,6 +31,13 @@ static etf_term state_of(struct gen *self, const struct gen_sys *sys)
     return sys->view->get_state(self);
 }
 
+static etf_term last_part_of(struct gen *self, const struct gen_sys *sys)
+{
+    if (sys->view->status != NULL)
+        return sys->view->status(self);
+    return etf_make(self, "{data, [{\"State\", _}]}", state_of(self, sys));
+}
+
 static const char *name_of(const struct gen_sys *sys)
 {
     return sys->name != NULL ? sys->name : sys->view->module;
@@ -71,11 +78,10 @@ static etf_term get_status(struct gen *self, struct gen_sys *sys,
     misc = etf_make(self,
                     "[{header, _}, "
                     "{data, [{\"Status\", _}, {\"Parent\", _}, "
-                    "{\"Logged events\", _} | _]}, "
-                    "{data, [{\"State\", _}]}]",
+                    "{\"Logged events\", _} | _]}, _]",
                     header_of(self, sys), status, parent_of(self),
                     gen__debug_log(self, sys->debug), details_of(self, sys),
-                    state_of(self, sys));
+                    last_part_of(self, sys));
     return etf_make(self, "{status, _, {module, _}, [_, _, _, _, _]}",
                     rt_self(self), etf_atom(sys->view->module),
                     dictionary_of(self, sys), status, parent_of(self),

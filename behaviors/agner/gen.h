@@ -239,6 +239,8 @@ struct gen_sys_view {
     enum agner_err (*replace_state)(struct gen *self, etf_term state);
     /* More for people in get_status: [{Key, Value}]. NULL: none. */
     etf_term (*get_details)(struct gen *self);
+    /* The last part of get_status. NULL: {data, [{"State", State}]}. */
+    etf_term (*status)(struct gen *self);
 };
 
 struct gen_sys {
@@ -274,6 +276,7 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 #endif
 
 #include <agner/gen_application.h>
+#include <agner/gen_event.h>
 #include <agner/gen_statem.h>
 #include <agner/gen_supervisor.h>
 

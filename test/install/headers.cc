@@ -2,6 +2,7 @@
 #include <agner/etf.h>
 #include <agner/gen.h>
 #include <agner/gen_application.h>
+#include <agner/gen_event.h>
 #include <agner/gen_supervisor.h>
 #include <agner/node.h>
 #include <agner/rt.h>

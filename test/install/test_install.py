@@ -17,6 +17,7 @@ HEADERS = (
     "rt_log.h",
     "gen.h",
     "gen_application.h",
+    "gen_event.h",
     "gen_statem.h",
     "gen_supervisor.h",
     "node.h",
