@@ -363,6 +363,60 @@ static void files_are_what_was_put(void **state)
     sim_free(sim);
 }
 
+static void expect_file(struct sim *sim, const char *path, const char *text)
+{
+    const struct rt_world *world = sim_world(sim);
+    struct etf_buffer b = { .data = NULL };
+
+    assert_int_equal(world->file_read(world->ctx, path, 100, &b, NULL),
+                     AGNER_OK);
+    assert_int_equal(b.size, strlen(text));
+    assert_memory_equal(b.data, text, b.size);
+    etf_buffer_fini(&b);
+}
+
+static void what_is_written_is_in_the_files(void **state)
+{
+    struct sim_options options = { .file_error_ppm = 1000000 };
+    struct sim *sim = sim_new(12, &options);
+    const struct rt_world *world = sim_world(sim);
+    struct rt_output_info info;
+    struct rt_output *output;
+    struct agner_error error;
+    size_t written;
+
+    (void)state;
+    sim_faults(sim, false);
+    assert_int_equal(sim_file_put(sim, "/log", "old ", 4), AGNER_OK);
+    assert_int_equal(world->output_open(world->ctx, RT_OUTPUT_FILE, "/log",
+                                        &output, &info, NULL),
+                     AGNER_OK);
+    assert_int_equal(info.size, 4);
+    assert_false(info.terminal);
+    assert_int_equal(
+        world->output_write(world->ctx, output, "new", 3, 0, &written, NULL),
+        AGNER_OK);
+    assert_int_equal(written, 3);
+    expect_file(sim, "/log", "old new");
+    sim_faults(sim, true);
+    assert_int_equal(
+        world->output_write(world->ctx, output, "lost", 4, 0, &written, &error),
+        AGNER_ESYSTEM);
+    assert_int_equal(written, 0);
+    sim_faults(sim, false);
+    world->output_close(world->ctx, output);
+    assert_int_equal(sim_file_put(sim, "/log.1", "older", 5), AGNER_OK);
+    assert_int_equal(world->file_rename(world->ctx, "/log", "/log.1", NULL),
+                     AGNER_OK);
+    expect_file(sim, "/log.1", "old new");
+    assert_int_equal(world->file_rename(world->ctx, "/log", "/log.1", &error),
+                     AGNER_ENONAME);
+    assert_int_equal(world->output_open(world->ctx, RT_OUTPUT_DATAGRAM, "/s",
+                                        &output, &info, &error),
+                     AGNER_ENOCONN);
+    sim_free(sim);
+}
+
 static void the_wall_clock_jumps(void **state)
 {
     struct sim *sim = sim_with(11, SIM_PICK_UNIFORM);
@@ -421,6 +475,7 @@ int main(void)
         cmocka_unit_test(the_starved_one_comes_last),
         cmocka_unit_test(stalls_take_time),
         cmocka_unit_test(files_are_what_was_put),
+        cmocka_unit_test(what_is_written_is_in_the_files),
         cmocka_unit_test(the_wall_clock_jumps),
         cmocka_unit_test(the_trace_shows_the_last_events),
     };
