@@ -27,7 +27,7 @@ class Man(Case):
                  glob.glob(os.path.join(PAGES, "*.[157]"))}
         commands = {c for c in self.commands() if c != "help"}
         self.assertEqual(pages, {f"agner-{c}.1" for c in commands} | {
-            "agner.1", "agner-sys.config.5", "agner-control.7"})
+            "agner.1", "agner-sys.config.5", "agner-control.7", "agner-log.7"})
         overview = self.page("agner.1")
         for command in commands:
             self.assertIn(f"\\fBagner\\-{command}\\fR(1)", overview)
