@@ -111,6 +111,7 @@ void bench_fanout(struct bench *b);
 /* bench_call.c */
 void bench_call(struct bench *b);
 void bench_call_many(struct bench *b);
+void bench_statem(struct bench *b);
 /* bench_spawn.c */
 void bench_spawn_row(struct bench *b);
 void bench_skynet(struct bench *b);

@@ -1,5 +1,6 @@
 /*
- * bench_call.c -- rows call and call_many: gen_call with its time-out of 5 s.
+ * bench_call.c -- rows call, call_many and statem: gen_call with its time-out
+ * of 5 s.
  */
 #include "bench.h"
 
@@ -103,4 +104,51 @@ void bench_call_many(struct bench *b)
                    bench_clients(b->self, servers, CLIENTS, CLIENTS, per),
                    b->n);
     free(servers);
+}
+
+/* ---- statem: each call changes the state, which sets a state time-out and
+ * cancels that of the state before ---- */
+
+#define FLIP_MS 60000u
+
+static enum gen_next flip(struct gen *self,
+                          const struct gen_statem_event *event, size_t to)
+{
+    if (event->type != GEN_STATEM_CALL)
+        return gen_keep_state(self);
+    (void)gen_reply(self, event->from, bench_atoms.done);
+    (void)gen_state_timeout(self, FLIP_MS, bench_atoms.tick);
+    return gen_next_state(self, to);
+}
+
+static enum gen_next off(struct gen *self, const struct gen_statem_event *event)
+{
+    return flip(self, event, 1);
+}
+
+static enum gen_next on(struct gen *self, const struct gen_statem_event *event)
+{
+    return flip(self, event, 0);
+}
+
+static const struct gen_statem_state flip_states[] = {
+    { .name = "off", .handle = off },
+    { .name = "on", .handle = on },
+};
+static const struct gen_statem flip_machine = {
+    .name = "flip",
+    .states = flip_states,
+    .state_count = 2,
+};
+
+void bench_statem(struct bench *b)
+{
+    etf_pid machine;
+
+    bench_must(gen_statem_start(b->self, &flip_machine, etf_nil(), NULL,
+                                &machine, NULL),
+               "machine");
+    (void)bench_calls(b->self, machine, b->n / 10);
+    bench_out_each(b, "ns_per_change", bench_calls(b->self, machine, b->n),
+                   b->n);
 }

@@ -22,6 +22,7 @@ static const struct bench_row rows[] = {
     { "fanout",        10000, BENCH_RUNTIME, bench_fanout },
     { "call",            100, BENCH_RUNTIME, bench_call },
     { "call_many",     10000, BENCH_RUNTIME, bench_call_many },
+    { "statem",          100, BENCH_RUNTIME, bench_statem },
     { "spawn",           100, BENCH_RUNTIME, bench_spawn_row },
     { "skynet",         1000, BENCH_RUNTIME, bench_skynet },
     { "memory",         1000, BENCH_RUNTIME, bench_memory_row },

@@ -5,6 +5,8 @@
 %% gen_server callbacks
 -behaviour(gen_server).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+%% gen_statem callbacks; init/1 is there already
+-export([callback_mode/0, off/3, on/3]).
 %% spawned across nodes
 -export([node_sink/2, node_echo/0]).
 %% a handler of logger
@@ -91,6 +93,13 @@ run(call_many, N) ->
     clients(C, fun(I) -> calls(element(I, Ss), N div C div 10) end),
     Dt2 = clients(C, fun(I) -> calls(element(I, Ss), N div C) end),
     out(call_many, calls_per_s_1000_pairs, N * 1.0e9 / Dt2, 'calls/s');
+
+%% ---- statem
+run(statem, N) ->
+    {ok, S} = gen_statem:start_link(?MODULE, flip, []),
+    flips(S, N div 10),
+    T0 = t(), flips(S, N), T1 = t(),
+    out(statem, ns_per_change, (T1 - T0) / N, ns);
 
 %% ---- spawn, skynet
 run(spawn, N) ->
@@ -349,6 +358,9 @@ send_each([P | T], N) -> P ! {tag, N}, send_each(T, N).
 calls(_, 0) -> ok;
 calls(S, N) -> _ = gen_server:call(S, incr, 5000), calls(S, N - 1).
 
+flips(_, 0) -> ok;
+flips(S, N) -> done = gen_statem:call(S, flip, 5000), flips(S, N - 1).
+
 clients(C, F) ->
     Me = self(),
     Cs = [spawn_link(fun() -> receive go -> ok end, F(I), Me ! done end) || I <- lists:seq(1, C)],
@@ -504,6 +516,11 @@ repeat(_, 0) -> ok;
 repeat(F, K) -> F(), repeat(F, K - 1).
 
 %% ==== callbacks
+callback_mode() -> state_functions.
+off({call, From}, flip, D) -> {next_state, on, D, [{reply, From, done}, {state_timeout, 60000, tick}]}.
+on({call, From}, flip, D) -> {next_state, off, D, [{reply, From, done}, {state_timeout, 60000, tick}]}.
+
+init(flip) -> {ok, off, none};
 init(counter) -> {ok, 0};
 init({frail, Boss}) -> Boss ! {up, self()}, {ok, 0};
 init(crowd) ->
