@@ -154,16 +154,21 @@ static bool has_enter(const struct statem *m)
                                 : m->machine->state_enter;
 }
 
-static enum gen_next call_enter(struct gen *self, struct statem *m,
-                                etf_term from)
+/* The state that the event found. */
+static etf_term state_before(const struct statem *m)
+{
+    return gen__state_term(m->turn.step.changed ? &m->turn.from : &m->state);
+}
+
+static enum gen_next call_enter(struct gen *self, struct statem *m)
 {
     struct gen_statem_event event = { .type = GEN_STATEM_ENTER,
-                                      .content = from };
+                                      .content = state_before(m) };
 
     m->turn.repeat = false;
     m->turn.entering = true;
     if (m->state.row != NULL)
-        return m->state.row->enter(self, from);
+        return m->state.row->enter(self, event.content);
     return m->machine->handle_event(self, &event, m->state.term);
 }
 
@@ -203,23 +208,21 @@ static enum rt_next settle(struct gen *self, struct statem *m,
                            enum gen_next next, bool enter)
 {
     struct statem_turn *turn = &m->turn;
-    etf_term from;
 
     next = check(self, next);
     if (next == GEN_NEXT)
         next = take_over(self, m);
     if ((m->head.flags & GEN_FLAG_WATCHED) != 0)
         tell_inserted(self, m);
-    from = gen__state_term(turn->step.changed ? &turn->from : &m->state);
     enter = enter || turn->step.changed || turn->repeat;
     while (next == GEN_NEXT && enter && has_enter(m)) {
-        next = check(self, call_enter(self, m, from));
+        next = check(self, call_enter(self, m));
         enter = turn->repeat;
     }
     if (next != GEN_NEXT || (m->head.flags & GEN_FLAG_STOP) != 0)
         return stop(self, m);
     if ((m->head.flags & GEN_FLAG_WATCHED) != 0 && turn->event != NULL)
-        gen__tell_done(self, m, from);
+        gen__tell_done(self, m, state_before(m));
     return finish(self, m);
 }
 
