@@ -12,6 +12,9 @@
  *   {size}       call: {InOrder, Astray}
  *   {send, P, N} call: sends 0 ... N-1 to P, then answers ok
  *   {bytes, P, N} call: sends a binary of N bytes to P, then answers its size
+ *   {ask, To, R} call: calls To with R, and answers {Error, Reply}
+ *
+ * and `lock`, the code lock of the examples, whose code is [1, 2].
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,7 @@
 #include <agner/node.h>
 
 extern const struct gen_server echo_server;
+extern const struct gen_statem lock_machine;
 
 /* {is_auth, Node}: net_adm:ping/1. */
 static enum gen_next kernel_call(struct gen *self, struct gen_from from,
@@ -67,13 +71,26 @@ static enum gen_next send_bytes(struct gen *self, struct gen_from from,
     return gen_reply(self, from, etf_make(self, "_", size));
 }
 
+static enum gen_next ask(struct gen *self, struct gen_from from, etf_term to,
+                         etf_term request)
+{
+    etf_term reply = ETF_A(undefined);
+    enum agner_err err =
+        gen_call(self, to, request, GEN_CALL_TIMEOUT_MS, &reply);
+
+    return gen_reply(self, from, etf_make(self, "{_, _}", (int64_t)err, reply));
+}
+
 static enum gen_next order_call(struct gen *self, struct gen_from from,
                                 etf_term request)
 {
     struct order *order = gen_state(self);
+    etf_term whom, what;
     etf_pid to;
     int64_t n;
 
+    if (etf_match(request, "{ask, _, _}", &whom, &what))
+        return ask(self, from, whom, what);
     if (etf_match(request, "{size}"))
         return gen_reply(
             self, from,
@@ -104,6 +121,15 @@ static bool start(struct gen *self, const struct gen_server *server,
     return gen_start(self, server, etf_nil(), &options, &pid, NULL) == AGNER_OK;
 }
 
+static bool start_lock(struct gen *self)
+{
+    struct rt_spawn_options options = { .name = etf_atom("lock") };
+    etf_pid pid;
+
+    return gen_statem_start(self, &lock_machine, etf_make(self, "[1, 2]"),
+                            &options, &pid, NULL) == AGNER_OK;
+}
+
 int main(int count, char **args)
 {
     struct node_options options = { .hidden = true,
@@ -128,7 +154,7 @@ int main(int count, char **args)
     self = rt_attach(node_rt(node));
     if (self == NULL || !start(self, &echo_server, "echo") ||
         !start(self, &kernel_server, "net_kernel") ||
-        !start(self, &order_server, "order")) {
+        !start(self, &order_server, "order") || !start_lock(self)) {
         (void)fprintf(stderr, "echo_node: a server did not start\n");
         return 1;
     }

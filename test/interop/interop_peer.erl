@@ -5,6 +5,8 @@
 %% deadline. "signal X" lines ask the driver to do X.
 -module(interop_peer).
 -export([main/1]).
+%% gen_statem callbacks
+-export([init/1, callback_mode/0, idle/3]).
 
 -define(WAIT, 20000).
 
@@ -27,7 +29,8 @@ scenario("all") ->
      {"links", fun links/1}, {"unlink", fun unlinks/1}, {"exits", fun exits/1},
      {"monitors", fun monitors/1}, {"monitored", fun monitored/1},
      {"late replies", fun late_replies/1}, {"binaries", fun binaries/1},
-     {"order", fun order/1}, {"spawn refused", fun spawn_refused/1},
+     {"order", fun order/1}, {"machine", fun machine/1},
+     {"our machine", fun our_machine/1}, {"spawn refused", fun spawn_refused/1},
      {"reconnect", fun reconnect/1}];
 scenario("node_dies") ->
     [{"node dies", fun node_dies/1}];
@@ -195,6 +198,53 @@ order(Node) ->
     nothing().
 
 %% A request to spawn is answered at once, whatever the answer is.
+machine(Node) ->
+    Lock = {lock, Node},
+    locked = gen_statem:call(Lock, state),
+    locked = gen_statem:call(Lock, state, {dirty_timeout, ?WAIT}),
+    locked = gen_statem:call(Lock, state, {clean_timeout, ?WAIT}),
+    locked = gen_statem:call(Lock, state, infinity),
+    %% Postponed until the door is open.
+    Change = gen_statem:send_request(Lock, {change_code, [3, 4]}),
+    {locked, _} = sys:get_state(Lock),
+    [ok = gen_statem:cast(Lock, {button, D}) || D <- [1, 2]],
+    {reply, ok} = gen_statem:receive_response(Change, ?WAIT),
+    open = gen_statem:call(Lock, state, ?WAIT),
+    {open, _} = sys:get_state(Lock),
+    {status, _, {module, gen_statem}, [_, running, _, _, Misc]} =
+        sys:get_status(Lock),
+    [_, {data, Data} | _] = Misc,
+    {"Modules", [lock]} = lists:keyfind("Modules", 1, Data),
+    {"Time-outs", {1, [{state_timeout, lock}]}} =
+        lists:keyfind("Time-outs", 1, Data),
+    ok = sys:log(Lock, {true, 20}),
+    ok = sys:suspend(Lock),
+    gen_statem:cast(Lock, {button, 9}),
+    {ok, []} = sys:log(Lock, get),
+    ok = sys:resume(Lock),
+    {open, _} = sys:get_state(Lock),
+    {ok, [{in, {cast, {button, 9}}, open},
+          {consume, {cast, {button, 9}}, open, open}]} = sys:log(Lock, get),
+    ok = gen_statem:stop(Lock, normal, ?WAIT),
+    {'EXIT', {noproc, _}} = (catch gen_statem:call(Lock, state, ?WAIT)).
+
+%% One of Erlang, called from the other node.
+init(Answer) -> {ok, idle, Answer}.
+callback_mode() -> state_functions.
+idle({call, From}, die, _) -> {stop_and_reply, normal, [{reply, From, dying}]};
+idle({call, From}, What, Answer) ->
+    {keep_state_and_data, [{reply, From, {Answer, What}}]}.
+
+our_machine(Node) ->
+    {ok, Pid} = gen_statem:start({local, ours}, ?MODULE, answer, []),
+    Ask = fun(To, What) ->
+              gen_server:call({order, Node}, {ask, To, What}, ?WAIT)
+          end,
+    {0, {answer, [1]}} = Ask(Pid, [1]),
+    {0, {answer, two}} = Ask({ours, node()}, two),
+    {0, dying} = Ask(Pid, die),
+    {-5, noproc} = Ask(Pid, more).
+
 spawn_refused(Node) ->
     Id = spawn_request(Node, erlang, node, [], [{reply, error_only}]),
     {spawn_reply, Id, error, notsup} = next().

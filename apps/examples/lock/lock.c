@@ -71,18 +71,20 @@ static enum gen_next lock_door(struct gen *self, etf_term from)
 
     (void)from;
     lock->count = 0;
-    return gen_timeout_cancel(self, GEN_STATEM_NAMED_TIMEOUT,
-                              etf_make(self, "pause"));
+    return gen_keep_state(self);
 }
 
 static enum gen_next press(struct gen *self, int64_t digit)
 {
     struct lock *lock = gen_state(self);
 
+    etf_term pause = etf_make(self, "pause");
+
     lock->pressed[lock->count++] = digit;
     if (lock->count < lock->size)
-        return gen_named_timeout(self, etf_make(self, "pause"), PAUSE_MS,
+        return gen_named_timeout(self, pause, PAUSE_MS,
                                  etf_make(self, "start_anew"));
+    (void)gen_timeout_cancel(self, GEN_STATEM_NAMED_TIMEOUT, pause);
     return is_code(lock) ? gen_next_state(self, OPEN) : gen_repeat_state(self);
 }
 
