@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The log of a node as a person reads it (agner logs)."""
 import json
-import select
+import queue
 import subprocess
+import threading
 
 from agner_cli import AGNER, INT, TERM, WAIT, Case, main
 
@@ -55,6 +56,46 @@ LINE = (r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z error "
         r"\[talker first <[\d.]+>\] one$")
 
 
+class Follower:
+    """agner logs -f, and a thread that takes its lines."""
+
+    def __init__(self, env, args):
+        self.process = subprocess.Popen(
+            [AGNER, "logs", "-f", *args], env=env, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.lines = queue.Queue()
+        self.thread = threading.Thread(target=self.take)
+        self.thread.start()
+
+    def take(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def line(self):
+        """The next one; None at the end."""
+        return self.lines.get(timeout=WAIT)
+
+    def until(self, matches):
+        """The next line for which that is true; None: it ended before."""
+        while (line := self.line()) is not None and not matches(line):
+            pass
+        return line
+
+    def wait(self):
+        """Exit code and standard error."""
+        self.thread.join(timeout=WAIT)
+        return self.process.wait(timeout=WAIT), self.process.stderr.read()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
 class Logs(Case):
     def setUp(self):
         super().setUp()
@@ -74,21 +115,9 @@ class Logs(Case):
         self.until(lambda: any(text in line for line in self.lines()))
 
     def follow(self, *args):
-        process = subprocess.Popen(
-            [AGNER, "logs", "-f", *args], env=self.env(), text=True, bufsize=1,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE)
-
-        def end():
-            if process.poll() is None:
-                process.kill()
-            process.communicate(timeout=WAIT)
-        self.addCleanup(end)
-        return process
-
-    def read_line(self, process):
-        readable, _, _ = select.select([process.stdout], [], [], WAIT)
-        return process.stdout.readline().rstrip("\n") if readable else None
+        follower = Follower(self.env(), args)
+        self.addCleanup(follower.end)
+        return follower
 
     def test_what_was_logged_is_shown(self):
         self.log("one")
@@ -126,52 +155,57 @@ class Logs(Case):
     def test_it_goes_on_with_what_comes(self):
         self.log("zero")
         self.seen("zero")
-        process = self.follow("--app", "talker")
-        self.assertIn("zero", self.read_line(process))
+        logs = self.follow("--app", "talker")
+        self.assertIn("zero", logs.line())
         for text in ("one", "two", "three"):
             self.log(text)
-            self.assertTrue(self.read_line(process).endswith("] " + text))
+            self.assertTrue(logs.line().endswith("] " + text))
         self.log("hidden", "second", "debug")
         self.log("four")
-        self.assertTrue(self.read_line(process).endswith("] four"))
+        self.assertTrue(logs.line().endswith("] four"))
 
     def test_interrupted_it_ends_with_130(self):
-        process = self.follow()
+        logs = self.follow()
         self.log("one")
-        while not self.read_line(process).endswith("one"):
-            pass
-        process.send_signal(INT)
-        out, err = process.communicate(timeout=WAIT)
-        self.assertEqual((process.returncode, out, err), (130, "", ""))
+        self.assertIsNotNone(logs.until(lambda line: line.endswith("one")))
+        logs.process.send_signal(INT)
+        self.assertEqual(logs.wait(), (130, ""))
+        self.assertIsNone(logs.line())
 
     def test_a_node_that_stops_ends_it_with_a_line(self):
-        process = self.follow("--app", "talker")
+        logs = self.follow("--app", "talker")
         self.log("one")
-        self.assertTrue(self.read_line(process).endswith("one"))
+        self.assertTrue(logs.line().endswith("one"))
         self.server.signal(TERM)
-        _, err = process.communicate(timeout=WAIT)
-        self.assertEqual((process.returncode, err), (
+        self.assertEqual(logs.wait(), (
             3, "agner logs: the node has stopped, or closed the connection\n"
             "  try: agner status\n"))
 
     def test_a_reader_that_leaves_ends_it(self):
-        process = self.follow("--app", "talker")
         self.log("one")
-        self.assertTrue(self.read_line(process).endswith("one"))
-        process.stdout.close()
+        self.seen("one")
+        done = subprocess.Popen(
+            [AGNER, "logs", "-f", "--app", "talker"], env=self.env(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.addCleanup(done.kill)
+        self.assertIn(b"one", done.stdout.readline())
+        done.stdout.close()
         self.log("two")
-        process.wait(timeout=WAIT)
-        self.assertEqual(process.returncode, 0)
+        self.assertEqual(done.wait(timeout=WAIT), 0)
 
     def test_a_reader_that_is_slow_misses_events_and_is_told(self):
-        process = self.follow("--app", "talker")
+        logs = self.follow("--app", "talker")
         self.check(["cast", "first", "{flood, 60000}"], 0)
-        self.log("done")  # in order: the flood is over
-        while (line := self.read_line(process)) and "missed" not in line:
-            pass
-        self.assertRegex(line, r"^\.\.\. \d+ events were missed")
-        while not self.read_line(process).endswith("done"):
-            pass
+        self.assertRegex(logs.until(lambda line: "missed" in line),
+                         r"^\.\.\. \d+ events were missed")
+
+        def goes_on():  # the log itself may drop one that comes too soon
+            self.log("done")
+            while not logs.lines.empty():
+                if logs.line().endswith("done"):
+                    return True
+            return False
+        self.until(goes_on)
 
 
 main()

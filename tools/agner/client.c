@@ -46,6 +46,7 @@ struct client {
     /* loop */
     struct rt_conn *conn; /* NULL: not there, or not any more */
     struct etf_buffer in, out;
+    size_t from; /* where in `in` the message begins */
     struct msgpack_walk walk;
     bool answered; /* `in` holds a whole message; stays true when it closes */
     struct rt_write write;
@@ -83,10 +84,16 @@ static void no_memory(struct client *c)
     set_state(c, STATE_BAD);
 }
 
+static enum msgpack_walk_state walk_on(struct client *c)
+{
+    return apps__msgpack_walk(&c->walk, c->in.data + c->from,
+                              c->in.size - c->from);
+}
+
 /* Is what has come a whole message by now? */
 static void look(struct client *c)
 {
-    switch (apps__msgpack_walk(&c->walk, c->in.data, c->in.size)) {
+    switch (walk_on(c)) {
     case MSGPACK_WALK_MORE:
         break;
     case MSGPACK_WALK_WHOLE:
@@ -173,7 +180,7 @@ static void run_send(struct rt_task *task)
     c->world->net->write(c->conn, &c->write);
 }
 
-/* The message in `in` was read: what came behind it is next. */
+/* What was spilled follows what is in `in`. */
 static void run_next(struct rt_task *task)
 {
     struct client *c =
@@ -181,9 +188,6 @@ static void run_next(struct rt_task *task)
     enum agner_err err;
 
     set_state(c, STATE_WAIT);
-    c->in.size -= c->walk.next;
-    memmove(c->in.data, c->in.data + c->walk.next, c->in.size);
-    apps__msgpack_walk_init(&c->walk, ANSWER_MAX, MSGPACK_DEPTH_MAX);
     err = etf_buffer_add(&c->in, c->spill.data, c->spill.size);
     c->spill.size = 0;
     if (err != AGNER_OK) {
@@ -275,8 +279,8 @@ static enum agner_err read_answer(struct client *c, struct etf_region *r,
                                   struct agner_error *error)
 {
     struct rpc_frame frame;
-    enum agner_err err = apps__rpc_read(r, c->in.data, c->walk.next, &c->self,
-                                        NULL, &frame, error);
+    enum agner_err err = apps__rpc_read(r, c->in.data + c->from, c->walk.next,
+                                        &c->self, NULL, &frame, error);
 
     if (err != AGNER_OK)
         return err;
@@ -298,7 +302,7 @@ enum agner_err client_call(struct client *c, const char *method, etf_term param,
     if (get_state(c) == STATE_CLOSED)
         return agner_fail(error, AGNER_ENOCONN, "the connection is closed");
     c->id++;
-    c->in.size = c->out.size = 0;
+    c->in.size = c->out.size = c->from = 0;
     c->answered = false;
     apps__msgpack_walk_init(&c->walk, ANSWER_MAX, MSGPACK_DEPTH_MAX);
     err = apps__rpc_write_request(&c->out, &c->id, method,
@@ -320,13 +324,24 @@ enum agner_err client_call(struct client *c, const char *method, etf_term param,
     return c->error.code;
 }
 
-enum agner_err client_next(struct client *c, uint64_t timeout_ms,
-                           struct etf_region *r, etf_bytes *method,
-                           etf_term *params, struct agner_error *error)
+/* The message in `in` was read: what stands behind it is next, if it is there.
+ * Bytes are moved only when half of them have been read. */
+static bool is_next_there(struct client *c)
 {
-    struct rpc_frame frame;
-    enum agner_err err;
+    c->from += c->walk.next;
+    if (c->from > c->in.size / 2) {
+        c->in.size -= c->from;
+        memmove(c->in.data, c->in.data + c->from, c->in.size);
+        c->from = 0;
+    }
+    apps__msgpack_walk_init(&c->walk, ANSWER_MAX, MSGPACK_DEPTH_MAX);
+    return walk_on(c) == MSGPACK_WALK_WHOLE;
+}
 
+/* Has the loop get it. */
+static enum agner_err fetch_next(struct client *c, uint64_t timeout_ms,
+                                 struct agner_error *error)
+{
     if (!c->awaited) { /* otherwise the last call gave up waiting */
         c->answered = false;
         atomic_store_explicit(&c->state, STATE_NEXT, memory_order_release);
@@ -337,13 +352,25 @@ enum agner_err client_next(struct client *c, uint64_t timeout_ms,
     c->awaited = !wait_change(c, STATE_WAIT, timeout_ms);
     if (c->awaited)
         return agner_fail(error, AGNER_ETIMEOUT, "nothing came in time");
-    if (!c->answered) {
-        if (error != NULL)
-            *error = c->error;
-        return c->error.code;
-    }
-    err = apps__rpc_read(r, c->in.data, c->walk.next, &c->self, NULL, &frame,
-                         error);
+    if (c->answered)
+        return AGNER_OK;
+    if (error != NULL)
+        *error = c->error;
+    return c->error.code;
+}
+
+enum agner_err client_next(struct client *c, uint64_t timeout_ms,
+                           struct etf_region *r, etf_bytes *method,
+                           etf_term *params, struct agner_error *error)
+{
+    struct rpc_frame frame;
+    enum agner_err err = AGNER_OK;
+
+    if (c->awaited || !is_next_there(c))
+        err = fetch_next(c, timeout_ms, error);
+    if (err == AGNER_OK)
+        err = apps__rpc_read(r, c->in.data + c->from, c->walk.next, &c->self,
+                             NULL, &frame, error);
     if (err != AGNER_OK)
         return err;
     if (frame.kind != RPC_NOTIFICATION)
