@@ -9,19 +9,12 @@
 
 #include "rpc_look.h"
 
-/* Who the node itself consists of, by registered name. */
+/* The node itself is what belongs to no application, or to kernel. */
 static bool is_the_nodes_own(struct gen *self, etf_pid pid)
 {
-    static const char *const names[] = { "application_controller",
-                                         "agner_control", "net_kernel" };
-    etf_pid own;
+    etf_term application = rt_application_of(rt_of(self), pid);
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (rt_whereis(rt_of(self), etf_atom(names[i]), &own) == AGNER_OK &&
-            etf_pid_equal(own, pid))
-            return true;
-    }
-    return etf_pid_equal(pid, rt_self(self));
+    return etf_is_none(application) || etf_atom_is(application, "kernel");
 }
 
 enum agner_err rpc__kill(struct rpc_call *c)

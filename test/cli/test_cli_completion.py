@@ -104,7 +104,11 @@ class Completion(Case):
         self.node(NAME, "--app", "counter")
         self.check(["completion", "nodes"], 0, NAME + "\n", "")
         self.assertIn("counter\n", self.check(["completion", "names"], 0)[1])
-        self.check(["completion", "apps"], 0, "kernel\ncounter\n")
+        self.check(["completion", "apps"], 0, "counter\nkernel\n")
+        self.check(["app", "stop", "counter"], 0)
+        self.assertEqual(self.complete("agner app start co"), ["counter"])
+        self.assertEqual(self.complete("agner app "),
+                         ["info", "start", "stop"])
 
 
 main()

@@ -80,7 +80,7 @@ static int run(struct cli *cli)
     case ACTION_NAMES:
         return print_names(cli, "agner.names");
     case ACTION_APPS:
-        return print_names(cli, "agner.applications");
+        return print_names(cli, "agner.apps");
     }
     return EXIT_USAGE;
 }
@@ -94,8 +94,8 @@ const struct command cmd_completion = {
                "~/.local/share/bash-completion/completions/agner",
     .text = "The script completes commands, options and files, and asks for "
             "what only a node\nknows: nodes lists the nodes of this user that "
-            "run here, names the registered\nnames of a node, apps its "
-            "applications. These give up after a second.",
+            "run here, names the registered\nnames of a node, apps the "
+            "applications that it knows. These give up\nafter a second.",
     .actions = actions,
     .args_min = 1,
     .args_max = 1,
