@@ -15,13 +15,14 @@
 
 #include "pair.h"
 
-#define A       "a@10.0.0.1"
-#define B       "b@10.0.0.2"
-#define PORT    5000
-#define SEEDS   40
-#define COUNT   100
-#define WAIT_MS 600000 /* of virtual time */
-#define TICK_MS 4000
+#define A          "a@10.0.0.1"
+#define B          "b@10.0.0.2"
+#define PORT       5000
+#define SEEDS      40
+#define COUNT      100
+#define WAIT_MS    600000 /* of virtual time */
+#define TICK_MS    4000
+#define MEMORY_MAX (32u << 20) /* bytes: far more than all of it takes */
 
 struct world {
     uint64_t seed;
@@ -196,6 +197,42 @@ static uint64_t faults(uint64_t seed)
     return end(&w);
 }
 
+/* I18: whatever bits turn on the way, what comes is taken or the connection is
+ * closed; the nodes live on, hold no more than before, and a new connection is
+ * good when the wire is. */
+static uint64_t turned_bits(uint64_t seed)
+{
+    struct sim_options options = { .flip_ppm = 20000, .delay_mean_us = 100 };
+    struct world w = begin(seed, &options);
+    struct rt_stats stats;
+    etf_term message;
+
+    for (int i = 0; i < 20; i++) {
+        start_flood(w.at_a, name_b);
+        start_flood(w.at_b, name_a);
+        (void)sim_run(w.sim, TICK_MS / 4);
+    }
+    sim_faults(w.sim, false);
+    (void)sim_run(w.sim, 4 * TICK_MS); /* half a packet waits for its end */
+    (void)node_disconnect(w.a, B);     /* its atoms may be others by now */
+    (void)sim_run(w.sim, TICK_MS);
+    check(&w, node_connect(w.at_a, w.a, B, NULL) == AGNER_OK, "not healed");
+    check(&w,
+          rt_send(w.at_a, etf_make(w.at_a, "{sink, '" B "'}"),
+                  etf_make(w.at_a, "{the, [last, 1.5], <<\"word\">>}")) ==
+              AGNER_OK,
+          "not sent");
+    do { /* what the floods still had comes before it, or beside it */
+        check(&w, rt_receive(w.at_b, WAIT_MS, &message) == AGNER_OK,
+              "b lost a message");
+    } while (!etf_match(message, "{the, [last, 1.5], <<\"word\">>}"));
+    rt_stats(node_rt(w.a), &stats);
+    check(&w, stats.memory_bytes < MEMORY_MAX, "a holds too much");
+    rt_stats(node_rt(w.b), &stats);
+    check(&w, stats.memory_bytes < MEMORY_MAX, "b holds too much");
+    return end(&w);
+}
+
 static void run_seeds(uint64_t (*run)(uint64_t seed))
 {
     const char *only = getenv("NODE_SIM_SEED");
@@ -211,7 +248,7 @@ static void run_seeds(uint64_t (*run)(uint64_t seed))
     }
 }
 
-static void two_dials_are_one_connection(void **state)
+static void I20_two_dials_are_one_connection(void **state)
 {
     (void)state;
     run_seeds(two_dials);
@@ -223,18 +260,25 @@ static void a_partition_is_found_and_healed(void **state)
     run_seeds(partition);
 }
 
-static void faults_make_gaps_but_no_disorder(void **state)
+static void I1_faults_make_gaps_but_no_disorder(void **state)
 {
     (void)state;
     run_seeds(faults);
 }
 
+static void I18_turned_bits_harm_the_connection_only(void **state)
+{
+    (void)state;
+    run_seeds(turned_bits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_dials_are_one_connection),
+        cmocka_unit_test(I20_two_dials_are_one_connection),
         cmocka_unit_test(a_partition_is_found_and_healed),
-        cmocka_unit_test(faults_make_gaps_but_no_disorder),
+        cmocka_unit_test(I1_faults_make_gaps_but_no_disorder),
+        cmocka_unit_test(I18_turned_bits_harm_the_connection_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
