@@ -99,6 +99,11 @@ void app_bed_up(struct app_bed *bed, const char *name, enum gen_start_type type)
         fail_msg("%s", bed->error.text);
 }
 
+void app_bed_say(const char *what, etf_term term)
+{
+    witness_add(&app_bed->seen, what, term);
+}
+
 /* ---- The actor ---------------------------------------------------------- */
 
 struct actor {
@@ -299,13 +304,19 @@ const char *app_bed_running(struct app_bed *bed)
     return text;
 }
 
-const char *app_bed_state(struct app_bed *bed, const char *name)
+const char *app_bed_info(struct app_bed *bed, const char *name,
+                         const char *field)
 {
     etf_term map;
 
     if (gen_application_info(bed->self, name, &map, NULL) != AGNER_OK)
         return "none";
-    return app_bed_text(etf_map_get(map, etf_atom("state")));
+    return app_bed_text(etf_map_get(map, etf_atom(field)));
+}
+
+const char *app_bed_state(struct app_bed *bed, const char *name)
+{
+    return app_bed_info(bed, name, "state");
 }
 
 void app_bed_await(struct app_bed *bed, const char *name, const char *state)

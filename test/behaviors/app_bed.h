@@ -5,10 +5,9 @@
  * Shared by the tests of applications. What a callback does it writes into
  * `seen`, one line for each thing; what the node is told too:
  *
- *   init NAME, end NAME REASON            the actor
- *   start NAME TYPE, phase NAME P A,      the application `callbacks`
- *   prep_stop NAME, stop NAME, ...
- *   node_stop NAME REASON
+ *   init NAME, end NAME REASON   the actor
+ *   node_stop NAME REASON        the controller
+ *   anything else                the tests' own callbacks: app_bed_say()
  */
 #ifndef APP_BED_H
 #define APP_BED_H
@@ -16,6 +15,13 @@
 #include "probe.h"
 
 #include <agner/sim.h>
+
+/* The head of an application's table, and its list of children. */
+#define APP_HEAD(title) \
+    .abi = GEN_APPLICATION_ABI, .name = (title), .description = (title), \
+    .version = "1"
+#define APP_CHILDREN(list) \
+    .children = (list), .child_count = sizeof(list) / sizeof *(list)
 
 struct app_bed {
     struct sim *sim; /* NULL: real threads */
@@ -57,6 +63,9 @@ void app_bed_up(struct app_bed *bed, const char *name,
  */
 extern const struct gen_server app_actor;
 
+/* Writes a line into what was seen; in a callback. */
+void app_bed_say(const char *what, etf_term term);
+
 /* The pid of a registered actor, as a term; the test fails when it is not
  * there. */
 etf_term app_bed_whereis(struct app_bed *bed, const char *name);
@@ -70,7 +79,10 @@ const char *app_bed_ask(struct app_bed *bed, const char *name,
 const char *app_bed_text(etf_term t);
 /* Names of which_applications, "a b ". */
 const char *app_bed_running(struct app_bed *bed);
-/* The state of an application, as application_info has it. */
+/* One field of gen_application_info(). */
+const char *app_bed_info(struct app_bed *bed, const char *name,
+                         const char *field);
+/* The state of an application: "none" when it is not loaded. */
 const char *app_bed_state(struct app_bed *bed, const char *name);
 /* Waits until it has that state; the test fails when it never comes. */
 void app_bed_await(struct app_bed *bed, const char *name, const char *state);
@@ -79,5 +91,11 @@ void app_bed_saw(struct app_bed *bed, const char *lines);
 void app_bed_sees(struct app_bed *bed, const char *lines);
 /* The master's pid. */
 etf_pid app_bed_master(struct app_bed *bed, const char *name);
+
+/* A test in the simulated world, and on real threads. */
+#define APP_TEST(name) \
+    cmocka_unit_test_setup_teardown(name, app_bed_start, app_bed_stop)
+#define APP_REAL(name) \
+    cmocka_unit_test_setup_teardown(name, app_bed_start_real, app_bed_stop)
 
 #endif

@@ -4,12 +4,6 @@
  */
 #include "app_bed.h"
 
-#define CHILDREN(list) \
-    .children = (list), .child_count = sizeof(list) / sizeof *(list)
-#define HEAD(title) \
-    .abi = GEN_APPLICATION_ABI, .name = (title), .description = (title), \
-    .version = "1"
-
 /* ---- Applications ------------------------------------------------------- */
 
 static const struct gen_child_spec one_child[] = {
@@ -22,33 +16,38 @@ static const struct gen_child_spec two_children[] = {
 static const char *const needs_one[] = { "one", NULL };
 static const char *const needs_two[] = { "two", NULL };
 
-static const struct gen_application one = { HEAD("one"), CHILDREN(one_child) };
-static const struct gen_application two = { HEAD("two"), CHILDREN(two_children),
+static const struct gen_application one = { APP_HEAD("one"),
+                                            APP_CHILDREN(one_child) };
+static const struct gen_application two = { APP_HEAD("two"),
+                                            APP_CHILDREN(two_children),
                                             .applications = needs_one };
-static const struct gen_application three = { HEAD("three"),
+static const struct gen_application three = { APP_HEAD("three"),
                                               .applications = needs_two };
-static const struct gen_application library = { HEAD("library") };
+static const struct gen_application library = { APP_HEAD("library") };
 
 static const struct gen_child_spec failing_children[] = {
     { .name = "fine_a", .server = &app_actor, .args = "fine_a" },
     { .name = "fine_b", .server = &app_actor, .args = "fine_b" },
     { .name = "bad", .server = &app_actor, .args = "{bad, {stop, why}}" },
 };
-static const struct gen_application failing = { HEAD("failing"),
-                                                CHILDREN(failing_children) };
+static const struct gen_application failing = {
+    APP_HEAD("failing"), APP_CHILDREN(failing_children)
+};
 static const char *const needs_one_and_failing[] = { "one", "failing", NULL };
-static const struct gen_application on_failing = { HEAD("on_failing"),
+static const struct gen_application on_failing = { APP_HEAD("on_failing"),
                                                    .applications =
                                                        needs_one_and_failing };
 
 static const char *const needs_x[] = { "x", NULL };
 static const char *const needs_y[] = { "y", NULL };
-static const struct gen_application x = { HEAD("x"), .applications = needs_y };
-static const struct gen_application y = { HEAD("y"), .applications = needs_x };
+static const struct gen_application x = { APP_HEAD("x"),
+                                          .applications = needs_y };
+static const struct gen_application y = { APP_HEAD("y"),
+                                          .applications = needs_x };
 
 static const char *const optional_names[] = { "one", "not_there", NULL };
 static const char *const needs_optional[] = { "not_there", "two", NULL };
-static const struct gen_application optional = { HEAD("optional"),
+static const struct gen_application optional = { APP_HEAD("optional"),
                                                  .applications = needs_optional,
                                                  .optional_applications =
                                                      optional_names };
@@ -57,13 +56,14 @@ static const struct gen_child_spec hanging_children[] = {
     { .name = "before", .server = &app_actor, .args = "before" },
     { .name = "hanging", .server = &app_actor, .args = "{hanging, {hang}}" },
 };
-static const struct gen_application hanging = { HEAD("hanging"),
-                                                CHILDREN(hanging_children) };
+static const struct gen_application hanging = {
+    APP_HEAD("hanging"), APP_CHILDREN(hanging_children)
+};
 static const struct gen_child_spec slow_children[] = {
     { .name = "slow", .server = &app_actor, .args = "{slow, {stubborn}}" },
 };
-static const struct gen_application slow = { HEAD("slow"),
-                                             CHILDREN(slow_children) };
+static const struct gen_application slow = { APP_HEAD("slow"),
+                                             APP_CHILDREN(slow_children) };
 
 static enum agner_err start(struct app_bed *bed, const char *name,
                             etf_term *reason)
@@ -115,14 +115,15 @@ static void a_table_that_is_not_in_order_is_refused(void **state)
           "made for application ABI 1; this is 2: compile it again" },
         { { .abi = GEN_APPLICATION_ABI, .name = "a" },
           "the application has no name, version or description" },
-        { { HEAD("a"), .child_count = 1 },
+        { { APP_HEAD("a"), .child_count = 1 },
           "children are counted and not there" },
-        { { HEAD("a"), CHILDREN(no_server) }, "child 0: missing_start" },
-        { { HEAD("a"), .start_phases = "[]" },
+        { { APP_HEAD("a"), APP_CHILDREN(no_server) },
+          "child 0: missing_start" },
+        { { APP_HEAD("a"), .start_phases = "[]" },
           "start_phases without a start_phase" },
-        { { HEAD("a"), .env = "[{a, 1}" },
+        { { APP_HEAD("a"), .env = "[{a, 1}" },
           "a: env: line 1, column 8: the text ends, expected ',', '|' or ']'" },
-        { { HEAD("a"), .env = "[a]" }, "a: env: expected [{Key, Value}]" },
+        { { APP_HEAD("a"), .env = "[a]" }, "a: env: expected [{Key, Value}]" },
     };
     struct app_bed *bed = *state;
 
@@ -138,7 +139,7 @@ static void a_table_that_is_not_in_order_is_refused(void **state)
 
 static void two_tables_of_one_name_are_refused(void **state)
 {
-    static const struct gen_application other = { HEAD("one") };
+    static const struct gen_application other = { APP_HEAD("one") };
     struct app_bed *bed = *state;
 
     app_bed_control(bed, NULL);
@@ -454,38 +455,33 @@ static void all_are_stopped_in_reverse_order_of_start(void **state)
     app_bed_control(bed, NULL); /* the name is free */
 }
 
-#define TEST(name) \
-    cmocka_unit_test_setup_teardown(name, app_bed_start, app_bed_stop)
-#define REAL(name) \
-    cmocka_unit_test_setup_teardown(name, app_bed_start_real, app_bed_stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(is_loaded_once_and_unloaded_when_it_does_not_run),
-        TEST(a_table_that_is_not_in_order_is_refused),
-        TEST(two_tables_of_one_name_are_refused),
-        TEST(what_it_needs_must_run),
-        TEST(all_that_it_needs_is_started_in_order),
-        REAL(all_that_it_needs_is_started_in_order),
-        TEST(what_was_started_for_one_that_fails_is_stopped),
-        TEST(what_ran_before_stays_when_another_fails),
-        TEST(optional_ones_are_started_where_they_are),
-        TEST(D_28_a_cycle_is_an_error_that_names_it),
-        TEST(D_29_a_failed_start_stops_earlier_children_in_reverse),
-        REAL(D_29_a_failed_start_stops_earlier_children_in_reverse),
-        TEST(one_without_processes_runs_so_that_others_can_need_it),
-        TEST(the_controller_answers_while_one_starts),
-        REAL(the_controller_answers_while_one_starts),
-        TEST(all_can_be_stopped_while_one_starts),
-        REAL(all_can_be_stopped_while_one_starts),
-        TEST(a_start_that_takes_too_long_has_failed),
-        TEST(is_stopped_in_reverse_and_others_are_not),
-        REAL(is_stopped_in_reverse_and_others_are_not),
-        TEST(a_stop_means_nothing_for_the_node),
-        TEST(a_stop_that_takes_long_goes_on_after_its_time_out),
-        TEST(all_are_stopped_in_reverse_order_of_start),
-        REAL(all_are_stopped_in_reverse_order_of_start),
+        APP_TEST(is_loaded_once_and_unloaded_when_it_does_not_run),
+        APP_TEST(a_table_that_is_not_in_order_is_refused),
+        APP_TEST(two_tables_of_one_name_are_refused),
+        APP_TEST(what_it_needs_must_run),
+        APP_TEST(all_that_it_needs_is_started_in_order),
+        APP_REAL(all_that_it_needs_is_started_in_order),
+        APP_TEST(what_was_started_for_one_that_fails_is_stopped),
+        APP_TEST(what_ran_before_stays_when_another_fails),
+        APP_TEST(optional_ones_are_started_where_they_are),
+        APP_TEST(D_28_a_cycle_is_an_error_that_names_it),
+        APP_TEST(D_29_a_failed_start_stops_earlier_children_in_reverse),
+        APP_REAL(D_29_a_failed_start_stops_earlier_children_in_reverse),
+        APP_TEST(one_without_processes_runs_so_that_others_can_need_it),
+        APP_TEST(the_controller_answers_while_one_starts),
+        APP_REAL(the_controller_answers_while_one_starts),
+        APP_TEST(all_can_be_stopped_while_one_starts),
+        APP_REAL(all_can_be_stopped_while_one_starts),
+        APP_TEST(a_start_that_takes_too_long_has_failed),
+        APP_TEST(is_stopped_in_reverse_and_others_are_not),
+        APP_REAL(is_stopped_in_reverse_and_others_are_not),
+        APP_TEST(a_stop_means_nothing_for_the_node),
+        APP_TEST(a_stop_that_takes_long_goes_on_after_its_time_out),
+        APP_TEST(all_are_stopped_in_reverse_order_of_start),
+        APP_REAL(all_are_stopped_in_reverse_order_of_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
