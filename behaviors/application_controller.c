@@ -384,6 +384,7 @@ static enum gen_next controller_init(struct gen *self, etf_term args)
     if (c->config == NULL || c->env == NULL)
         return gen_stop(self, etf_atom("enomem"));
     (void)rt_trap_exit(self, true);
+    rt_end_first(rt_of(self), rt_self(self));
     return GEN_NEXT;
 }
 

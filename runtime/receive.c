@@ -228,7 +228,10 @@ static void exit_signal(struct context *c, struct envelope *m, bool from_link)
         drop(c, m);
     } else if ((p->flags & PROCESS_TRAP_EXIT) != 0) {
         m->kind = ENVELOPE_EXIT_MESSAGE;
-        m->id = is_parent(p, m->sender); /* exit/2 too: a shutdown is one */
+        /* exit/2 too: a shutdown is one. Relaxed: the flag was set before the
+         * signal was sent, through the inbox. */
+        m->id = is_parent(p, m->sender) ||
+                (self && load_relaxed(&c->rt->ending) != 0);
         rt__queue_add(p, m);
     } else if (etf_same(m->term, ETF_A(normal)) && !self) {
         drop(c, m);

@@ -317,27 +317,54 @@ static bool any_lives(struct rt *rt)
     return false;
 }
 
+static void pause_a_moment(struct rt *rt)
+{
+    _Atomic uint32_t word = 0;
+
+    rt->world->wait(rt->world->ctx, &word, 0,
+                    (rt_now_ms(rt) + STOP_POLL_MS) * 1000000u);
+}
+
 /* Waits until no process lives, or `ms` have passed. With `kill` what was just
  * being born when the others were killed is killed too. */
 static bool drained(struct rt *rt, uint64_t ms, bool kill)
 {
-    _Atomic uint32_t word = 0;
-    uint64_t end_ms = rt_now_ms(rt) + ms;
+    uint64_t start_ms = rt_now_ms(rt);
 
     for (;;) {
         if (!any_lives(rt))
             return true;
-        if (rt_now_ms(rt) >= end_ms)
+        if (rt_now_ms(rt) - start_ms >= ms)
             return false;
-        rt->world->wait(rt->world->ctx, &word, 0,
-                        (rt_now_ms(rt) + STOP_POLL_MS) * 1000000u);
+        pause_a_moment(rt);
         if (kill)
             (void)signal_all(rt, ETF_A(kill));
     }
 }
 
+void rt_end_first(struct rt *rt, etf_pid pid)
+{
+    store_relaxed(&rt->first, etf_from_pid(NULL, pid).word);
+}
+
+/* Whoever ends others in order has its turn before these are told. */
+static void end_first(struct rt *rt, uint64_t grace_ms)
+{
+    etf_term word = { load_relaxed(&rt->first) };
+    uint64_t start_ms = rt_now_ms(rt);
+    etf_pid pid;
+
+    if (!etf_get_pid(word, &pid) || !rt_is_alive(rt, pid) ||
+        rt_kill(rt, pid, ETF_A(shutdown)) != AGNER_OK)
+        return;
+    while (rt_is_alive(rt, pid) && rt_now_ms(rt) - start_ms < grace_ms)
+        pause_a_moment(rt);
+}
+
 void rt__halt(struct rt *rt, uint64_t grace_ms)
 {
+    end_first(rt, grace_ms);
+    store_relaxed(&rt->ending, 1u); /* receive.c: in the name of the parents */
     if (signal_all(rt, ETF_A(shutdown)) > 0 && !drained(rt, grace_ms, false)) {
         store_relaxed(&rt->halting, 1u);
         (void)signal_all(rt, ETF_A(kill));

@@ -140,7 +140,9 @@ struct rt {
     _Atomic uint32_t searching; /* workers that look for something to steal */
     _Atomic uint32_t stuck; /* workers whose process overstays: watchdog.c */
     _Atomic uint32_t stopping;
+    _Atomic uint32_t ending;  /* all are told to end, in their parents' name */
     _Atomic uint32_t halting; /* all are killed: none is born any more */
+    _Atomic uint64_t first;   /* rt_end_first(): a local pid's word, or 0 */
     struct shared_queue normal, high, low;
 
     struct process *_Atomic chunks[CHUNKS_MAX]; /* slab: read without a lock */

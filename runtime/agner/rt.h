@@ -68,10 +68,15 @@ struct rt_options {
 AGNER_API enum agner_err rt_new(const struct rt_options *options,
                                 struct rt **out, struct agner_error *error);
 
-/* Ends every process (exit reason `shutdown`, then after `grace_ms` kill),
- * stops the workers and frees everything. Not from a process of this runtime.
- */
+/* Ends every process and frees everything. First the one that rt_end_first()
+ * named gets an exit with reason `shutdown`, and may take `grace_ms`; then all
+ * others get one, as if from their parents, and may take as long; then who is
+ * left is killed. Not from a process of this runtime. */
 AGNER_API void rt_free(struct rt *rt, uint64_t grace_ms);
+
+/* Names the process that ends others in order, as the application controller
+ * does; all zero for none. A dead one is none. Any thread. */
+AGNER_API void rt_end_first(struct rt *rt, etf_pid pid);
 
 /* Name and creation of the node that this runtime is, nonode@nohost at first.
  */

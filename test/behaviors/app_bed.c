@@ -49,12 +49,20 @@ int app_bed_start_real(void **state)
     return begin(state, false);
 }
 
+void app_bed_free_rt(struct app_bed *bed, uint64_t grace_ms)
+{
+    if (bed->rt == NULL)
+        return;
+    rt_detach(bed->self);
+    rt_free(bed->rt, grace_ms);
+    bed->rt = NULL;
+}
+
 int app_bed_stop(void **state)
 {
     struct app_bed *bed = *state;
 
-    rt_detach(bed->self);
-    rt_free(bed->rt, 1000);
+    app_bed_free_rt(bed, 1000);
     if (bed->sim != NULL)
         sim_free(bed->sim);
     witness_fini(&bed->seen);

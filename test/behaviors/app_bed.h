@@ -38,6 +38,8 @@ extern struct app_bed *app_bed;
 int app_bed_start(void **state);
 int app_bed_start_real(void **state);
 int app_bed_stop(void **state);
+/* Ends the runtime before the test does; what was seen stays. */
+void app_bed_free_rt(struct app_bed *bed, uint64_t grace_ms);
 
 /* Starts the controller; `options` may be NULL. node_stop is ours. */
 void app_bed_control(struct app_bed *bed,
