@@ -110,6 +110,36 @@ class Command(unittest.TestCase):
             f.write("not that one")
         self.check(["ping", "beam@127.0.0.1", "--cookie-file", other], 4, "")
 
+    def test_an_erlang_node_starts_applications_of_ours(self):
+        self.start([AGNER, "start", "--name", "ours@127.0.0.1"],
+                   "ours@127.0.0.1 ready")
+        done = subprocess.run(
+            ["erl", "-noshell", "-start_epmd", "false", "-name",
+             "beam@127.0.0.1", "-eval", """
+               C = {application_controller, 'ours@127.0.0.1'},
+               A = fun(R) -> gen_server:call(C, R) end,
+               One = [A({start_application, shop, transient}),
+                 A({start_application, shop, transient}),
+                 [N || {N, _, _} <- A(which_applications)],
+                 proplists:get_value(started, A(info)),
+                 A({load_application, shop})],
+               {ok, #{pid := Master}} = A({application_info, shop}),
+               Two = [io:put_chars(Master, "from afar\n"),
+                 io:request(Master, {get_line, unicode, ""}),
+                 A({unload_application, shop}), A({stop_application, shop}),
+                 A({stop_application, shop}), A({unload_application, shop}),
+                 A({unload_application, shop})],
+               io:format("~0p~n~0p~n", [One, Two]), halt()."""],
+            env=self.env, text=True, capture_output=True, timeout=60)
+        self.assertEqual(
+            done.stdout,
+            "[ok,{error,{already_started,shop}},[shop,kernel],"
+            "[{shop,transient},{kernel,permanent}],"
+            "{error,{already_loaded,shop}}]\n"
+            "[ok,{error,enotsup},{error,{running,shop}},ok,"
+            "{error,{not_started,shop}},ok,{error,{not_loaded,shop}}]\n",
+            done.stderr)
+
     def test_an_erlang_node_pings_and_calls_ours(self):
         self.start([AGNER, "start", "--name", "ours@127.0.0.1", "--app",
                     "counter"], "ours@127.0.0.1 ready")
