@@ -110,5 +110,13 @@ class Install(unittest.TestCase):
     def test_the_command_is_there(self):
         self.assertRegex(run(self.files["agner"], "version"), r"^agner \d")
 
+    def test_so_are_its_manual_and_its_completion(self):
+        for name, folder in (("agner.1", "man/man1"),
+                             ("agner-tree.1", "man/man1"),
+                             ("agner-sys.config.5", "man/man5"),
+                             ("agner-control.7", "man/man7"),
+                             ("agner.bash", "bash-completion/completions")):
+            self.assertTrue(self.files[name].endswith(f"{folder}/{name}"))
+
 
 unittest.main(argv=sys.argv[:1])
