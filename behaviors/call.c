@@ -22,6 +22,13 @@ enum agner_err gen_cast(struct gen *self, etf_term to, etf_term request)
     return rt_cast(self, to, request);
 }
 
+enum agner_err gen_cast_after(struct gen *self, etf_term to, etf_term request,
+                              uint64_t ms, struct rt_timer *timer)
+{
+    return rt_send_after(self, to, etf_make(self, "{'$gen_cast', _}", request),
+                         ms, timer);
+}
+
 enum agner_err gen_send_request(struct gen *self, etf_term to, etf_term request,
                                 struct rt_request *id)
 {

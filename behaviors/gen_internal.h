@@ -116,11 +116,17 @@ struct gen_start {
 enum agner_err gen__start(struct gen *self, const struct gen_start *start,
                           etf_term args, const struct rt_spawn_options *options,
                           bool link, etf_pid *pid, etf_term *reason);
+/* The options with a monitor on top. */
+struct rt_spawn_options gen__monitored(const struct rt_spawn_options *options,
+                                       etf_ref *monitor);
 /* Does not return. `name` for people. */
 void gen__enter_loop(struct gen *self, const struct gen_start *start,
                      etf_term args, const char *name);
 
-/* ---- call.c, reply.c ---------------------------------------------------- */
+/* ---- call.c, sys_call.c, reply.c ---------------------------------------- */
+
+/* What a DOWN with this reason means to who called. */
+enum agner_err gen__why_down(etf_term reason);
 
 /* What is left of `timeout_ms` that began at `start_ms`; 0 when it is over. */
 uint64_t gen__left_ms(struct gen *self, uint64_t start_ms, uint64_t timeout_ms);

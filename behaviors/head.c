@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "gen_internal.h"
+#include "sys_debug.h"
 
 const char *gen__label(const void *state)
 {
@@ -97,12 +98,18 @@ enum gen_next gen__direct(
     return (head->flags & GEN_FLAG_STOP) != 0 ? GEN_STOP : GEN_NEXT;
 }
 
-enum rt_next gen__after_system(struct gen *self, struct gen_head *head,
-                               uint64_t timeout_ms, enum rt_next next)
+/* Events are built only when somebody wants them. */
+static void look_who_watches(struct gen_head *head)
 {
     head->flags &= ~(uint32_t)GEN_FLAG_WATCHED;
     if (head->sys.watched)
         head->flags |= GEN_FLAG_WATCHED;
+}
+
+enum rt_next gen__after_system(struct gen *self, struct gen_head *head,
+                               uint64_t timeout_ms, enum rt_next next)
+{
+    look_who_watches(head);
     rt_timeout(self, head->sys.suspended ? RT_INFINITY : timeout_ms);
     return next;
 }
@@ -218,6 +225,33 @@ enum gen_next gen_stop(struct gen *self, etf_term reason)
     head->flags |= GEN_FLAG_STOP;
     (void)rt_stop(self, reason);
     return GEN_STOP;
+}
+
+enum agner_err gen_debug(struct gen *self, etf_term options)
+{
+    struct gen_head *head = gen__head(self);
+    enum agner_err err;
+
+    if (head == NULL)
+        return AGNER_EINVAL;
+    err = gen__debug_options(self, &head->sys, options);
+    look_who_watches(head);
+    return err;
+}
+
+enum agner_err gen_debug_install(struct gen *self,
+                                 void (*hook)(struct gen *self, void *ctx,
+                                              etf_term event),
+                                 void *ctx)
+{
+    struct gen_head *head = gen__head(self);
+    enum agner_err err;
+
+    if (head == NULL)
+        return AGNER_EINVAL;
+    err = gen__debug_hook(&head->sys, hook, ctx);
+    look_who_watches(head);
+    return err;
 }
 
 enum gen_next gen_hibernate(struct gen *self)

@@ -36,10 +36,21 @@ static enum agner_err replace(struct gen *self, etf_term state)
     return s->server->replace_state(self, state);
 }
 
+static enum agner_err change_code(struct gen *self, etf_term old_version,
+                                  etf_term extra)
+{
+    const struct server *s = rt_state(self);
+
+    if (s->server->code_change == NULL)
+        return AGNER_ENOTSUP;
+    return s->server->code_change(self, old_version, extra);
+}
+
 static const struct gen_sys_view server_view = {
     .module = "gen_server",
     .get_state = status_of,
     .replace_state = replace,
+    .code_change = change_code,
 };
 
 /* ---- After a callback --------------------------------------------------- */
@@ -336,6 +347,17 @@ enum agner_err gen_start_link(struct gen *self, const struct gen_server *server,
     struct gen_start start = start_of(server, true);
 
     return gen__start(self, &start, args, options, true, pid, reason);
+}
+
+enum agner_err gen_start_monitor(struct gen *self,
+                                 const struct gen_server *server, etf_term args,
+                                 const struct rt_spawn_options *options,
+                                 etf_pid *pid, etf_ref *monitor,
+                                 etf_term *reason)
+{
+    struct rt_spawn_options full = gen__monitored(options, monitor);
+
+    return gen_start(self, server, args, &full, pid, reason);
 }
 
 void gen_enter_loop(struct gen *self, const struct gen_server *server,

@@ -30,6 +30,18 @@ enum agner_err gen__start(struct gen *self, const struct gen_start *start,
     return err;
 }
 
+struct rt_spawn_options gen__monitored(const struct rt_spawn_options *options,
+                                       etf_ref *monitor)
+{
+    struct rt_spawn_options full = { 0 };
+
+    if (options != NULL)
+        full = *options;
+    full.monitor = true;
+    full.monitor_ref = monitor;
+    return full;
+}
+
 void gen__enter_loop(struct gen *self, const struct gen_start *start,
                      etf_term args, const char *name)
 {

@@ -299,16 +299,27 @@ static enum rt_next statem_init(struct gen *self, etf_term args)
 
 /* ---- One message -------------------------------------------------------- */
 
+static enum rt_next enter_first(struct gen *self, struct statem *m)
+{
+    struct gen_statem_event init = { .type = GEN_STATEM_INTERNAL };
+
+    m->entered = true;
+    if ((m->head.flags & GEN_FLAG_WATCHED) != 0) { /* as OTP tells of it */
+        gen__tell_name(self, m, "enter");
+        init.content = etf_atom("init_state");
+        m->turn.event = &init;
+    }
+    return settle(self, m, GEN_NEXT, true);
+}
+
 /* Before any message: the first state is entered, or the next event handled. */
 static enum rt_next go_on(struct gen *self, struct statem *m)
 {
     struct statem_item *item;
     bool due;
 
-    if (!m->entered) {
-        m->entered = true;
-        return settle(self, m, GEN_NEXT, true);
-    }
+    if (!m->entered)
+        return enter_first(self, m);
     due = m->engine.events.first == NULL; /* else it was told of before */
     item = gen__statem_next(&m->engine);
     if (item == NULL)
@@ -489,6 +500,16 @@ enum agner_err gen_statem_start_link(struct gen *self,
                                      etf_pid *pid, etf_term *reason)
 {
     return start(self, machine, args, options, true, pid, reason);
+}
+
+enum agner_err
+gen_statem_start_monitor(struct gen *self, const struct gen_statem *machine,
+                         etf_term args, const struct rt_spawn_options *options,
+                         etf_pid *pid, etf_ref *monitor, etf_term *reason)
+{
+    struct rt_spawn_options full = gen__monitored(options, monitor);
+
+    return start(self, machine, args, &full, false, pid, reason);
 }
 
 void gen_statem_enter_loop(struct gen *self, const struct gen_statem *machine,

@@ -295,7 +295,7 @@ static enum gen_next run_now(struct gen *self, struct statem *m,
 {
     m->machine = machine;
     if ((m->head.flags & GEN_FLAG_WATCHED) != 0)
-        gen__tell_module(self, m);
+        gen__tell_name(self, m, "module");
     return GEN_NEXT;
 }
 

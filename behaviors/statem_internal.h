@@ -102,7 +102,7 @@ void gen__tell_done(struct gen *self, struct statem *m, etf_term from);
 /* {start_timer, {Type, Time, Content, Options}, State}. */
 void gen__tell_timer(struct gen *self, struct statem *m,
                      const struct statem_item *item);
-/* {module, Name, State}: other callbacks run now. */
-void gen__tell_module(struct gen *self, struct statem *m);
+/* {Tag, Name, State}: the machine's callbacks run now, `enter` or `module`. */
+void gen__tell_name(struct gen *self, struct statem *m, const char *tag);
 
 #endif

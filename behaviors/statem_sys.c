@@ -70,10 +70,10 @@ void gen__tell_timer(struct gen *self, struct statem *m,
                            gen__state_term(&m->state)));
 }
 
-void gen__tell_module(struct gen *self, struct statem *m)
+void gen__tell_name(struct gen *self, struct statem *m, const char *tag)
 {
     gen_sys_event(self, &m->head.sys,
-                  etf_make(self, "{module, _, _}",
+                  etf_make(self, "{_, _, _}", etf_atom(tag),
                            gen__machine_name(m->machine),
                            gen__state_term(&m->state)));
 }
@@ -115,6 +115,16 @@ static enum agner_err replace_state(struct gen *self, etf_term both)
     gen__state_fini(&m->state);
     m->state = state;
     return AGNER_OK;
+}
+
+static enum agner_err change_code(struct gen *self, etf_term old_version,
+                                  etf_term extra)
+{
+    const struct statem *m = rt_state(self);
+
+    if (m->machine->code_change == NULL)
+        return AGNER_ENOTSUP;
+    return m->machine->code_change(self, old_version, extra);
 }
 
 /* The list of their events, by type and content, in front of `tail`. */
@@ -164,4 +174,5 @@ const struct gen_sys_view gen__statem_view = {
     .get_state = get_state,
     .replace_state = replace_state,
     .get_details = get_details,
+    .code_change = change_code,
 };

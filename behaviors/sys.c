@@ -111,6 +111,21 @@ static etf_term replace_state(struct gen *self, struct gen_sys *sys,
                     etf_atom(sys->view->module), agner_strerror(err));
 }
 
+/* {change_code, Module, OldVersion, Extra}, of a suspended process. */
+static etf_term change_code(struct gen *self, struct gen_sys *sys,
+                            etf_term old_version, etf_term extra)
+{
+    enum agner_err err = AGNER_ENOTSUP;
+
+    if (sys->view->code_change != NULL)
+        err = sys->view->code_change(self, old_version, extra);
+    if (err == AGNER_OK)
+        return ETF_A(ok);
+    if (err == AGNER_ENOTSUP)
+        return etf_make(self, "{error, undef}");
+    return etf_make(self, "{error, _}", agner_strerror(err));
+}
+
 static etf_term suspend(struct gen *self, struct gen_sys *sys,
                         etf_term argument)
 {
@@ -152,6 +167,7 @@ static etf_term serve(struct gen *self, struct gen_sys *sys, etf_term request)
     const etf_term *items = etf_tuple_items(request);
     bool has_argument = items != NULL && etf_tuple_size(request) == 2;
     etf_term name = has_argument ? items[0] : request;
+    etf_term old_version, extra;
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         const struct command *c = &commands[i];
@@ -159,6 +175,9 @@ static etf_term serve(struct gen *self, struct gen_sys *sys, etf_term request)
         if (c->has_argument == has_argument && etf_atom_is(name, c->name))
             return c->serve(self, sys, has_argument ? items[1] : ETF_NONE);
     }
+    if (sys->suspended &&
+        etf_match(request, "{change_code, __, _, _}", &old_version, &extra))
+        return change_code(self, sys, old_version, extra);
     return etf_make(self, "{error, {unknown_system_msg, _}}", request);
 }
 

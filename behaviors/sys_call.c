@@ -42,10 +42,8 @@ static bool is_self(struct gen *self, etf_term to)
     return etf_pid_equal(pid, rt_self(self));
 }
 
-static enum agner_err why_down(etf_term down)
+enum agner_err gen__why_down(etf_term reason)
 {
-    etf_term reason = etf_tuple_items(down)[4];
-
     if (etf_same(reason, ETF_A(noproc)))
         return AGNER_ENOPROC;
     if (etf_same(reason, ETF_A(noconnection)))
@@ -89,7 +87,7 @@ static enum agner_err question(struct gen *self, etf_term to, etf_term request,
         return err;
     err = rt_receive_match(self, is_outcome, &q, timeout_ms, &m);
     if (err == AGNER_OK && is_down(&q, m))
-        return why_down(m);
+        return gen__why_down(etf_tuple_items(m)[4]);
     (void)rt_demonitor(self, ref, true); /* the alias ends with it */
     if (err == AGNER_ETIMEOUT) /* an answer that came just now still counts */
         err = rt_receive_match(self, is_outcome, &q, 0, &m);
@@ -129,7 +127,7 @@ enum agner_err gen_server_stop(struct gen *self, etf_term to, etf_term reason,
     }
     if (etf_equal(etf_tuple_items(m)[4], reason))
         return AGNER_OK;
-    return why_down(m);
+    return gen__why_down(etf_tuple_items(m)[4]);
 }
 
 enum agner_err gen_sys_get_state(struct gen *self, etf_term to,
@@ -161,6 +159,16 @@ enum agner_err gen_sys_resume(struct gen *self, etf_term to,
                               uint64_t timeout_ms)
 {
     return question(self, to, etf_make(self, "resume"), timeout_ms, NULL);
+}
+
+enum agner_err gen_sys_change_code(struct gen *self, etf_term to,
+                                   etf_term module, etf_term old_version,
+                                   etf_term extra, uint64_t timeout_ms)
+{
+    return question(
+        self, to,
+        etf_make(self, "{change_code, _, _, _}", module, old_version, extra),
+        timeout_ms, NULL);
 }
 
 enum agner_err gen_sys_statistics(struct gen *self, etf_term to, etf_term what,

@@ -14,6 +14,8 @@
 #include "sys_debug.h"
 
 struct gen_sys_debug {
+    void (*hook)(struct gen *self, void *ctx, etf_term event); /* or NULL */
+    void *hook_ctx;                                            /* borrowed */
     bool trace;
     bool statistics;
     uint64_t start_ns;         /* wall clock */
@@ -113,6 +115,8 @@ void gen_sys_event(struct gen *self, struct gen_sys *sys, etf_term event)
         log_add(debug, event);
     if (debug->trace)
         trace(self, sys, event);
+    if (debug->hook != NULL)
+        debug->hook(self, debug->hook_ctx, event);
 }
 
 /* ---- Statistics --------------------------------------------------------- */
@@ -185,8 +189,8 @@ static void debug_tidy(struct gen_sys *sys)
 {
     const struct gen_sys_debug *debug = sys->debug;
 
-    sys->watched = debug != NULL &&
-                   (debug->trace || debug->statistics || debug->log != NULL);
+    sys->watched = debug != NULL && (debug->trace || debug->statistics ||
+                                     debug->log != NULL || debug->hook != NULL);
     if (!sys->watched) {
         free(sys->debug);
         sys->debug = NULL;
@@ -285,6 +289,10 @@ static etf_term command(struct gen *self, struct gen_sys *sys, etf_term c)
         gen_sys_fini(sys);
         return ETF_A(ok);
     }
+    if (etf_match(c, "{remove, __}"))
+        return ETF_A(ok); /* nothing was installed from outside */
+    if (etf_match(c, "{install, __}") || etf_match(c, "{log_to_file, __}"))
+        return etf_make(self, "{error, not_supported}");
     return etf_make(self, "unknown_debug");
 }
 
@@ -294,6 +302,51 @@ etf_term gen__debug_command(struct gen *self, struct gen_sys *sys, etf_term c)
 
     debug_tidy(sys);
     return answer;
+}
+
+/* The command that an option of a start stands for; ETF_NONE: none does. */
+static etf_term option_command(struct gen *self, etf_term option)
+{
+    uint64_t size;
+
+    if (etf_match(option, "trace") || etf_match(option, "log") ||
+        etf_match(option, "statistics"))
+        return etf_make(self, "{_, true}", option);
+    if (etf_match(option, "{log, _}", &size) && size > 0 && size <= GEN_LOG_MAX)
+        return etf_make(self, "{log, {true, _}}", size);
+    return ETF_NONE;
+}
+
+enum agner_err gen__debug_options(struct gen *self, struct gen_sys *sys,
+                                  etf_term options)
+{
+    enum agner_err err = etf_list_size(options) < 0 ? AGNER_EINVAL : AGNER_OK;
+    etf_term option;
+
+    while (etf_list_next(&options, &option)) {
+        etf_term command = option_command(self, option);
+
+        if (etf_is_none(command))
+            err = AGNER_EINVAL;
+        else if (!etf_same(gen__debug_command(self, sys, command), ETF_A(ok)))
+            return AGNER_ENOMEM;
+    }
+    return err;
+}
+
+enum agner_err gen__debug_hook(struct gen_sys *sys,
+                               void (*hook)(struct gen *self, void *ctx,
+                                            etf_term event),
+                               void *ctx)
+{
+    if (hook != NULL && !debug_on(sys))
+        return AGNER_ENOMEM;
+    if (sys->debug != NULL) {
+        sys->debug->hook = hook;
+        sys->debug->hook_ctx = ctx;
+    }
+    debug_tidy(sys);
+    return AGNER_OK;
 }
 
 void gen_sys_fini(struct gen_sys *sys)

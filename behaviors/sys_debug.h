@@ -16,6 +16,14 @@
 etf_term gen__debug_command(struct gen *self, struct gen_sys *sys,
                             etf_term command);
 
+/* What gen_debug() and gen_debug_install() in gen.h say, for any gen_sys. */
+enum agner_err gen__debug_options(struct gen *self, struct gen_sys *sys,
+                                  etf_term options);
+enum agner_err gen__debug_hook(struct gen_sys *sys,
+                               void (*hook)(struct gen *self, void *ctx,
+                                            etf_term event),
+                               void *ctx);
+
 /* The fourth element of get_status, and the logged events, oldest first. */
 etf_term gen__debug_list(struct gen *self, const struct gen_sys_debug *debug);
 etf_term gen__debug_log(struct gen *self, const struct gen_sys_debug *debug);

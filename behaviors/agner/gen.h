@@ -60,6 +60,11 @@ struct gen_server {
     /* sys:replace_state: takes a state that format_status() could have made.
      * AGNER_ENOTSUP by default. */
     enum agner_err (*replace_state)(struct gen *self, etf_term state);
+    /* sys:change_code, which comes while the process is suspended: makes the
+     * state what the code of now expects. An error leaves it as it was.
+     * AGNER_ENOTSUP by default. */
+    enum agner_err (*code_change)(struct gen *self, etf_term old_version,
+                                  etf_term extra);
     /* Always last, exactly once, however the process ends, if init was begun:
      * give back what the state holds outside. Default: nothing. */
     void (*destroy)(void *state);
@@ -128,6 +133,13 @@ AGNER_API enum agner_err gen_start_link(struct gen *self,
                                         const struct rt_spawn_options *options,
                                         etf_pid *pid, etf_term *reason);
 
+/* With a monitor of it made before init: *monitor is its reference when the
+ * start succeeds. */
+AGNER_API enum agner_err
+gen_start_monitor(struct gen *self, const struct gen_server *server,
+                  etf_term args, const struct rt_spawn_options *options,
+                  etf_pid *pid, etf_ref *monitor, etf_term *reason);
+
 /* Makes a raw process a server: does not return. `args` go to init if `init` is
  * set. */
 AGNER_API void gen_enter_loop(struct gen *self, const struct gen_server *server,
@@ -151,6 +163,10 @@ AGNER_API enum agner_err gen_call(struct gen *self, etf_term to,
                                   etf_term *reply);
 AGNER_API enum agner_err gen_cast(struct gen *self, etf_term to,
                                   etf_term request);
+/* A cast in `ms`; rt_cancel_timer() takes it back. It ends with its owner. */
+AGNER_API enum agner_err gen_cast_after(struct gen *self, etf_term to,
+                                        etf_term request, uint64_t ms,
+                                        struct rt_timer *timer);
 /* gen_server:abcast/3: a cast to `name` on each of the `nodes` (a list). */
 AGNER_API enum agner_err gen_abcast(struct gen *self, etf_term nodes,
                                     etf_term name, etf_term request);
@@ -212,6 +228,11 @@ AGNER_API enum agner_err gen_sys_suspend(struct gen *self, etf_term to,
                                          uint64_t timeout_ms);
 AGNER_API enum agner_err gen_sys_resume(struct gen *self, etf_term to,
                                         uint64_t timeout_ms);
+/* {change_code, Module, OldVersion, Extra}: only a suspended process changes
+ * code. */
+AGNER_API enum agner_err
+gen_sys_change_code(struct gen *self, etf_term to, etf_term module,
+                    etf_term old_version, etf_term extra, uint64_t timeout_ms);
 /* {debug, {statistics, What}}, What one of true, false, get. */
 AGNER_API enum agner_err gen_sys_statistics(struct gen *self, etf_term to,
                                             etf_term what, uint64_t timeout_ms,
@@ -227,6 +248,20 @@ AGNER_API enum agner_err gen_sys_trace(struct gen *self, etf_term to, bool on,
                                        uint64_t timeout_ms);
 
 /*
+ * In a callback of a server or a state machine, usually init: {debug, Options}
+ * of OTP's start. A list of trace, log, {log, N}, statistics. AGNER_EINVAL:
+ * there was something else in it, which is passed over; AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err gen_debug(struct gen *self, etf_term options);
+
+/* sys:install, in a callback too: `hook` gets each event of the process, in it,
+ * until {debug, no_debug} comes; NULL takes it away. `ctx` is the caller's. */
+AGNER_API enum agner_err
+gen_debug_install(struct gen *self,
+                  void (*hook)(struct gen *self, void *ctx, etf_term event),
+                  void *ctx);
+
+/*
  * For those who write a behaviour on rt.h: put a `struct gen_sys` in its state,
  * set `view`, give every RT_MESSAGE to gen_sys_handle() first, and call
  * gen_sys_fini() in destroy. gen_server does just that.
@@ -237,6 +272,9 @@ struct gen_sys_view {
     etf_term (*get_state)(struct gen *self);
     /* NULL: {error, {callback_failed, ...}}, and so does a failure. */
     enum agner_err (*replace_state)(struct gen *self, etf_term state);
+    /* As gen_server's; `undef` when NULL. */
+    enum agner_err (*code_change)(struct gen *self, etf_term old_version,
+                                  etf_term extra);
     /* More for people in get_status: [{Key, Value}]. NULL: none. */
     etf_term (*get_details)(struct gen *self);
     /* The last part of get_status. NULL: {data, [{"State", State}]}. */
@@ -256,8 +294,10 @@ struct gen_sys {
  * returns false. *next is what the callback must return then: RT_NEXT, or
  * RT_STOP after {terminate, Reason}. Knows get_state, get_status,
  * {replace_state, State}, suspend, resume, {terminate, Reason},
- * {debug, {trace | statistics | log, _}} and {debug, no_debug}, and answers
- * {error, {unknown_system_msg, Request}} to others. While suspended only system
+ * {change_code, _, _, _}, {debug, {trace | statistics | log, _}} and {debug,
+ * no_debug}, and answers {error, {unknown_system_msg, Request}} to others; a
+ * fun to install is of no use here, nor is a file to log to: {error,
+ * not_supported}. While suspended only system
  * messages come, so a time-out that runs must be stopped and set again later.
  */
 AGNER_API bool gen_sys_handle(struct gen *self, struct gen_sys *sys,
@@ -277,6 +317,7 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 
 #include <agner/gen_application.h>
 #include <agner/gen_event.h>
+#include <agner/gen_request.h>
 #include <agner/gen_statem.h>
 #include <agner/gen_supervisor.h>
 

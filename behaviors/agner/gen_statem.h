@@ -104,6 +104,10 @@ struct gen_statem {
     /* sys:replace_state: takes data that format_status() could have made.
      * AGNER_ENOTSUP by default. */
     enum agner_err (*replace_state)(struct gen *self, etf_term data);
+    /* sys:change_code, as gen_server's. It may change the data, not the state.
+     */
+    enum agner_err (*code_change)(struct gen *self, etf_term old_version,
+                                  etf_term extra);
     /* Always last, exactly once, however the process ends, if init was begun.
      * Default: nothing. */
     void (*destroy)(void *data);
@@ -126,6 +130,12 @@ AGNER_API enum agner_err
 gen_statem_start_link(struct gen *self, const struct gen_statem *machine,
                       etf_term args, const struct rt_spawn_options *options,
                       etf_pid *pid, etf_term *reason);
+
+/* With a monitor: gen_start_monitor(). */
+AGNER_API enum agner_err
+gen_statem_start_monitor(struct gen *self, const struct gen_statem *machine,
+                         etf_term args, const struct rt_spawn_options *options,
+                         etf_pid *pid, etf_ref *monitor, etf_term *reason);
 
 /* Makes a raw process a machine: does not return. `args` go to init. */
 AGNER_API void gen_statem_enter_loop(struct gen *self,
