@@ -3,10 +3,11 @@
 
     demo.py TOP_FOLDER BUILD_FOLDER
 
-Three agner nodes a, b and c, each with the applications counter and echo, are started with the
-command `agner`; beside them an Erlang node, if there is `erl`, which is fed expressions. Whatever
-is waited for has a deadline. The nodes are children of this program and end with it.
+Three agner nodes a, b and c, each with the applications counter, echo and shop, are started with
+the command `agner`; beside them an Erlang node, if there is `erl`, which is fed expressions.
+Whatever is waited for has a deadline. The nodes are children of this program and end with it.
 """
+import json
 import os
 import re
 import secrets
@@ -88,7 +89,7 @@ class Demo:
         log = open(os.path.join(self.folder, f"{letter}.log"), "ab")
         self.children[letter] = subprocess.Popen(
             [self.agner, "start", "--name", node, "--app", "counter", "--app", "echo",
-             "--foreground", "--ready-fd", str(writer)],
+             "--app", "shop", "--foreground", "--ready-fd", str(writer)],
             env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer],
             start_new_session=True)
         log.close()
@@ -234,7 +235,7 @@ def run(demo):
     a, b, c = nodes.values()
     for letter, node in nodes.items():
         demo.start(letter)
-        demo.say(f"started: agner start --name {node} --app counter --app echo")
+        demo.say(f"started: agner start --name {node} --app counter --app echo --app shop")
     with_erlang = demo.start_erlang()
     if with_erlang:
         demo.say(f"started: erl -name erlang@{HOST}")
@@ -249,6 +250,9 @@ def run(demo):
         calls_both_ways(demo, a, b, c)
         links_and_monitors(demo, a, b)
     words_through_the_cluster(demo, a, b)
+    a_server_dies(demo, a)
+    if with_erlang:
+        erlang_and_our_supervisor(demo, a)
     a_node_dies(demo, a, b, c)
     it_comes_back(demo, a, b, c)
     for letter, node in nodes.items():
@@ -285,6 +289,48 @@ def links_and_monitors(demo, a, b):
              "has echo on a link itself to an Erlang process")
     demo.erl("Worker ! crash, receive {heard, _, {'EXIT', Worker, R2}} -> R2 after 10000 -> nothing end", "crashed",
              "lets that process crash; echo on a hears 'EXIT' with")
+
+
+def pid_of(demo, node, name):
+    """The pid of a registered process, as printed; "" while there is none."""
+    code, printed = demo.command("ps", "--node", node, "--json")
+    rows = json.loads(printed) if code == 0 else []
+    return next((row["pid"] for row in rows if row["name"] == name), "")
+
+
+def a_server_dies(demo, a):
+    """What a supervisor is for: the server that ended is back, with another pid and a new state."""
+    demo.agner_call(a, "stock", "{take, 4}", "{ok,6}")
+    code, tree = demo.command("tree", "--node", a, "shop")
+    demo.check("agner", f"exit code of agner tree --node {a} shop, which shows", str(code), "0")
+    for line in tree.splitlines():
+        print(f"      {line.expandtabs(12)}", flush=True)
+    before = pid_of(demo, a, "stock")
+    code, _ = demo.command("kill", "--node", a, "stock", "crashed")
+    demo.check("agner", f"exit code of agner kill --node {a} stock crashed", str(code), "0")
+    demo.until("the supervisor has started stock again",
+               lambda: pid_of(demo, a, "stock") not in ("", before))
+    demo.say(f"its supervisor has started it again: {before} is now {pid_of(demo, a, 'stock')}")
+    demo.agner_call(a, "stock", "{take, 4}", "{error,closed}")
+    demo.agner_call(a, "stock", "open", "ok")
+    demo.agner_call(a, "stock", "{take, 4}", "{ok,6}")
+
+
+def erlang_and_our_supervisor(demo, a):
+    demo.erl(f"[Name || {{Name, _, _}} <- gen_server:call({{application_controller,'{a}'}}, which_applications)]",
+             "[shop,echo,counter,kernel]")
+    demo.erl(f"{{status, _, _, [_, _, Sup, _, _]}} = sys:get_status({{stock,'{a}'}}), "
+             "[{stock, Stock, worker, [stock]}] = supervisor:which_children(Sup), node(Stock)", f"'{a}'",
+             "asks our supervisor with supervisor:which_children/1; its child runs on")
+    demo.erl("Died = erlang:monitor(process, Stock), exit(Stock, kill), "
+             "receive {'DOWN', Died, process, Stock, R0} -> R0 after 10000 -> nothing end", "killed",
+             "kills that child, and hears 'DOWN' with")
+    demo.erl("[{stock, Anew, worker, [stock]}] = supervisor:which_children(Sup), is_pid(Anew) andalso Anew =/= Stock",
+             "true", "asks again: there is another child")
+    demo.erl("{ok, supervisor:terminate_child(Sup, stock), supervisor:restart_child(Sup, nobody), "
+             "element(1, supervisor:restart_child(Sup, stock)), supervisor:count_children(Sup)}",
+             "{ok,ok,{error,not_found},ok,[{specs,1},{active,1},{supervisors,0},{workers,1}]}",
+             "stops it, asks for nobody, starts it again, counts")
 
 
 def a_node_dies(demo, a, b, c):

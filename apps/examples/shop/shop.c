@@ -65,6 +65,8 @@ static const struct gen_child_spec children[] = {
 
 static const struct gen_supervisor shop_supervisor = {
     .name = "shop",
+    .intensity = 5, /* times in ten seconds; then something is really wrong */
+    .period_ms = 10000,
     .children = children,
     .child_count = sizeof children / sizeof *children,
 };
