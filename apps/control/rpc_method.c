@@ -299,7 +299,7 @@ static const struct rpc_method methods[] = {
     { "apps",         rpc__apps,         true },
     { "cast",         run_cast,          false },
     { "info",         rpc__info,         true },
-    { "kill",         rpc__kill,         false },
+    { "kill",         rpc__kill,         true },
     { "log_level",    rpc__log_level,    false },
     { "logs",         rpc__logs,         false },
     { "names",        rpc__names,        false },
