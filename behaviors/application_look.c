@@ -50,6 +50,14 @@ static etf_term names(struct gen *self, const char *const *name)
     return etf_list(rt_region(self), items, count, etf_nil());
 }
 
+/* What the top is called, if it is a supervisor of the application's own. */
+static etf_term top_name(const struct gen_application *a)
+{
+    if (a->supervisor == NULL || a->supervisor->name == NULL)
+        return ETF_A(undefined);
+    return etf_atom(a->supervisor->name);
+}
+
 etf_term gen__app_info(struct gen *self, const struct app *app)
 {
     const struct gen_application *a = app->application;
@@ -73,6 +81,7 @@ etf_term gen__app_info(struct gen *self, const struct app *app)
                       pid_or_undefined(self, app->master));
     map =
         etf_map_put(r, map, etf_atom("top"), pid_or_undefined(self, app->top));
+    map = etf_map_put(r, map, etf_atom("supervisor"), top_name(a));
     return etf_map_put(r, map, etf_atom("uptime_ms"), uptime);
 }
 

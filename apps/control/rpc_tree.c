@@ -1,24 +1,14 @@
 /*
- * rpc_tree.c -- agner.tree: asks supervisors for their children, level by
- * level.
- *
- * It never waits for one supervisor alone. All of a level are asked at once, by
- * OTP's requests, and have ANSWER_MS together; one that does not answer is
- * stuck, which is what the caller wants to see, and is asked no more. First
- * they are asked how many children there are: a million are not listed to be
- * counted. All of it ends within TOTAL_MS, whatever is stuck.
+ * rpc_tree.c -- agner.tree: which trees there are, and their rows as an answer.
  */
 #include "rpc_look.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "sup_tree.h"
+#include "sup_ask.h"
 
-#define ANSWER_MS  500
-#define TOTAL_MS   3000
-#define LEVELS_MAX 32  /* deeper supervisors are not asked */
-#define FOLD_MAX   200 /* more children of one supervisor are only counted */
+#define TOTAL_MS 3000 /* for all questions */
+#define STATE_MS 500
 
 struct asking {
     struct rpc_call *c;
@@ -26,136 +16,9 @@ struct asking {
     uint64_t end_ms; /* of TOTAL_MS */
 };
 
-/* What is outstanding: a row's request, of all zero when none is. */
-struct question {
-    uint32_t row;
-    struct rt_request id;
-};
-
-static uint64_t left_until(const struct asking *a, uint64_t deadline_ms)
-{
-    uint64_t now_ms = rt_now_ms(rt_of(a->c->self));
-
-    return now_ms < deadline_ms ? deadline_ms - now_ms : 0;
-}
-
-/* ---- One level -------------------------------------------------------- */
-
-static bool is_to_be_asked(const struct tree_row *row)
-{
-    etf_pid pid;
-
-    return row->type == TREE_SUPERVISOR && !row->stuck && row->folded == 0 &&
-           etf_get_pid(row->pid, &pid);
-}
-
-static void take_count(struct tree_row *row, etf_term answer)
-{
-    uint64_t children;
-
-    if (tree_read_count(answer, &children) != AGNER_OK)
-        row->type = TREE_WORKER; /* it is no supervisor, whoever said so */
-    else if (children > FOLD_MAX)
-        row->folded = children;
-}
-
-/* A supervisor of this node is one of ours, and can tell of restarts. */
-static etf_term which_children(struct asking *a, const struct tree_row *row)
-{
-    etf_term name = etf_atom("which_children");
-    etf_pid pid;
-
-    if (!etf_get_pid(row->pid, &pid) || !etf_pid_is_local(pid))
-        return name;
-    return etf_make(a->c->self, "{_, restarts}", name);
-}
-
-/* Asks each supervisor of the rows from `first` to before `end`, for its number
- * of children or for themselves, and returns how many have to be waited for. */
-static size_t send_all(struct asking *a, uint32_t first, uint32_t end,
-                       bool counting, struct question *questions)
-{
-    size_t count = 0;
-
-    for (uint32_t i = first; i < end; i++) {
-        struct tree_row *row = &a->tree.rows[i];
-
-        if (!is_to_be_asked(row))
-            continue;
-        questions[count].row = i;
-        if (rt_request_send(a->c->self, row->pid,
-                            counting ? etf_atom("count_children")
-                                     : which_children(a, row),
-                            &questions[count].id) == AGNER_OK)
-            count++;
-    }
-    return count;
-}
-
-/* Waits for the answers. A supervisor that ended meanwhile has no children; one
- * that is late is stuck. */
-static enum agner_err take_all(struct asking *a, bool counting,
-                               const struct question *questions, size_t count)
-{
-    uint64_t deadline_ms = rt_now_ms(rt_of(a->c->self)) + ANSWER_MS;
-
-    if (deadline_ms > a->end_ms)
-        deadline_ms = a->end_ms;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t at = questions[i].row;
-        etf_term answer;
-        enum agner_err err = rt_request_wait(
-            a->c->self, &questions[i].id, left_until(a, deadline_ms), &answer);
-
-        if (err == AGNER_EEXITING || err == AGNER_EKILLED)
-            return err;
-        if (err == AGNER_ETIMEOUT) {
-            rt_request_abandon(a->c->self, &questions[i].id);
-            a->tree.rows[at].stuck = true;
-        } else if (err == AGNER_OK && counting) {
-            take_count(&a->tree.rows[at], answer);
-        } else if (err == AGNER_OK &&
-                   tree_add_children(&a->tree, at, answer) == AGNER_ENOMEM) {
-            return AGNER_ENOMEM;
-        }
-    }
-    return AGNER_OK;
-}
-
-static enum agner_err ask_level(struct asking *a, uint32_t first, uint32_t end)
-{
-    struct question *questions = calloc(end - first, sizeof *questions);
-    enum agner_err err;
-    size_t count;
-
-    if (questions == NULL)
-        return AGNER_ENOMEM;
-    count = send_all(a, first, end, true, questions);
-    err = take_all(a, true, questions, count);
-    if (err == AGNER_OK) {
-        count = send_all(a, first, end, false, questions);
-        err = take_all(a, false, questions, count);
-    }
-    free(questions);
-    return err;
-}
-
-/* ---- All levels ------------------------------------------------------- */
-
-/* Rows are added level after level, so that each is a range of them. */
 static enum agner_err ask_below(struct asking *a, uint32_t first)
 {
-    enum agner_err err = AGNER_OK;
-
-    for (unsigned level = 0;
-         level < LEVELS_MAX && first < a->tree.count && err == AGNER_OK;
-         level++) {
-        uint32_t end = a->tree.count;
-
-        err = ask_level(a, first, end);
-        first = end;
-    }
-    return err;
+    return tree_ask(a->c->self, &a->tree, first, a->end_ms);
 }
 
 /* ---- Where it begins -------------------------------------------------- */
@@ -177,8 +40,8 @@ static enum agner_err add_application(struct asking *a, etf_term info)
     row.pid = etf_map_get(info, etf_atom("top"));
     if (err != AGNER_OK || !etf_get_pid(row.pid, &pid))
         return err;             /* it has no processes */
-    row.type = TREE_SUPERVISOR; /* as OTP wants it: see take_count() */
-    row.id = ETF_A(undefined);
+    row.type = TREE_SUPERVISOR; /* as OTP wants it; tree_ask() will see */
+    row.id = etf_map_get(info, etf_atom("supervisor"));
     return tree_add(&a->tree, index, &row, &index);
 }
 
@@ -210,7 +73,7 @@ static bool is_supervisor(struct gen *self, etf_term pid, const char *behavior)
     etf_term state;
 
     return behavior != NULL && strcmp(behavior, "gen_server") == 0 &&
-           gen_sys_get_state(self, pid, ANSWER_MS, &state) == AGNER_OK &&
+           gen_sys_get_state(self, pid, STATE_MS, &state) == AGNER_OK &&
            !etf_is_none(etf_map_get(state, etf_atom("strategy")));
 }
 
@@ -281,24 +144,6 @@ static enum agner_err ask_root(struct asking *a, etf_term root, uint32_t *from)
     if (err != AGNER_OK)
         return err;
     return a->tree.count > 0 ? ask_below(a, 0) : ask_process(a, from);
-}
-
-/* The top of an application has no id: it has the name of its table, which it
- * is asked for if it has just answered. */
-static void name_tops(struct asking *a)
-{
-    for (uint32_t i = 0; i < a->tree.count; i++) {
-        struct tree_row *row = &a->tree.rows[i];
-        struct rt_process_info info = { .label = NULL };
-        etf_pid pid;
-
-        if (row->depth == 1 && !row->stuck &&
-            etf_same(row->id, ETF_A(undefined)) &&
-            etf_get_pid(row->pid, &pid) && etf_pid_is_local(pid) &&
-            rt_process_info(a->c->self, pid, &info) == AGNER_OK &&
-            info.label != NULL)
-            row->id = etf_text(rt_region(a->c->self), info.label);
-    }
 }
 
 /* ---- The answer ------------------------------------------------------- */
@@ -391,10 +236,9 @@ enum agner_err rpc__tree(struct rpc_call *c)
     uint32_t from = 0;
     enum agner_err err = all ? ask_everything(&a) : ask_root(&a, root, &from);
 
-    if (err == AGNER_OK) {
-        name_tops(&a);
+    if (err == AGNER_OK)
         c->result = rows_from(&a, from, all);
-    } else if (c->failure.text[0] == '\0')
+    else if (c->failure.text[0] == '\0')
         rpc__fail(&c->failure, err, ETF_NONE, "%s", agner_strerror(err));
     tree_fini(&a.tree);
     return err;

@@ -2,7 +2,7 @@
  * sup_tree.h -- a supervision tree as rows, while it is being asked for.
  * Private to apps/control.
  *
- * Pure: who is asked, and when, is for rpc_tree.c to know. Rows are added below
+ * Pure: who is asked, and when, is for sup_ask.c to know. Rows are added below
  * a parent in any order of parents, and read back as a person draws them: each
  * row before its children, and these in the order in which they were added.
  * Terms are borrowed from whoever added them.
@@ -25,6 +25,7 @@ struct tree_row {
     enum tree_type type;
     etf_term restarts; /* a number; ETF_NONE: not known */
     bool stuck;        /* a supervisor that did not answer in time */
+    uint64_t children; /* that it says it has, when it was asked */
     uint64_t folded;   /* children that have no rows */
     unsigned depth;    /* set by tree_add(), like the rest */
     uint32_t parent, first, last, next; /* TREE_NONE: there is none */

@@ -265,9 +265,9 @@ AGNER_API enum agner_err gen_loaded_applications(struct gen *self,
  * A map: name, description, version, state (loaded, starting, running or
  * stopping), applications, optional_applications; unless it is only loaded:
  * type (temporary, transient or permanent), pid (of the master), top (of the
- * tree), uptime_ms; and env (a map), and children if the top is a supervisor,
- * as gen_which_children() has them. What is not there is `undefined`.
- * AGNER_ENOTLOADED.
+ * tree), supervisor (the name of its table), uptime_ms; and env (a map), and
+ * children if the top is a supervisor, as gen_which_children() has them. What
+ * is not there is `undefined`. AGNER_ENOTLOADED.
  */
 AGNER_API enum agner_err gen_application_info(struct gen *self,
                                               const char *name, etf_term *map,
