@@ -83,7 +83,8 @@ struct gen_child_spec {
      * another (the supervisor links to it in any case, so it may have ended).
      * AGNER_OK with *info a term: {ok, Pid, Info} of OTP. AGNER_EIGNORE: no
      * process. AGNER_EEXIT: *info says why. `args` as init gets them. Must not
-     * leave by rt_exit(). */
+     * leave by rt_exit(). A process of another node had better link to self
+     * there: the answer with its pid may be lost with the connection. */
     enum agner_err (*start)(struct gen *self, etf_term args, etf_pid *pid,
                             etf_term *info);
     /* {Module, Function, [Arg, ...]}: for a supervisor of an Erlang node; an
