@@ -90,7 +90,7 @@ static void play(enum gen_strategy strategy, const struct outcome *o)
 #define T GEN_TRANSIENT
 #define X GEN_TEMPORARY
 
-static void conf_supervisor_one_for_one(void **state)
+static void conf_TestSupervisorOneForOne_restarts_the_one(void **state)
 {
     static const struct outcome outcomes[] = {
         { P, "one", "normal", 2, "noo" },
@@ -115,7 +115,7 @@ static void conf_supervisor_one_for_one(void **state)
 
 /* Otherwise than in the reference: an orderly end of a transient child, and any
  * end of a temporary one, leaves the others alone. */
-static void conf_supervisor_one_for_all(void **state)
+static void conf_TestSupervisorOneForAll_restarts_all(void **state)
 {
     static const struct outcome outcomes[] = {
         { P, "one", "normal", 6, "nnn" },
@@ -134,7 +134,7 @@ static void conf_supervisor_one_for_all(void **state)
         play(GEN_ONE_FOR_ALL, &outcomes[i]);
 }
 
-static void conf_supervisor_rest_for_one(void **state)
+static void conf_TestSupervisorRestForOne_restarts_the_rest(void **state)
 {
     static const struct outcome outcomes[] = {
         { P, "one", "normal", 6, "nnn" },
@@ -176,7 +176,7 @@ static unsigned end_all(struct bed *bed, etf_term sup, const char *reason)
     return events();
 }
 
-static void conf_supervisor_simple_one_for_one(void **state)
+static void conf_TestSupervisorSimpleOneForOne_restarts_each(void **state)
 {
     static const struct {
         enum gen_restart restart;
@@ -219,10 +219,10 @@ static void conf_supervisor_simple_one_for_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conf_supervisor_one_for_one),
-        cmocka_unit_test(conf_supervisor_one_for_all),
-        cmocka_unit_test(conf_supervisor_rest_for_one),
-        cmocka_unit_test(conf_supervisor_simple_one_for_one),
+        cmocka_unit_test(conf_TestSupervisorOneForOne_restarts_the_one),
+        cmocka_unit_test(conf_TestSupervisorOneForAll_restarts_all),
+        cmocka_unit_test(conf_TestSupervisorRestForOne_restarts_the_rest),
+        cmocka_unit_test(conf_TestSupervisorSimpleOneForOne_restarts_each),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
