@@ -35,12 +35,13 @@ static enum rt_next keeper_init(struct gen *self, etf_term args)
 }
 
 /* Also without a session the connection must not stay half open. */
-static void no_session(struct keeper *k, uint32_t conn, enum agner_err err)
+static void no_session(struct gen *self, struct keeper *k, uint32_t conn,
+                       enum agner_err err)
 {
     struct rpc_done *done = calloc(1, sizeof *done);
 
-    rt_log(k->control->rt, RT_LOG_ERROR, "control: no session: %s",
-           agner_strerror(err));
+    rt_log_self(self, RT_LOG_ERROR, "control: no session: %s",
+                agner_strerror(err));
     if (done == NULL) /* then it stays, unread, until its client leaves */
         return;
     done->control = k->control;
@@ -62,7 +63,7 @@ static void start_session(struct gen *self, struct keeper *k, uint32_t conn)
     if (err == AGNER_OK)
         err = rpc__bind(k->control, conn, pid);
     if (err != AGNER_OK)
-        no_session(k, conn, err);
+        no_session(self, k, conn, err);
 }
 
 static enum rt_next keeper_message(struct gen *self, const struct rt_message *m)
