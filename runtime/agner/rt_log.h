@@ -156,7 +156,7 @@ struct rt_log_handler {
 
     /* Filters. Who is given must be who the event is about. */
     etf_term application; /* atom or ETF_NONE */
-    etf_term name;        /* registered name or ETF_NONE */
+    etf_term name;        /* registered name, its first, or ETF_NONE */
     etf_pid pid;          /* or all zero */
 
     /* FILE: its path. JOURNALD: its socket; NULL: the system's. */
