@@ -164,6 +164,29 @@ class Logs(Case):
         self.log("four")
         self.assertTrue(logs.line().endswith("] four"))
 
+    def test_one_process_is_heard_at_another_level(self):
+        self.check(["loglevel"], 0, "notice\n", "")
+        self.check(["loglevel", "debug", "--actor", "first"], 0, "debug\n", "")
+        self.check(["loglevel", "--actor", "second"], 0, "notice\n")
+        self.log("hidden", "second", "debug")
+        self.log("heard", "first", "debug")
+        self.seen("heard")
+        self.assertEqual(self.texts("--app", "talker"), ["heard"])
+        self.check(["loglevel", "default", "--actor", "first"], 0, "notice\n")
+        self.check(["loglevel", "warning"], 0, "warning\n")
+        self.check(["loglevel", "--actor", "first"], 0, "warning\n")
+
+    def test_the_handlers_of_the_log_are_listed_and_set(self):
+        self.check(["loglevel", "error", "--handler", "default"], 0, "error\n")
+        _, out, _ = self.check(["loglevel", "--list"], 0)
+        self.assertRegex(out, r"^ID\tKIND\tLEVEL\tWRITTEN\tDROPPED\tFAILED\t"
+                         r"WAITING\tERROR\n")
+        self.assertRegex(out, r"(?m)^default\tstderr\terror\t\d+\t")
+        self.assertEqual(json.loads(
+            self.check(["loglevel", "--json"], 0)[1])["level"], "notice")
+        self.check(["loglevel", "loud"], 2, "")
+        self.check(["loglevel", "--actor", "nobody"], 6, "")
+
     def test_interrupted_it_ends_with_130(self):
         logs = self.follow()
         self.log("one")

@@ -4,7 +4,8 @@ import os
 
 from agner_cli import Case, main
 
-COMMANDS = ["new", "apps", "app", "tree", "sup", "logs", "start", "stop", "status", "ping", "call", "cast", "send", "kill",
+COMMANDS = ["new", "apps", "app", "tree", "sup", "logs", "loglevel",
+            "start", "stop", "status", "ping", "call", "cast", "send", "kill",
             "ps", "info", "nodes", "names", "epmd", "completion", "version"]
 
 WRONG = [

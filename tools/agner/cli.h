@@ -36,10 +36,10 @@ enum exit_code {
 /* What the options say. A text is NULL, and a flag false, when not given. */
 struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
-    bool foreground, detach, force, server, sup, statem, restarts, follow;
+    bool foreground, detach, force, server, sup, statem, restarts, follow, list;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
     const char *log_level, *log_file, *log_format, *type;
-    const char *actor, *level, *application;
+    const char *actor, *level, *application, *handler;
     struct apps_application apps[CLI_APPS_MAX];
     const char *envs[CLI_ENVS_MAX];
     size_t app_count, env_count;
@@ -126,9 +126,9 @@ struct command {
 /* clang-format on */
 
 extern const struct command cmd_app, cmd_apps, cmd_call, cmd_cast,
-    cmd_completion, cmd_epmd, cmd_info, cmd_kill, cmd_logs, cmd_names, cmd_new,
-    cmd_nodes, cmd_ping, cmd_ps, cmd_send, cmd_start, cmd_status, cmd_stop,
-    cmd_sup, cmd_tree, cmd_version;
+    cmd_completion, cmd_epmd, cmd_info, cmd_kill, cmd_loglevel, cmd_logs,
+    cmd_names, cmd_new, cmd_nodes, cmd_ping, cmd_ps, cmd_send, cmd_start,
+    cmd_status, cmd_stop, cmd_sup, cmd_tree, cmd_version;
 
 /* ---- commands.c ------------------------------------------------------- */
 

@@ -226,8 +226,7 @@ const struct command cmd_logs = {
                "agner logs --app shop --limit 5 --json",
     .text = "A node keeps its last 1,024 events. With -f it goes on until the "
             "node stops\n(exit code 3) or ^C (130). --json prints an object a "
-            "line. A process is heard\nat another level than the rest by "
-            "agner.log_level of the control socket.",
+            "line. `agner loglevel` says\nhow much is logged.",
     .options = options,
     .run = run,
 };

@@ -26,7 +26,8 @@ static const struct {
     { "FILE.so", NULL, "files" },
     { "PATH", NULL, "files" },
     { "TYPE", "permanent transient temporary", NULL },
-    { "LEVEL", "emergency alert critical error warning notice info debug",
+    { "LEVEL",
+      "emergency alert critical error warning notice info debug default none",
       NULL },
 };
 
