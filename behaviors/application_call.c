@@ -74,6 +74,8 @@ static enum agner_err ask(struct gen *self, etf_term request,
         err = AGNER_ENOMEM;
     else
         err = gen_call(self, CONTROLLER, request, timeout_ms, reply);
+    if (err == AGNER_OK && etf_same(*reply, ETF_A(error)))
+        err = AGNER_ENOMEM; /* it had none for the answer */
     if (err != AGNER_OK)
         return agner_fail(error, err, "application_controller: %s",
                           agner_strerror(err));

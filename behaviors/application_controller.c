@@ -185,11 +185,7 @@ static etf_term start(struct gen *self, struct controller *c, const char *which,
         return refused(self, err, &error);
     if (app->state == APP_RUNNING)
         return ETF_A(ok);
-    if (gen__app_wait(app, from, ETF_NONE) != AGNER_OK) {
-        gen__app_stop(self, c, app);
-        return etf_make(self, "{error, enomem}");
-    }
-    return LATER;
+    return put_off(self, app, from, ETF_NONE); /* or it starts unwatched */
 }
 
 static etf_term stop(struct gen *self, struct controller *c, etf_term name,
@@ -201,7 +197,8 @@ static etf_term stop(struct gen *self, struct controller *c, etf_term name,
         return put_off(self, app, from, request);
     if (app == NULL || app->state != APP_RUNNING)
         return error_of(self, "not_started", name);
-    gen__app_stop(self, c, app);
+    if (gen__app_stop(self, c, app) != AGNER_OK)
+        return etf_make(self, "{error, enomem}");
     if (app->state == APP_LOADED)
         return ETF_A(ok);
     app->stopper = from;
@@ -323,8 +320,8 @@ static void answer(struct gen *self, struct controller *c, struct gen_from from,
 
 /* ---- The end of all ----------------------------------------------------- */
 
-/* Tells the one that was started last to end; ends itself when there is none.
- */
+/* Tells the one that was started last to end; ends itself when there is none,
+ * or no memory to tell one, which terminate will try again. */
 static enum gen_next end_next(struct gen *self, struct controller *c)
 {
     struct app *app = c->apps;
@@ -332,7 +329,8 @@ static enum gen_next end_next(struct gen *self, struct controller *c)
     while (app != NULL && app->state != APP_LOADED) {
         if (app->state == APP_STOPPING)
             return GEN_NEXT;
-        gen__app_stop(self, c, app);
+        if (gen__app_stop(self, c, app) != AGNER_OK)
+            break;
         app = c->apps;
     }
     if (c->has_ender)
@@ -360,7 +358,8 @@ static void controller_terminate(struct gen *self, etf_term reason)
     for (struct app *app = c->apps; app != NULL; app = app->next) {
         if (etf_pid_is_none(app->master))
             continue;
-        (void)rt_exit_signal(self, app->master, ETF_A(shutdown));
+        if (rt_exit_signal(self, app->master, ETF_A(shutdown)) == AGNER_ENOMEM)
+            continue; /* it ends with us, by the link */
         (void)rt_wait(self, app->master, RT_INFINITY);
         (void)rt_wait(self, app->keeper, RT_INFINITY);
         (void)rt_application_leader(rt_of(self), app->master, ETF_NONE);

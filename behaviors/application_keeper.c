@@ -70,9 +70,11 @@ static enum agner_err start_tree(struct gen *self, struct keeper *k,
                                         &k->top, reason);
     else
         err = gen__application_list_start(self, a, k->type, &k->top, reason);
-    if (err == AGNER_OK)
-        (void)rt_link(self, k->top); /* its end tells when it is gone already */
-    else
+    /* When it is gone already its exit tells; what has no link is killed with
+     * the rest of the application. */
+    if (err == AGNER_OK && rt_link(self, k->top) == AGNER_ENOMEM)
+        err = AGNER_ENOMEM;
+    if (err != AGNER_OK)
         k->top = (etf_pid){ .id = 0 };
     return err;
 }
@@ -120,9 +122,10 @@ static enum gen_next keeper_continue(struct gen *self, etf_term argument)
     next = run_phases(self, k, phases);
     if (next != GEN_NEXT)
         return next;
+    if (gen_cast(self, etf_from_pid(NULL, rt_parent(self)),
+                 etf_make(self, "{started, _}", k->top)) != AGNER_OK)
+        return gen_stop(self, etf_atom("enomem"));
     k->started = true;
-    (void)gen_cast(self, etf_from_pid(NULL, rt_parent(self)),
-                   etf_make(self, "{started, _}", k->top));
     return GEN_NEXT;
 }
 
@@ -166,15 +169,16 @@ static enum gen_next keeper_info(struct gen *self, etf_term message)
     return gen_stop(self, reason_of(k, reason));
 }
 
-/* The tree ends by its own rules, which bound the time. */
+/* The tree ends by its own rules, which bound the time. Without memory for the
+ * signal it ends with us, by the link. */
 static void stop_tree(struct gen *self, struct keeper *k, etf_term reason)
 {
     if (k->started && k->application->prep_stop != NULL)
         k->application->prep_stop(self);
     if (etf_same(reason, ETF_A(normal)))
         reason = ETF_A(shutdown);
-    (void)rt_exit_signal(self, k->top, reason); /* or it has just ended */
-    (void)rt_wait(self, k->top, RT_INFINITY);
+    if (rt_exit_signal(self, k->top, reason) == AGNER_OK)
+        (void)rt_wait(self, k->top, RT_INFINITY);
 }
 
 static void keeper_terminate(struct gen *self, etf_term reason)

@@ -51,10 +51,12 @@ static enum gen_next master_init(struct gen *self, etf_term args)
                       start_ms, &m->start_timer) != AGNER_OK)
         return gen_stop(self, etf_atom("enomem"));
     err = start_keeper(self, m, args);
-    if (err != AGNER_OK)
+    if (err == AGNER_OK)
+        err = gen_cast(
+            self, etf_from_pid(NULL, m->controller),
+            etf_make(self, "{keeper, _, _}", rt_self(self), m->keeper));
+    if (err != AGNER_OK) /* the keeper, if there is one, ends with us */
         return gen_stop(self, etf_text(rt_region(self), agner_strerror(err)));
-    (void)gen_cast(self, etf_from_pid(NULL, m->controller),
-                   etf_make(self, "{keeper, _, _}", rt_self(self), m->keeper));
     return GEN_NEXT;
 }
 
@@ -70,8 +72,10 @@ static enum gen_next started(struct gen *self, struct master *m, etf_term top)
         rt_send_after(self, rt_self_term(self), etf_atom("lifespan"),
                       lifespan_ms, &timer) != AGNER_OK)
         return gen_stop(self, etf_atom("enomem"));
-    (void)gen_cast(self, etf_from_pid(NULL, m->controller),
-                   etf_make(self, "{started, _, _}", rt_self(self), top));
+    if (gen_cast(self, etf_from_pid(NULL, m->controller),
+                 etf_make(self, "{started, _, _}", rt_self(self), top)) !=
+        AGNER_OK)
+        return gen_stop(self, etf_atom("enomem"));
     return GEN_NEXT;
 }
 
@@ -121,7 +125,8 @@ static void await_keeper(struct gen *self, const struct master *m)
 }
 
 /* A start that is under way cannot be told to end: it is killed, and what it
- * has started goes with it. */
+ * has started goes with it. Without memory for the signal the keeper ends after
+ * us, by the link. */
 static void master_terminate(struct gen *self, etf_term reason)
 {
     const struct master *m = gen_state(self);
@@ -133,9 +138,9 @@ static void master_terminate(struct gen *self, etf_term reason)
             reason = ETF_A(kill);
         else if (etf_same(reason, ETF_A(normal)))
             reason = ETF_A(shutdown);
-        (void)rt_exit_signal(self, m->keeper,
-                             reason); /* or it has just ended */
-        await_keeper(self, m);
+        if (rt_exit_signal(self, m->keeper, reason) == AGNER_ENOMEM)
+            return;
+        await_keeper(self, m); /* its exit comes too when it has just ended */
     }
     gen__application_kill_group(self, etf_atom(m->application->name));
 }

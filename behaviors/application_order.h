@@ -31,8 +31,8 @@ enum agner_err gen__application_order(const struct gen_application *root,
                                       struct gen__order *order,
                                       struct agner_error *error);
 
-/* The first application that `app` needs and does not run, by name, or NULL.
- * Optional ones count as needed here only where they run: never. */
+/* The first application that `app` needs and does not run, by name, or NULL. It
+ * needs no optional one. */
 const char *gen__application_lacks(const struct gen_application *app,
                                    const struct gen__finder *finder);
 

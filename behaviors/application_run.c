@@ -131,18 +131,21 @@ void gen__app_started(struct gen *self, struct controller *c, struct app *app,
 
 /* ---- Stopping ----------------------------------------------------------- */
 
-void gen__app_stop(struct gen *self, struct controller *c, struct app *app)
+enum agner_err gen__app_stop(struct gen *self, struct controller *c,
+                             struct app *app)
 {
-    app->end = APP_END_STOPPED;
     if (etf_pid_is_none(app->master)) { /* it has no processes */
         app->state = APP_LOADED;
         gen__app_to_back(c, app);
         rt_log_self(self, RT_LOG_INFO, "application %s stopped",
                     app->application->name);
-        return;
+        return AGNER_OK;
     }
+    if (rt_exit_signal(self, app->master, ETF_A(shutdown)) == AGNER_ENOMEM)
+        return AGNER_ENOMEM; /* any other failure: it has just ended */
+    app->end = APP_END_STOPPED;
     app->state = APP_STOPPING;
-    (void)rt_exit_signal(self, app->master, ETF_A(shutdown)); /* or it ended */
+    return AGNER_OK;
 }
 
 /* ---- Ends --------------------------------------------------------------- */

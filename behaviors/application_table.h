@@ -111,8 +111,10 @@ enum agner_err gen__app_load(struct gen *self, struct controller *c,
 enum agner_err gen__app_start(struct gen *self, struct controller *c,
                               struct app *app, enum gen_start_type type,
                               struct agner_error *error);
-/* Tells one that starts or runs to end: APP_STOPPING, or APP_LOADED at once. */
-void gen__app_stop(struct gen *self, struct controller *c, struct app *app);
+/* Tells one that starts or runs to end: APP_STOPPING, or APP_LOADED at once.
+ * AGNER_ENOMEM: nothing was done. */
+enum agner_err gen__app_stop(struct gen *self, struct controller *c,
+                             struct app *app);
 
 /* What its master and its keeper tell. */
 void gen__app_started(struct gen *self, struct controller *c, struct app *app,

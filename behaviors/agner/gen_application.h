@@ -316,7 +316,7 @@ AGNER_API enum agner_err gen_application_all_env(struct gen *self,
  * application that is loaded gets its environment anew, so that what set_env
  * was not to keep is gone; those that run, and for which something is
  * different, have their config_change called, in their own time. AGNER_EINVAL,
- * AGNER_ENOMEM.
+ * AGNER_ENOMEM (a part of it holds).
  */
 AGNER_API enum agner_err
 gen_applications_config_change(struct gen *self, etf_term config,

@@ -20,6 +20,8 @@ static const char *const needs_x[] = { "x", NULL };
 static const char *const needs_y[] = { "y", NULL };
 static const char *const needs_self[] = { "self", NULL };
 static const char *const needs_gone[] = { "gone", NULL };
+static const char *const needs_gone_d[] = { "gone", "d", NULL };
+static const char *const b_gone[] = { "b", "gone", NULL };
 
 static const struct gen_application world[] = {
     { .name = "a", .applications = needs_b_c },
@@ -31,6 +33,12 @@ static const struct gen_application world[] = {
     { .name = "to_x", .applications = needs_x },
     { .name = "self", .applications = needs_self },
     { .name = "to_gone", .applications = needs_gone },
+    { .name = "maybe",
+      .applications = needs_d,
+      .optional_applications = b_gone },
+    { .name = "listed",
+      .applications = needs_gone_d,
+      .optional_applications = needs_gone },
 };
 
 static const char *running; /* the one that runs */
@@ -68,6 +76,9 @@ static const struct {
     { "to_x", NULL, AGNER_ECYCLE, "x needs y needs x" },
     { "self", NULL, AGNER_ECYCLE, "self needs self" },
     { "to_gone", NULL, AGNER_ENONAME, "no gone" },
+    { "maybe", NULL, AGNER_OK, "d c b maybe " },
+    { "maybe", "b", AGNER_OK, "d maybe " },
+    { "listed", NULL, AGNER_OK, "d listed " },
 };
 
 static void starts_what_is_needed_first_and_names_cycles(void **state)
@@ -91,6 +102,32 @@ static void starts_what_is_needed_first_and_names_cycles(void **state)
         }
         assert_string_equal(cases[i].err == AGNER_OK ? text : error.text,
                             cases[i].outcome);
+    }
+}
+
+static void names_the_first_need_that_does_not_run(void **state)
+{
+    static const struct {
+        const char *app, *running, *lacks;
+    } rows[] = {
+        { "a", NULL, "b" },      { "a", "b", "c" },
+        { "d", NULL, NULL },     { "c", "d", NULL },
+        { "maybe", "d", NULL },  { "listed", NULL, "d" },
+        { "listed", "d", NULL },
+    };
+    struct gen__finder finder = { find, is_running, NULL };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct gen_application *app = NULL;
+        const char *lacks;
+
+        running = rows[i].running;
+        assert_int_equal(find(NULL, rows[i].app, &app, NULL), AGNER_OK);
+        lacks = gen__application_lacks(app, &finder);
+        assert_int_equal(lacks == NULL, rows[i].lacks == NULL);
+        if (lacks != NULL)
+            assert_string_equal(lacks, rows[i].lacks);
     }
 }
 
@@ -136,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_what_is_needed_first_and_names_cycles),
+        cmocka_unit_test(names_the_first_need_that_does_not_run),
         cmocka_unit_test(stops_at_its_limit),
     };
 
