@@ -101,8 +101,7 @@ static etf_term unload(struct gen *self, struct controller *c, etf_term name,
         return put_off(self, app, from, request);
     if (app->state != APP_LOADED)
         return error_of(self, "running", name_atom(app));
-    gen__app_env_clear(self, app->application);
-    gen__app_remove(c, app);
+    gen__app_unload(self, c, app);
     return ETF_A(ok);
 }
 
@@ -364,6 +363,8 @@ static void controller_terminate(struct gen *self, etf_term reason)
         (void)rt_wait(self, app->keeper, RT_INFINITY);
         (void)rt_application_leader(rt_of(self), app->master, ETF_NONE);
     }
+    while (c->apps != NULL)
+        gen__app_unload(self, c, c->apps);
 }
 
 /* ---- The process -------------------------------------------------------- */

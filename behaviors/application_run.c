@@ -12,6 +12,21 @@
 
 /* ---- Loading ------------------------------------------------------------ */
 
+/* Where any thread finds it; a row of that name is what a controller left that
+ * was killed. */
+static enum agner_err add_row(struct gen *self, const struct gen_application *a)
+{
+    struct rt *rt = rt_of(self);
+    etf_term name = etf_atom(a->name);
+    enum agner_err err =
+        rt_behavior_register(rt, RT_GROUP_APPLICATIONS, name, a, NULL, NULL);
+
+    if (err != AGNER_ETAKEN)
+        return err;
+    (void)rt_behavior_unregister(rt, RT_GROUP_APPLICATIONS, name);
+    return rt_behavior_register(rt, RT_GROUP_APPLICATIONS, name, a, NULL, NULL);
+}
+
 enum agner_err gen__app_load(struct gen *self, struct controller *c,
                              const struct gen_application *application,
                              struct app **app, struct agner_error *error)
@@ -31,11 +46,25 @@ enum agner_err gen__app_load(struct gen *self, struct controller *c,
     if (err != AGNER_OK)
         return err;
     err = gen__app_env_set(self, c, application, error);
-    if (err != AGNER_OK) {
-        gen__app_env_clear(self, application);
-        gen__app_remove(c, *app);
+    if (err == AGNER_OK) {
+        err = add_row(self, application);
+        if (err != AGNER_OK)
+            (void)agner_fail(error, err, "%s: %s", application->name,
+                             agner_strerror(err));
     }
+    if (err != AGNER_OK)
+        gen__app_unload(self, c, *app);
     return err;
+}
+
+void gen__app_unload(struct gen *self, struct controller *c, struct app *app)
+{
+    const struct gen_application *a = app->application;
+
+    (void)rt_behavior_unregister(rt_of(self), RT_GROUP_APPLICATIONS,
+                                 etf_atom(a->name)); /* it may not be there */
+    gen__app_env_clear(self, a);
+    gen__app_remove(c, app);
 }
 
 enum agner_err gen__app_get(struct gen *self, struct controller *c,

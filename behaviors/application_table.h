@@ -105,6 +105,8 @@ enum agner_err gen__app_get(struct gen *self, struct controller *c,
 enum agner_err gen__app_load(struct gen *self, struct controller *c,
                              const struct gen_application *application,
                              struct app **app, struct agner_error *error);
+/* Takes one that is APP_LOADED out of it again. */
+void gen__app_unload(struct gen *self, struct controller *c, struct app *app);
 
 /* Starts one that is APP_LOADED and whose needs are met: it is APP_STARTING
  * then, or APP_RUNNING when it has no processes. */

@@ -200,7 +200,8 @@ AGNER_API enum agner_err gen_applications_stop(struct gen *self,
  * AGNER_EEXITING, AGNER_EKILLED. `error` says which one and why, or is NULL.
  */
 
-/* Makes an application known. `application` is borrowed: static.
+/* Makes an application known, also in the group RT_GROUP_APPLICATIONS, where
+ * any thread finds it (rt_behavior_find). `application` is borrowed: static.
  * AGNER_EALREADY, AGNER_ENOTLOADED (made for another ABI, or its table is not
  * in order), AGNER_ELIMIT. */
 AGNER_API enum agner_err

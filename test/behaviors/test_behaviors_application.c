@@ -85,9 +85,14 @@ static enum agner_err ensure(struct app_bed *bed, const char *name,
 static void is_loaded_once_and_unloaded_when_it_does_not_run(void **state)
 {
     struct app_bed *bed = *state;
+    const void *found = NULL;
 
     app_bed_control(bed, NULL);
     app_bed_load(bed, &one);
+    assert_int_equal(rt_behavior_find(bed->rt, RT_GROUP_APPLICATIONS,
+                                      etf_atom("one"), &found, NULL),
+                     AGNER_OK);
+    assert_ptr_equal(found, &one);
     assert_int_equal(gen_application_load(bed->self, &one, &bed->error),
                      AGNER_EALREADY);
     assert_string_equal(bed->error.text, "application one is loaded already");
@@ -102,6 +107,9 @@ static void is_loaded_once_and_unloaded_when_it_does_not_run(void **state)
                      AGNER_ENOTLOADED);
     assert_string_equal(bed->error.text, "application one is not loaded");
     assert_string_equal(app_bed_state(bed, "one"), "none");
+    assert_int_equal(rt_behavior_find(bed->rt, RT_GROUP_APPLICATIONS,
+                                      etf_atom("one"), &found, NULL),
+                     AGNER_EUNKNOWN);
 }
 
 static void a_table_that_is_not_in_order_is_refused(void **state)
