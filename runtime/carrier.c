@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -380,6 +381,7 @@ void rt__node_up(struct rt *rt, etf_term node)
     rt__unlock(&rt->remote->lock);
     tell_all(rt, &all, ETF_A(nodeup), node);
     free(all.pids);
+    rt__event_network(rt, ETF_A(nodeup), node);
 }
 
 /* Takes everything that belongs to the connection out of the node, whose next
@@ -419,6 +421,7 @@ void rt__node_down(struct rt *rt, etf_term name)
     free(members.items);
     free(watchers.pids);
     free(all.pids);
+    rt__event_network(rt, ETF_A(nodedown), name);
 }
 
 void rt__carrier_set(struct rt *rt, const struct rt_carrier *carrier)

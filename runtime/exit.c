@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "direct.h"
+#include "event.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -97,8 +98,12 @@ static void end_relation(const struct end *e, struct relation *r)
             tell_far(e, r, RT_SIGNAL_DEMONITOR);
             break;
         }
+        if ((r->flags & RELATION_EVENT) != 0)
+            rt__event_leave(e->rt, e->worker, r);
         if (etf__tag(r->who) != ETF__PID || (r->flags & RELATION_DONE) != 0)
             break;
+        if ((r->flags & RELATION_EVENT) != 0)
+            free(r->has.seat);
         become(e, r, ENVELOPE_DEMONITOR);
         return;
     case RELATION_ALIAS:
@@ -324,6 +329,8 @@ void rt__exit_process(struct gen *self, struct process *p)
     rt__names_end(e.rt, p);
     if (t != NULL && t->node_events)
         rt__remote_leave(e.rt, e.self);
+    if (t != NULL && t->has_events)
+        rt__events_end(e.rt, e.worker, e.self);
     if (!etf_is_none(self->init_starter))
         forget_starter(&e, self->init_starter);
     while (t != NULL && t->first != NULL) {

@@ -114,7 +114,8 @@ static void collect(struct etf_region *r, const struct process *p,
             break;
         case RELATION_MONITOR:
             l->monitors = etf_cons(r, far_object(r, x), l->monitors);
-            if ((x->flags & RELATION_IS_ALIAS) != 0)
+            if ((x->flags & (RELATION_IS_ALIAS | RELATION_EVENT)) ==
+                RELATION_IS_ALIAS)
                 l->aliases = etf_cons(
                     r, etf_from_ref(r, rt__ref(x->envelope.id, p->slot)),
                     l->aliases);

@@ -24,9 +24,12 @@ static etf_term down_term(struct gen *self, const struct envelope *m)
     struct etf_region *region = &self->scratch;
     etf_term items[5];
 
-    items[0] = r->has.tag == NULL ? ETF_A(DOWN) : etf_box_term(r->has.tag);
+    items[0] = ETF_A(DOWN);
+    if ((r->flags & RELATION_EVENT) == 0 && r->has.tag != NULL)
+        items[0] = etf_box_term(r->has.tag);
     items[1] = etf_from_ref(region, rt__ref(m->id, self->process->slot));
-    items[2] = ETF_A(process);
+    items[2] =
+        (r->flags & RELATION_EVENT) != 0 ? etf_atom("event") : ETF_A(process);
     if ((r->flags & RELATION_NAMED) != 0) {
         etf_term pair[2];
 

@@ -5,6 +5,9 @@
  * does that comes in, is in receive.c; the table of what each event does is in
  * spec/distribution.md 6.
  */
+#include <stdlib.h>
+
+#include "event.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -239,6 +242,14 @@ static void tell_demonitor(struct gen *self, struct relation *r)
         rt__relation_free(self->rt, self->worker, r);
         return;
     }
+    if ((r->flags & RELATION_EVENT) != 0) {
+        rt__event_leave(self->rt, self->worker, r);
+        free(r->has.seat);
+        if (etf_is_none(r->who)) {
+            rt__envelope_free(self->rt, self->worker, &r->envelope);
+            return;
+        }
+    }
     /* The entry becomes the signal: demonitor needs no memory. */
     m = &r->envelope;
     m->kind = ENVELOPE_DEMONITOR;
@@ -314,7 +325,8 @@ enum agner_err rt_unalias(struct gen *self, etf_ref alias)
         return AGNER_OK;
     }
     r = rt__find_id(p, RELATION_MONITOR, id);
-    if (r == NULL || (r->flags & RELATION_IS_ALIAS) == 0)
+    if (r == NULL ||
+        (r->flags & (RELATION_IS_ALIAS | RELATION_EVENT)) != RELATION_IS_ALIAS)
         return AGNER_ENOALIAS;
     r->flags &= (uint16_t)~RELATION_IS_ALIAS;
     return AGNER_OK;

@@ -21,7 +21,8 @@ static bool has_alias(struct process *p, uint64_t id)
     if (rt__find_id(p, RELATION_ALIAS, id) != NULL)
         return true;
     r = rt__find_id(p, RELATION_MONITOR, id);
-    return r != NULL && (r->flags & RELATION_IS_ALIAS) != 0;
+    return r != NULL && (r->flags & (RELATION_IS_ALIAS | RELATION_EVENT)) ==
+                            RELATION_IS_ALIAS;
 }
 
 /* Does another node watch it under that reference? */

@@ -10,6 +10,7 @@
 #include <assert.h>
 
 #include "direct.h"
+#include "event.h"
 #include "query.h"
 #include "relation.h"
 #include "worker.h"
@@ -261,7 +262,9 @@ static void watched(struct context *c, struct envelope *m)
 {
     struct relation *r = (struct relation *)(void *)m;
 
-    if (!rt__relation_add(c->p, r))
+    if ((r->flags & RELATION_EVENT) != 0 && !rt__event_stands(c->rt, r))
+        rt__refuse(c->rt, c->worker, c->p, m, etf_atom("unregistered"));
+    else if (!rt__relation_add(c->p, r))
         rt__refuse(c->rt, c->worker, c->p, m, ETF_A(killed));
 }
 
@@ -302,6 +305,14 @@ static void down(struct context *c, struct envelope *m)
     struct process *p = c->p;
     struct relation *r = rt__find_id(p, RELATION_MONITOR, m->id);
 
+    if (r != NULL && (r->flags & RELATION_EVENT) != 0)
+        rt__event_leave(c->rt, c->worker, r);
+    if (r != NULL && (r->flags & RELATION_EVENT_LINK) != 0) {
+        rt__relation_remove(p, r);
+        rt__relation_free(c->rt, c->worker, r);
+        exit_signal(c, m, true);
+        return;
+    }
     if (r != NULL) {
         rt__relation_remove(p, r);
         m->kind = ENVELOPE_DOWN_MESSAGE;

@@ -63,7 +63,9 @@ struct relation *rt__relation_new(struct rt *rt, struct worker *worker,
 void rt__relation_free(struct rt *rt, struct worker *worker, struct relation *r)
 {
     etf_box_free(r->box);
-    if (r->kind == RELATION_MONITOR)
+    if (r->kind == RELATION_MONITOR && (r->flags & RELATION_EVENT) != 0)
+        free(r->has.seat);
+    else if (r->kind == RELATION_MONITOR)
         etf_box_free(r->has.tag);
     else if (r->has.answer != NULL)
         rt__envelope_free(rt, worker, r->has.answer);

@@ -27,9 +27,11 @@ enum relation_flags {
                               long as it is active */
     RELATION_ALIAS_REPLY = 8, /* an alias for one message */
     RELATION_DONE = 16,       /* a request: the answer is here */
-    RELATION_CALL = 32,  /* a watcher that waits for the answer to its call */
-    RELATION_NAMED = 64, /* a monitor by name */
-    RELATION_NODE = 128, /* the other is of another node */
+    RELATION_CALL = 32,   /* a watcher that waits for the answer to its call */
+    RELATION_NAMED = 64,  /* a monitor by name */
+    RELATION_NODE = 128,  /* the other is of another node */
+    RELATION_EVENT = 256, /* a subscription, at either end: event.h */
+    RELATION_EVENT_LINK = 512, /* ... whose down is an exit */
 };
 
 struct relation {
@@ -40,10 +42,12 @@ struct relation {
     etf_term node;                   /* RELATION_NODE: its name */
     etf_term name;                   /* RELATION_NAMED */
     uint64_t unlink_id;              /* a link that is being undone */
-    uint64_t era; /* RELATION_NODE: of which connection: carrier.c */
+    uint64_t era; /* RELATION_NODE: of which connection: carrier.c;
+                     RELATION_EVENT: its number */
     union {
         struct envelope *answer; /* a request that is done; owned */
         struct etf_box *tag; /* a monitor: in place of 'DOWN'; owned, or NULL */
+        struct seat *seat;   /* RELATION_EVENT, a monitor; owned */
     } has;
     struct etf_box *box; /* holds `who` and the far reference; or NULL */
     etf_ref ref;         /* a watcher of another node: its reference */
@@ -69,6 +73,7 @@ struct relations {
     uint32_t timer_count, timer_capacity;
     struct extras *extras; /* owned; NULL: all default */
     bool node_events;      /* subscribed to all */
+    bool has_events;       /* it has, or had, events of its own */
 };
 
 static inline struct extras *rt__extras_of(const struct process *p)

@@ -564,7 +564,7 @@ static void shrink(struct process *p)
 
     p->flags &= (uint16_t)~PROCESS_HIBERNATE;
     if (t != NULL && t->count == 0 && t->timer_count == 0 && !t->node_events &&
-        t->unlink_seq == 0 && t->extras == NULL)
+        !t->has_events && t->unlink_seq == 0 && t->extras == NULL)
         rt__relations_free(p);
 }
 

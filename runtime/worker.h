@@ -170,6 +170,7 @@ struct rt {
     struct layers *layers;             /* env.c */
     struct applications *applications; /* application.c */
     struct registry *registry;         /* registry.c */
+    struct events *events;             /* event.c */
 
     _Atomic uint64_t ref_counter;
     struct wheel shared_wheel; /* timers of threads that are no workers */

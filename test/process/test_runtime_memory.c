@@ -60,6 +60,15 @@ struct desk {
     etf_term text;
 };
 
+/* Takes what has come. */
+static void drain(struct desk *d)
+{
+    etf_term message;
+
+    while (rt_receive(d->self, 0, &message) == AGNER_OK)
+        continue;
+}
+
 static enum agner_err op_send(struct desk *d)
 {
     return rt_send_pid(d->self, d->puppet, d->text);
@@ -255,6 +264,55 @@ static enum agner_err op_behavior(struct desk *d)
                                 NULL, NULL);
 }
 
+static enum agner_err op_event(struct desk *d)
+{
+    struct rt_event_options options = { .notify = true, .buffer = 2 };
+    etf_term name = etf_atom("event"), last;
+    etf_ref token, ref;
+    enum agner_err err = rt_event_register(d->self, name, &options, &token);
+
+    if (err != AGNER_OK)
+        return err;
+    err = rt_event_send(d->self, name, token, d->text);
+    if (err == AGNER_OK)
+        err = rt_event_monitor(d->self, name, &ref, &last);
+    if (err == AGNER_OK)
+        err = rt_event_send(d->self, name, token, d->text);
+    if (err == AGNER_OK)
+        (void)rt_demonitor(d->self, ref, true);
+    countdown = 0;
+    (void)rt_event_unregister(d->self, name);
+    drain(d);
+    return err;
+}
+
+static enum agner_err op_after(struct desk *d)
+{
+    struct rt_timer timer;
+    enum agner_err err =
+        rt_apply_after(d->self, ends_at_once, NULL, 100000, &timer);
+
+    if (err != AGNER_OK)
+        return err;
+    (void)rt_cancel_timer(d->self, &timer, NULL);
+    err =
+        rt_exit_after(d->self, rt_self_term(d->self), d->text, 100000, &timer);
+    return err == AGNER_OK ? rt_cancel_timer(d->self, &timer, NULL) : err;
+}
+
+static enum agner_err op_tag(struct desk *d)
+{
+    etf_ref ref;
+    enum agner_err err =
+        rt_monitor_tagged(d->self, etf_from_pid(NULL, d->puppet),
+                          RT_MONITOR_ALIAS, d->text, &ref);
+
+    if (err != AGNER_OK)
+        return err;
+    (void)rt_unalias(d->self, ref);
+    return rt_demonitor(d->self, ref, true);
+}
+
 /* ---- Failing each -----------------------------------------------------------
  */
 
@@ -336,6 +394,9 @@ CASE(env)
 CASE(layer)
 CASE(leader)
 CASE(behavior)
+CASE(event)
+CASE(after)
+CASE(tag)
 
 static void a_runtime_that_cannot_be_made_leaves_nothing(void **state)
 {
@@ -378,6 +439,9 @@ int main(void)
         cmocka_unit_test(layer_fails_whole),
         cmocka_unit_test(leader_fails_whole),
         cmocka_unit_test(behavior_fails_whole),
+        cmocka_unit_test(event_fails_whole),
+        cmocka_unit_test(after_fails_whole),
+        cmocka_unit_test(tag_fails_whole),
         cmocka_unit_test(a_runtime_that_cannot_be_made_leaves_nothing),
     };
 
