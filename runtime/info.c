@@ -156,7 +156,7 @@ enum item {
     ITEM_LEADER,
     ITEM_SUSPENDED,
     ITEM_QUEUED,
-    ITEM_STATUS,
+    ITEM_PEAK,
     ITEM_ENV,
     ITEMS
 };
@@ -193,7 +193,7 @@ etf_term rt__info_term(struct etf_region *r, struct process *p)
         etf_pid_is_none(leader) ? rt__pid_word(p) : etf_from_pid(r, leader);
     items[ITEM_SUSPENDED] = etf_bool((p->flags & PROCESS_SUSPENDED) != 0);
     items[ITEM_QUEUED] = etf_uint(r, load_relaxed(&p->queued));
-    items[ITEM_STATUS] = etf_int(r, load_relaxed(&p->status));
+    items[ITEM_PEAK] = etf_uint(r, load_relaxed(&p->queued_peak));
     items[ITEM_ENV] = rt__heritage_env(p);
     if (etf_is_none(items[ITEM_ENV]))
         items[ITEM_ENV] = etf_map(r, NULL, 0);
@@ -231,8 +231,8 @@ static void read_info(const etf_term *items, struct rt_process_info *info)
     (void)etf_get_pid(items[ITEM_PARENT], &info->parent);
     (void)etf_get_pid(items[ITEM_LEADER], &info->group_leader);
     (void)etf_get_uint(items[ITEM_QUEUED], &info->mailbox_count);
-    if (etf_get_int(items[ITEM_STATUS], &number))
-        info->status = (enum rt_status)number;
+    (void)etf_get_uint(items[ITEM_PEAK], &info->mailbox_peak);
+    /* Else what it was before it was asked: the question wakes it. */
     if (etf_same(items[ITEM_SUSPENDED], ETF_A(true)))
         info->status = RT_STATUS_SUSPENDED;
 }

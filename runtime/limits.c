@@ -137,6 +137,19 @@ static enum agner_err fall_back(struct rt *rt, struct worker *worker,
     return AGNER_OK;
 }
 
+/* A sender that is a process hears of it, and so does whoever falls back. */
+static void refused(struct rt *rt, const struct gen *self,
+                    struct worker *worker, struct limits *limits,
+                    etf_term whose, unsigned flags)
+{
+    if ((flags & RT__SEND_FALLBACK) != 0)
+        return;
+    if (self == NULL)
+        rt__limits_lost(rt, worker, limits, whose);
+    else
+        rt__count_drop(rt, worker, RT_DROP_MAILBOX);
+}
+
 enum agner_err rt__push_limited(struct rt *rt, struct gen *self,
                                 struct worker *worker, struct process *p,
                                 etf_term to, struct envelope *m, unsigned flags)
@@ -151,13 +164,10 @@ enum agner_err rt__push_limited(struct rt *rt, struct gen *self,
             if ((flags & RT__SEND_FALLBACK) == 0) /* once, not round */
                 err = fall_back(rt, worker, limits, to, m);
             if (err != AGNER_OK)
-                rt__limits_lost(rt, worker, limits, to);
+                refused(rt, self, worker, limits, to, flags);
             return err;
         case RT_OVERFLOW_FAIL:
-            if (self == NULL)
-                rt__limits_lost(rt, worker, limits, to);
-            else
-                rt__count_drop(rt, worker, RT_DROP_MAILBOX);
+            refused(rt, self, worker, limits, to, flags);
             return AGNER_EMAILBOXFULL;
         case RT_OVERFLOW_DROP_NEWEST:
             rt__limits_lost(rt, worker, limits, to);

@@ -118,6 +118,9 @@ void bench_skynet(struct bench *b);
 void bench_memory_row(struct bench *b);
 /* bench_names.c */
 void bench_names(struct bench *b);
+/* bench_links.c */
+void bench_links(struct bench *b);
+void bench_hub(struct bench *b);
 /* bench_supervisor.c */
 void bench_supervisor(struct bench *b);
 void bench_supervisor_many(struct bench *b);

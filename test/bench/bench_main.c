@@ -27,6 +27,8 @@ static const struct bench_row rows[] = {
     { "skynet",         1000, BENCH_RUNTIME, bench_skynet },
     { "memory",         1000, BENCH_RUNTIME, bench_memory_row },
     { "names",           100, BENCH_RUNTIME, bench_names },
+    { "links",           100, BENCH_RUNTIME, bench_links },
+    { "hub",             100, BENCH_RUNTIME, bench_hub },
     { "supervisor",      100, BENCH_RUNTIME, bench_supervisor },
     { "supervisor_many", 1000, BENCH_RUNTIME, bench_supervisor_many },
     { "log",            1000, BENCH_RUNTIME, bench_log },

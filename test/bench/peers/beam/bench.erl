@@ -184,6 +184,22 @@ run(names, N) ->
     out(names, ns_per_send_to_name, (T3 - T2) / (Per * N), ns),
     out(names, ns_per_send_delivered, (T4 - T2) / (Per * N), ns);
 
+%% ---- links
+run(links, N) ->
+    P = spawn_link(fun() -> answering() end),
+    unlink(P),
+    tie_links(N div 10, P), tie_monitors(N div 10, P),
+    T0 = t(), tie_links(N, P), T1 = t(), tie_monitors(N, P), T2 = t(),
+    out(links, ns_link_unlink, (T1 - T0) / N, ns),
+    out(links, ns_monitor_demonitor, (T2 - T1) / N, ns);
+
+%% ---- hub
+run(hub, N) ->
+    hub(N div 10),
+    {Up, Down} = hub(N),
+    out(hub, ns_per_spawn_link, Up / N, ns),
+    out(hub, ms_until_all_ended, Down / 1.0e6, ms);
+
 %% ---- log
 run(log, N) ->
     Lines = max(1, N div 10),
@@ -416,6 +432,31 @@ log_to_file(N) ->
 log(Event, #{config := Bytes}) ->
     Line = logger_formatter:format(Event, #{template => [msg], single_line => true}),
     counters:add(Bytes, 1, iolist_size(Line)).
+
+answering() -> receive {ping, P} -> P ! pong, answering() end.
+confirm(P) -> P ! {ping, self()}, receive pong -> ok end.
+tie_links(0, _) -> ok;
+tie_links(K, P) -> link(P), confirm(P), unlink(P), confirm(P), tie_links(K - 1, P).
+tie_monitors(0, _) -> ok;
+tie_monitors(K, P) ->
+    R = monitor(process, P), confirm(P), demonitor(R, [flush]), confirm(P), tie_monitors(K - 1, P).
+
+%% The boss watches each member, and all have ended when all downs are there.
+hub(N) ->
+    Boss = self(),
+    H = spawn(fun() ->
+                  T0 = t(),
+                  Ms = [spawn_link(fun() -> answering() end) || _ <- lists:seq(1, N)],
+                  Boss ! {members, Ms, t() - T0},
+                  receive never -> ok end
+              end),
+    {Ms, Up} = receive {members, L, U} -> {L, U} end,
+    [begin monitor(process, M), M ! {ping, Boss} end || M <- Ms],
+    [receive pong -> ok end || _ <- Ms],
+    T0 = t(),
+    exit(H, done),
+    [receive {'DOWN', _, _, _, _} -> ok end || _ <- Ms],
+    {Up, t() - T0}.
 
 send_names(0, _) -> ok;
 send_names(K, L) -> send_each(L, K), send_names(K - 1, L).
