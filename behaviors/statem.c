@@ -415,7 +415,9 @@ static void statem_terminate(struct gen *self, etf_term reason)
 {
     struct statem *m = rt_state(self);
 
+    gen__report(self, &m->head, reason); /* of an event that is freed below */
     forget_turn(m); /* the callback may have left by rt_exit() */
+    m->head.last = ETF_NONE;
     gen__terminate(self, &m->head, m->machine->terminate, reason);
 }
 

@@ -29,7 +29,8 @@
  *
  * Which event comes next: those that gen_next_event() inserted, in order; then
  * the postponed ones, in order, after the state has changed; then time-outs of
- * 0 ms; then the mailbox, where other time-outs arrive as they run out.
+ * 0 ms; then the mailbox, where other time-outs arrive as they run out (so one
+ * that finds a mailbox with a limit full is lost, as other messages are).
  *
  * Started by gen_statem_start(); called, cast to, stopped and looked into as
  * any server: gen_call(), gen_cast(), gen_server_stop(), gen_sys_get_state().

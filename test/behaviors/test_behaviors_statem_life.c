@@ -47,6 +47,8 @@ static enum gen_next rig_obey(struct gen *self, const char *what)
 
     if (strcmp(what, "leave") == 0)
         rt_exit(self, etf_make(self, "left"));
+    if (strcmp(what, "leave_inside") == 0)
+        return gen_next_event(self, etf_make(self, "{leave, [_]}", 1));
     if (strcmp(what, "wait") == 0)
         return (void)rt_sleep(self, GEN_INFINITY), GEN_NEXT;
     if (strcmp(what, "postpone") == 0)
@@ -108,6 +110,8 @@ static enum gen_next rig_event(struct gen *self,
     case GEN_STATEM_STATE_TIMEOUT:
     case GEN_STATEM_NAMED_TIMEOUT:
         witness_add(rig->witness, "event", what);
+        if (etf_match(what, "{leave, [1]}"))
+            rt_exit(self, etf_make(self, "left"));
         return GEN_NEXT;
     }
     return GEN_NEXT;
@@ -556,13 +560,14 @@ static void ends_once_however_it_ends(void **state)
 {
     static const char *const ends[][2] = {
         { "leave", "terminate {{full,[5]},left}\ndestroy\n" },
+        { "leave_inside", "terminate {{full,[5]},left}\ndestroy\n" },
         { "go", "terminate {{enters,[1]},left_entering}\ndestroy\n" },
         { "number", "terminate {{full,[5]},{bad_return_from_state_function,"
                     "{next_state,0}}}\ndestroy\n" },
     };
     struct probe_world *world = *state;
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         etf_term rig = rig_start(world, "start");
 
         rig_cast(world, rig, "postpone");
@@ -571,6 +576,8 @@ static void ends_once_however_it_ends(void **state)
         rig_cast(world, rig, ends[i][0]);
         probe_wait_dead(world, rig);
         assert_true(witness_await(&world->seen, ends[i][1]));
+        if (i == 1)
+            assert_true(witness_await(&world->log, "message: {leave,[1]}"));
         assert_int_equal(witness_count(&world->seen, "terminate"), 1);
         assert_int_equal(witness_count(&world->seen, "destroy"), 1);
         witness_reset(&world->seen);
