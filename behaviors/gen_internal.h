@@ -77,7 +77,7 @@ void gen__sys_in(struct gen *self, struct gen_sys *sys,
 /* "name <0.1.2>" of the running process, for a log line. Returns `buffer`. */
 char *gen__title(struct gen *self, const char *name, char *buffer, size_t size);
 
-/* Logs an abnormal end, once for each process. */
+/* Logs an abnormal end as OTP's report, once for each process. */
 void gen__report(struct gen *self, struct gen_head *head, etf_term reason);
 
 /* A callback has returned GEN_STOP: the reason is set, and reported unless the

@@ -152,22 +152,41 @@ static bool is_abnormal(etf_term reason)
            !etf_is_tagged(reason, ETF_A(shutdown), 2);
 }
 
+/* As supervisors have it: {Pid, Table} of a process without a name. */
+static etf_term own_name(struct gen *self, const struct gen_head *head)
+{
+    struct rt_process_info info;
+    const char *name = head->sys.name;
+
+    if (rt_process_glance(rt_of(self), rt_self(self), &info) == AGNER_OK &&
+        !etf_is_none(info.name))
+        return info.name;
+    return etf_make(self, "{_, _}", rt_self(self),
+                    etf_atom(name != NULL ? name : head->sys.view->module));
+}
+
+/* OTP's #{label => {gen_server, terminate}, ...}. */
 void gen__report(struct gen *self, struct gen_head *head, etf_term reason)
 {
-    char title[160];
-    char why[240];
-    char last[240] = "none";
+    const struct gen_sys_view *view = head->sys.view;
+    etf_term last = head->last, report;
 
     if (!is_abnormal(reason) || (head->flags & GEN_FLAG_REPORTED) != 0)
         return;
     head->flags |= GEN_FLAG_REPORTED;
     if (!rt_log_wants(self, RT_LOG_ERROR))
         return;
-    if (!etf_is_none(head->last))
-        (void)etf_format(last, sizeof last, head->last);
-    rt_log_self(self, RT_LOG_ERROR, "%s: ended with %s; last message: %s",
-                gen__title(self, head->sys.name, title, sizeof title),
-                etf_format(why, sizeof why, reason), last);
+    if (etf_is_none(last))
+        last = etf_make(self, "none");
+    report = etf_make(self,
+                      "#{label => {_, terminate}, name => _, reason => _, "
+                      "last_message => _, state => _}",
+                      etf_atom(view->module), own_name(self, head), reason,
+                      last, view->get_state(self));
+    if (!etf_is_none(report))
+        rt_log_report(self, RT_LOG_ERROR, report);
+    else
+        rt_log_self(self, RT_LOG_ERROR, "ended, with no memory to say why");
 }
 
 /* What a callback received is gone when it has returned, so a stop that it

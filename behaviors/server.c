@@ -122,14 +122,11 @@ static enum rt_next server_enter(struct gen *self, etf_term args)
 
 /* ---- One message -------------------------------------------------------- */
 
-static void log_unhandled(struct gen *self, const struct server *s,
-                          const char *what, etf_term message)
+static void log_unhandled(struct gen *self, const char *what, etf_term message)
 {
-    char title[160];
     char text[240];
 
-    rt_log_self(self, RT_LOG_WARNING, "%s: no handler for %s %s",
-                gen__title(self, s->head.sys.name, title, sizeof title), what,
+    rt_log_self(self, RT_LOG_WARNING, "no handler for %s %s", what,
                 etf_format(text, sizeof text, message));
 }
 
@@ -139,7 +136,7 @@ static enum gen_next on_call(struct gen *self, struct server *s,
     s->head.last = request;
     if (s->server->handle_call != NULL)
         return s->server->handle_call(self, *from, request);
-    log_unhandled(self, s, "call", request);
+    log_unhandled(self, "call", request);
     return gen_reply(self, *from, etf_make(self, "{error, undef}"));
 }
 
@@ -149,7 +146,7 @@ static enum gen_next on_cast(struct gen *self, struct server *s,
     s->head.last = request;
     if (s->server->handle_cast != NULL)
         return s->server->handle_cast(self, request);
-    log_unhandled(self, s, "cast", request);
+    log_unhandled(self, "cast", request);
     return GEN_NEXT;
 }
 
@@ -159,7 +156,7 @@ static enum gen_next on_info(struct gen *self, struct server *s,
     s->head.last = message;
     if (s->server->handle_info != NULL)
         return s->server->handle_info(self, message);
-    log_unhandled(self, s, "message", message);
+    log_unhandled(self, "message", message);
     return GEN_NEXT;
 }
 

@@ -72,7 +72,7 @@ static void D_17_nothing_is_handled_after_a_stop(void **state)
     assert_true(witness_await(&world->seen, "destroy\n"));
     assert_int_equal(witness_count(&world->seen, "terminate"), 1);
     assert_int_equal(witness_count(&world->seen, "terminate a\n"), 1);
-    assert_int_equal(witness_count(&world->log, "ended with a;"), 1);
+    assert_int_equal(witness_count(&world->log, "reason a last"), 1);
     assert_int_equal(witness_count(&world->seen, "cast later"), 0);
     assert_int_equal(witness_count(&world->seen, "cast {stop,d}"), 0);
 }

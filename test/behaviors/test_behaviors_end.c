@@ -225,10 +225,13 @@ static void reports_an_abnormal_end_in_one_line(void **state)
                                &options, &pid, NULL),
                      AGNER_OK);
     gen_cast(self, options.name, probe_term(world, "{stop, {because, 1}}"));
-    assert_true(witness_await(&world->log, ": ended with {because,1}; "
-                                           "last message: {stop,{because,1}}"));
+    assert_true(witness_await(&world->log,
+                              "gen_server unlucky terminated: reason "
+                              "{because,1} last message "
+                              "{stop,{because,1}} state "
+                              "{probe,0}"));
     assert_true(witness_await(&world->seen, "destroy\n"));
-    assert_int_equal(witness_count(&world->log, "unlucky <"), 1);
+    assert_int_equal(witness_count(&world->log, "unlucky"), 1);
 }
 
 static void reports_what_left_from_the_middle(void **state)
@@ -237,8 +240,8 @@ static void reports_what_left_from_the_middle(void **state)
     etf_term probe = probe_start(world, "ok");
 
     gen_cast(world->self, probe, probe_term(world, "{leave, {deep, 2}}"));
-    assert_true(witness_await(&world->log, "ended with {deep,2}; "
-                                           "last message: {leave,{deep,2}}"));
+    assert_true(witness_await(&world->log, "terminated: reason {deep,2} last "
+                                           "message {leave,{deep,2}}"));
 }
 
 /* What it handled before is long gone, and has no part in it. */
@@ -252,8 +255,8 @@ static void reports_the_end_of_an_idle_server(void **state)
     probe_expect(world, probe, "{reply, {some, \"long\", [message]}}",
                  "{some, \"long\", [message]}");
     rt_exit_signal(world->self, pid, etf_atom("boom"));
-    assert_true(
-        witness_await(&world->log, "ended with boom; last message: none"));
+    assert_true(witness_await(&world->log,
+                              "terminated: reason boom last message none"));
 }
 
 static void reports_no_orderly_end(void **state)
@@ -268,7 +271,7 @@ static void reports_no_orderly_end(void **state)
         gen_cast(world->self, probe, probe_term(world, reasons[i]));
         probe_wait_dead(world, probe);
     }
-    assert_int_equal(witness_count(&world->log, "ended with"), 0);
+    assert_int_equal(witness_count(&world->log, "terminated"), 0);
 }
 
 /* A message of a megabyte does not make a line of a megabyte. */
@@ -284,7 +287,7 @@ static void bounds_its_reports(void **state)
         list = etf_cons(rt_region(self), etf_int(rt_region(self), i), list);
     gen_cast(self, probe, etf_make(self, "{leave, _}", list));
     probe_wait_dead(world, probe);
-    assert_true(witness_await(&world->log, "ended with ["));
+    assert_true(witness_await(&world->log, "terminated: reason ["));
     assert_true(strlen(witness_text(&world->log, text, sizeof text)) < 1000);
 }
 

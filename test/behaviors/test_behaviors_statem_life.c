@@ -577,7 +577,7 @@ static void ends_once_however_it_ends(void **state)
         probe_wait_dead(world, rig);
         assert_true(witness_await(&world->seen, ends[i][1]));
         if (i == 1)
-            assert_true(witness_await(&world->log, "message: {leave,[1]}"));
+            assert_true(witness_await(&world->log, "message {leave,[1]}"));
         assert_int_equal(witness_count(&world->seen, "terminate"), 1);
         assert_int_equal(witness_count(&world->seen, "destroy"), 1);
         witness_reset(&world->seen);
