@@ -90,6 +90,37 @@ enum agner_err gen__app_get(struct gen *self, struct controller *c,
     return AGNER_OK;
 }
 
+/* ---- Reports ------------------------------------------------------------ */
+
+static void report_up(struct gen *self, const struct app *app)
+{
+    rt_log_report(self, RT_LOG_INFO,
+                  etf_make(self,
+                           "#{label => {application_controller, progress}, "
+                           "report => [{application, _}, {started_at, _}]}",
+                           etf_atom(app->application->name),
+                           rt_node(rt_of(self)).name));
+}
+
+static void report_exit(struct gen *self, enum rt_log_level level,
+                        const struct app *app, etf_term reason)
+{
+    rt_log_report(self, level,
+                  etf_make(self,
+                           "#{label => {application_controller, exit}, "
+                           "report => [{application, _}, {exited, _}, "
+                           "{type, _}]}",
+                           etf_atom(app->application->name), reason,
+                           gen__start_type_atom(app->type)));
+}
+
+/* On request: OTP says so at `notice`, and a node that stops would say it of
+ * each of its applications. */
+static void report_stopped(struct gen *self, const struct app *app)
+{
+    report_exit(self, RT_LOG_INFO, app, etf_atom("stopped"));
+}
+
 /* ---- Starting ----------------------------------------------------------- */
 
 static void is_up(struct gen *self, struct controller *c, struct app *app)
@@ -97,8 +128,7 @@ static void is_up(struct gen *self, struct controller *c, struct app *app)
     gen__app_to_front(c, app);
     app->state = APP_RUNNING;
     app->started_ms = rt_now_ms(rt_of(self));
-    rt_log_self(self, RT_LOG_INFO, "application %s %s started",
-                app->application->name, app->application->version);
+    report_up(self, app);
 }
 
 enum agner_err gen__app_start(struct gen *self, struct controller *c,
@@ -166,8 +196,7 @@ enum agner_err gen__app_stop(struct gen *self, struct controller *c,
     if (etf_pid_is_none(app->master)) { /* it has no processes */
         app->state = APP_LOADED;
         gen__app_to_back(c, app);
-        rt_log_self(self, RT_LOG_INFO, "application %s stopped",
-                    app->application->name);
+        report_stopped(self, app);
         return AGNER_OK;
     }
     if (rt_exit_signal(self, app->master, ETF_A(shutdown)) == AGNER_ENOMEM)
@@ -196,32 +225,26 @@ bool gen__app_master_ended(struct gen *self, struct app *app, etf_term reason)
     return false;
 }
 
-/* The line in the log, and what the node has to hear. */
-static void report_end(struct gen *self, const struct controller *c,
-                       const struct app *app, etf_term reason)
+/* What is logged, and what the node has to hear. */
+static void tell_end(struct gen *self, const struct controller *c,
+                     const struct app *app, etf_term reason)
 {
-    const struct gen_application *a = app->application;
-    char text[200];
+    bool list_killed = app->application->child_count > 0 && !app->told;
 
     switch (app->end) {
     case APP_END_STOPPED:
-        rt_log_self(self, RT_LOG_INFO, "application %s stopped", a->name);
+        report_stopped(self, app);
         return;
     case APP_END_FAILED:
-        rt_log_self(self, RT_LOG_ERROR, "application %s did not start: %s",
-                    a->name, etf_format(text, sizeof text, reason));
+        report_exit(self, RT_LOG_NOTICE, app, reason);
         return;
     case APP_END_ITSELF:
+        report_exit(self, RT_LOG_NOTICE, app, reason);
         break;
     }
-    rt_log_self(self,
-                etf_same(reason, ETF_A(normal)) ? RT_LOG_NOTICE : RT_LOG_ERROR,
-                "application %s ended: %s", a->name,
-                etf_format(text, sizeof text, reason));
     if (!c->ending && c->options.node_stop != NULL &&
-        gen__end_stops_node(app->type, a->child_count > 0 && !app->told,
-                            reason))
-        c->options.node_stop(c->options.ctx, a->name, reason);
+        gen__end_stops_node(app->type, list_killed, reason))
+        c->options.node_stop(c->options.ctx, app->application->name, reason);
 }
 
 struct waiter *gen__app_ended(struct gen *self, struct controller *c,
@@ -236,7 +259,7 @@ struct waiter *gen__app_ended(struct gen *self, struct controller *c,
     app->master = app->keeper = app->top = (etf_pid){ .id = 0 };
     app->keeper_ref = (etf_ref){ .count = 0 };
     gen__app_to_back(c, app);
-    report_end(self, c, app, reason);
+    tell_end(self, c, app, reason);
     answer_waiters(
         self, app,
         etf_make(self, "{error, _}",

@@ -11,9 +11,7 @@
  *
  *     gen_applications_start(self, NULL, &error);
  *     gen_application_load(self, &shop_application, &error);
- *     gen_application_ensure_all_started(self, "shop", GEN_APP_PERMANENT,
- *                                        GEN_APP_TEMPORARY, NULL, NULL,
- * &error);
+ *     gen_application_start(self, "shop", GEN_APP_PERMANENT, NULL, &error);
  *     ...
  *     gen_applications_stop(self, 30000);
  *
@@ -82,6 +80,10 @@ AGNER_API bool gen_start_type_parse(const char *name,
  * An application; static. Texts in Erlang syntax are read when it is loaded or
  * started. An application without children, supervisor and start has no
  * processes: it runs, so that others can need it, and that is all.
+ *
+ * Callbacks run in a process of the application's own, which its tree hangs on.
+ * They may wait, and what they link or monitor is theirs; it is no server of
+ * theirs, so there is no gen_state().
  */
 struct gen_application {
     uint32_t abi;     /* GEN_APPLICATION_ABI; first, for ever */
@@ -212,7 +214,8 @@ gen_application_load(struct gen *self,
 AGNER_API enum agner_err gen_application_load_name(struct gen *self,
                                                    const char *which,
                                                    struct agner_error *error);
-/* AGNER_ENOTLOADED, AGNER_ERUNNING (also while it starts or stops). */
+/* AGNER_ENOTLOADED, AGNER_ERUNNING (also while it starts). Of one that stops it
+ * waits for the end of that, and so do a start and a stop. */
 AGNER_API enum agner_err gen_application_unload(struct gen *self,
                                                 const char *name,
                                                 struct agner_error *error);

@@ -145,6 +145,27 @@ static void a_tree_ends_as_its_type_says(void **state)
     end_top(bed, GEN_APP_TEMPORARY, "odd", NULL);
 }
 
+/* As OTP's reports, in words. */
+static void starts_and_ends_are_logged(void **state)
+{
+    struct app_bed *bed = *state;
+
+    app_bed_control(bed, NULL);
+    app_bed_load(bed, &tree);
+    app_bed_up(bed, "tree", GEN_APP_TRANSIENT);
+    assert_true(witness_await(&bed->log,
+                              "application tree: started at nonode@nohost\n"));
+    assert_int_equal(gen_application_stop(bed->self, "tree", RT_INFINITY, NULL),
+                     AGNER_OK);
+    assert_true(witness_await(
+        &bed->log, "application tree: exited reason stopped type transient\n"));
+    app_bed_up(bed, "tree", GEN_APP_TEMPORARY);
+    app_bed_end(bed, "top", "odd");
+    app_bed_await(bed, "tree", "loaded");
+    assert_true(witness_await(
+        &bed->log, "application tree: exited reason odd type temporary\n"));
+}
+
 /* ---- By force ----------------------------------------------------------- */
 
 /* D-10: trees outlived their parents. */
@@ -281,6 +302,7 @@ int main(void)
         APP_REAL(a_list_ends_as_its_type_says),
         APP_TEST(a_tree_ends_as_its_type_says),
         APP_REAL(a_tree_ends_as_its_type_says),
+        APP_TEST(starts_and_ends_are_logged),
         APP_TEST(D_10_a_killed_master_takes_its_tree_along),
         APP_REAL(D_10_a_killed_master_takes_its_tree_along),
         APP_TEST(whoever_is_killed_leaves_no_orphan),
