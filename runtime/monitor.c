@@ -194,6 +194,11 @@ enum agner_err rt_monitor_tagged(struct gen *self, etf_term target,
         (t.where == RT_WHERE_NONE && t.err == AGNER_EINVAL))
         return AGNER_EINVAL;
     id = rt__ref_next(self->rt, self->worker);
+    if (t.where == RT_WHERE_LOCAL &&
+        etf_same(t.pid, rt__pid_word(self->process))) {
+        *ref = rt__ref(id, self->process->slot); /* of oneself there is none */
+        return AGNER_OK;
+    }
     if (t.where == RT_WHERE_LOCAL)
         who = t.pid;
     else if (t.where == RT_WHERE_REMOTE && etf_is_none(t.name))

@@ -52,6 +52,8 @@ enum process_flags {
     PROCESS_CONTINUES = 4096,    /* RT_CONTINUED comes before any message */
     PROCESS_MEMORY_MAX = 8192,   /* extras->memory_max */
     PROCESS_DORMANT = 16384,     /* begins when it is woken: ENVELOPE_BEGIN */
+    PROCESS_CHILD = 32768,       /* its parent's exit is its own: linked at
+                                    spawn, or given a parent */
 };
 
 /* A limit on the mailbox. Stays with the slot for ever, so that a late sender

@@ -202,11 +202,14 @@ static void unlink_acked(struct context *c, struct envelope *m)
 /* ---- Exits
  * ------------------------------------------------------------------------ */
 
+/* Source: OTP, gen: who was started without a link is its own parent. */
 static bool is_parent(const struct process *p, etf_term sender)
 {
     const struct extras *x = rt__extras_of(p);
     etf_pid pid;
 
+    if ((p->flags & PROCESS_CHILD) == 0)
+        return false;
     if (etf__tag(sender) == ETF__PID)
         return etf_same(p->parent, sender);
     return x != NULL && etf_get_pid(sender, &pid) &&

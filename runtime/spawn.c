@@ -235,6 +235,8 @@ static enum agner_err furnish(struct gen *self, struct process *p,
     if (o->parent != NULL && etf_pid_is_local(*o->parent))
         p->parent = rt__word_of(*o->parent);
     p->flags = o->trap_exit ? PROCESS_TRAP_EXIT : 0;
+    if (o->link || o->parent != NULL)
+        p->flags |= PROCESS_CHILD;
     rt__set_priority(p, o->priority);
     store_relaxed(&p->status, (uint8_t)RT_STATUS_INIT);
     if (b->behavior == NULL) {

@@ -140,7 +140,8 @@ enum rt_message_kind {
     RT_DOWN, /* `term` is {'DOWN', Ref, process, Object, Reason} */
     RT_TIMEOUT,     /* the timeout that rt_timeout() asked for; no term */
     RT_DIRECT,      /* a native request: `direct` */
-    RT_PARENT_EXIT, /* trapped exit of the parent: end, `term` is the Reason */
+    RT_PARENT_EXIT, /* trapped exit of the parent, of who was linked to it at
+                       spawn (or given it): end, `term` is the Reason */
     RT_CONTINUED,   /* the last callback returned RT_CONTINUE; no term */
 };
 
@@ -556,7 +557,8 @@ enum rt_monitor_flags {
 };
 
 /* One {'DOWN', Ref, process, Object, Reason}, at once when there is no such
- * process. `target`: pid, name, {Name, Node}. AGNER_EINVAL, AGNER_ENOMEM. */
+ * process. `target`: pid, name, {Name, Node}; oneself: *ref is new, and nothing
+ * else happens. AGNER_EINVAL, AGNER_ENOMEM. */
 AGNER_API enum agner_err rt_monitor(struct gen *self, etf_term target,
                                     unsigned flags, etf_ref *ref);
 /* The same with `tag` in place of 'DOWN', any term: {Tag, Ref, process, ...}.
