@@ -81,7 +81,8 @@ etf_term actor_do(struct gen *self, struct actor *actor, etf_term order)
 {
     static const struct verb *const subjects[] = { process_verbs, server_verbs,
                                                    supervisor_verbs,
-                                                   application_verbs };
+                                                   application_verbs,
+                                                   event_verbs };
     etf_term result = ETF_NONE;
 
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {

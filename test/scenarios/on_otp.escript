@@ -14,6 +14,7 @@
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2,
          terminate/2]).
 -export([start/2, start_phase/3, prep_stop/1, stop/1]).
+-export([handle_event/2, handle_call/2]).
 
 -define(WAIT, 20000). % for what must come
 
@@ -166,6 +167,7 @@ bind_result(Name, P) when Name =:= none; P#play.result =:= none ->
 bind_result(Name, #play{result = {ok, {_, Ref}}} = P) when is_reference(Ref) ->
     bind(Name, Ref, P);
 bind_result(Name, #play{result = {ok, Value}} = P) ->
+    [monitor(process, Value) || is_pid(Value)],
     bind(Name, Value, P).
 
 value(Name, P) ->
@@ -247,6 +249,9 @@ enter(Who, Args) ->
     director ! {init, self(), Ref, Who, Args},
     put(requests, #{}),
     receive {Ref, Command} -> Command end.
+
+say_as(Who, What, Term) ->
+    director ! {say, Who, What, Term}.
 
 say(What, Term) ->
     director ! {say, self(), What, Term}.
@@ -357,6 +362,16 @@ start(How, Who, Args, Options) ->
         Name -> gen_server:How({local, Name}, ?MODULE, Start, Limit)
     end.
 
+init({{event, Id, Command}, Term}) -> % after a swap
+    say_as(Id, swapped_in, Term),
+    init({event, Id, Command});
+init({event, Id, Command}) ->
+    say_as(Id, init, Command),
+    case Command of
+        {error, _} -> Command;
+        {exit, Reason} -> exit(Reason);
+        _ -> {ok, {handler, Id}}
+    end;
 init({sup, Who, Flags, Children}) ->
     case enter(Who, []) of
         ok -> {ok, {flags(Flags), [spec(Child) || Child <- Children]}};
@@ -389,6 +404,9 @@ handle_cast(Request, Kept) ->
     say(cast, Request),
     obey(Request, Kept).
 
+handle_info(Message, {handler, Id} = S) ->
+    say_as(Id, info, Message),
+    event_next(Message, S);
 handle_info({do, _, {stop, Reason}}, Kept) ->
     {stop, Reason, Kept};
 handle_info({do, Step, Op}, Kept) ->
@@ -402,6 +420,9 @@ handle_continue(Term, Kept) ->
     say(continue, Term),
     obey(Term, Kept).
 
+terminate(Argument, {handler, Id}) ->
+    say_as(Id, terminate, Argument),
+    {gone, Id};
 terminate(Reason, _) ->
     say(terminate, Reason).
 
@@ -542,7 +563,9 @@ op_app({unset_env, App, Key}) ->
 op_app({all_env, App}) ->
     lists:sort(application:get_all_env(App));
 op_app({application_of, Pid}) ->
-    application:get_application(Pid).
+    application:get_application(Pid);
+op_app(Order) ->
+    op_event(Order).
 
 %% The reason of a failed start, without the call.
 why_not({Reason, {?MODULE, start, _}}) -> Reason;
@@ -574,3 +597,47 @@ prep_stop(App) ->
 
 stop(App) ->
     director ! {say, App, stop}.
+
+%%% ---- Event managers -----------------------------------------------------
+
+op_event({start_event}) ->
+    {ok, Pid} = gen_event:start_link(),
+    Pid;
+op_event({add_handler, Manager, Id, Command}) ->
+    gen_event:add_handler(Manager, {?MODULE, Id}, {event, Id, Command});
+op_event({add_sup_handler, Manager, Id, Command}) ->
+    gen_event:add_sup_handler(Manager, {?MODULE, Id}, {event, Id, Command});
+op_event({delete_handler, Manager, Id, Args}) ->
+    gen_event:delete_handler(Manager, {?MODULE, Id}, Args);
+op_event({swap_handler, Manager, Old, Args, New, Command}) ->
+    gen_event:swap_handler(Manager, {{?MODULE, Old}, Args},
+                           {{?MODULE, New}, {event, New, Command}});
+op_event({notify, Manager, Event}) ->
+    gen_event:notify(Manager, Event);
+op_event({sync_notify, Manager, Event}) ->
+    gen_event:sync_notify(Manager, Event);
+op_event({ask_handler, Manager, Id, Request}) ->
+    case gen_event:call(Manager, {?MODULE, Id}, Request, 5000) of
+        {error, {'EXIT', Reason}} -> {error, {exit, Reason}};
+        Reply -> Reply
+    end;
+op_event({handlers, Manager}) ->
+    [Id || {?MODULE, Id} <- gen_event:which_handlers(Manager)];
+op_event({stop_event, Manager}) ->
+    gen_event:stop(Manager).
+
+handle_event(Event, {handler, Id} = S) ->
+    say_as(Id, event, Event),
+    event_next(Event, S).
+
+handle_call(Request, {handler, Id} = S) ->
+    say_as(Id, call, Request),
+    case Request of
+        {reply, Term} -> {ok, Term, S};
+        {remove, Term} -> {remove_handler, Term};
+        {exit, Reason} -> exit(Reason)
+    end.
+
+event_next(remove, _) -> remove_handler;
+event_next({exit, Reason}, _) -> exit(Reason);
+event_next(_, S) -> {ok, S}.

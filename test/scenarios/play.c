@@ -232,12 +232,15 @@ static etf_term order_of(struct play *play, etf_term op)
 static void bind_result(struct play *play, etf_term name)
 {
     etf_term value = play->result, first, second;
+    etf_ref ref;
 
     if (etf_is_none(name) || etf_is_none(value))
         return;
     if (etf_match(value, "{_, _}", &first, &second) &&
         etf_kind(second) == ETF_KIND_REF)
         value = second;
+    if (etf_kind(value) == ETF_KIND_PID)
+        (void)rt_monitor(play->self, value, 0, &ref);
     names_add(play, name, value);
 }
 

@@ -137,5 +137,6 @@ extern const struct verb process_verbs[];     /* ops_process.c; end with NULL */
 extern const struct verb server_verbs[];      /* ops_server.c */
 extern const struct verb supervisor_verbs[];  /* ops_supervisor.c */
 extern const struct verb application_verbs[]; /* ops_application.c */
+extern const struct verb event_verbs[];       /* ops_event.c */
 
 #endif
