@@ -55,8 +55,8 @@ static enum agner_err start_timer(struct gen *self, struct statem_item *item)
     if (err == AGNER_OK)
         return AGNER_OK;
     item->ref.count = 0;
-    return err == AGNER_EINVAL ? AGNER_OK /* past the clock's end: never */
-                               : err;
+    /* Otherwise it is past the clock's end, or the process ends: never. */
+    return err == AGNER_ENOMEM ? AGNER_ENOMEM : AGNER_OK;
 }
 
 static enum agner_err carry_out(struct gen *self, struct statem *m,

@@ -95,7 +95,8 @@ AGNER_API enum gen_next gen_stop(struct gen *self, etf_term reason);
 AGNER_API enum gen_next gen_stop_reply(struct gen *self, struct gen_from from,
                                        etf_term reason, etf_term reply);
 
-/* GEN_NEXT with something more. They may follow gen_reply():
+/* GEN_NEXT with something more, of a server (another process ends with
+ * {bad_action, Name}). They may follow gen_reply():
  *     gen_reply(self, from, answer);
  *     return gen_timeout(self, 1000);
  */
@@ -104,7 +105,7 @@ AGNER_API enum gen_next gen_timeout(struct gen *self, uint64_t ms);
 /* handle_continue(argument) runs before the next message; after init, when the
  * starter has its answer. */
 AGNER_API enum gen_next gen_continue(struct gen *self, etf_term argument);
-/* Gives back what an idle process can spare. */
+/* Gives back what an idle process can spare; of any behaviour. */
 AGNER_API enum gen_next gen_hibernate(struct gen *self);
 
 /* ---- Starting and stopping ---------------------------------------------- */

@@ -51,6 +51,9 @@ static enum gen_next rig_obey(struct gen *self, const char *what)
         return gen_next_event(self, etf_make(self, "{leave, [_]}", 1));
     if (strcmp(what, "wait") == 0)
         return (void)rt_sleep(self, GEN_INFINITY), GEN_NEXT;
+    if (strcmp(what, "wait_then_time") == 0)
+        return (void)rt_sleep(self, GEN_INFINITY),
+               gen_state_timeout(self, 1, later);
     if (strcmp(what, "postpone") == 0)
         return gen_postpone(self);
     if (strcmp(what, "go") == 0)
@@ -607,18 +610,29 @@ static void ends_without_terminate_when_killed(void **state)
     }
 }
 
+/* The reason is the signal's, also when it ends a wait in a callback. */
 static void ends_by_an_exit_signal(void **state)
 {
     struct probe_world *world = *state;
-    etf_term rig = rig_start(world, "here");
-    etf_pid pid;
 
-    assert_true(etf_get_pid(rig, &pid));
-    assert_int_equal(
-        rt_exit_signal(world->self, pid, etf_make(world->self, "enough")),
-        AGNER_OK);
-    assert_true(
-        witness_await(&world->seen, "terminate {here,enough}\ndestroy\n"));
+    for (int waits = 0; waits < 2; waits++) {
+        etf_term rig = rig_start(world, "here");
+        etf_pid pid;
+
+        assert_true(etf_get_pid(rig, &pid));
+        if (waits)
+            rig_cast(world, rig, "wait_then_time");
+        (void)rt_sleep(world->self, 2); /* long enough that it may wait */
+        assert_int_equal(
+            rt_exit_signal(world->self, pid, etf_make(world->self, "enough")),
+            AGNER_OK);
+        assert_true(
+            witness_await(&world->seen, "terminate {here,enough}\ndestroy\n"));
+        assert_true(witness_await(&world->log, "reason enough"));
+        assert_int_equal(witness_count(&world->log, "memory"), 0);
+        witness_reset(&world->seen);
+        witness_reset(&world->log);
+    }
 }
 
 static void hears_exits_as_info_but_obeys_its_parent(void **state)
