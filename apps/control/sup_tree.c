@@ -108,7 +108,7 @@ static int64_t check_children(etf_term list)
 static enum agner_err add_reversed(struct tree *t, uint32_t parent,
                                    etf_term list, uint32_t count)
 {
-    etf_term *children = malloc((count + 1) * sizeof *children), child;
+    etf_term *children = calloc(count + 1, sizeof *children), child;
     enum agner_err err = AGNER_OK;
     struct tree_row row;
     uint32_t index;

@@ -18,16 +18,21 @@ static const char *const glyphs[2][4] = {
 const char *draw_branch(struct draw *d, unsigned depth,
                         char text[DRAW_BRANCH_MAX])
 {
+    size_t size = 0;
+
     if (depth >= DRAW_DEPTH_MAX)
         depth = DRAW_DEPTH_MAX - 1;
-    text[0] = '\0';
     for (unsigned level = 1; level <= depth; level++) {
         enum glyph glyph = d->more[level] ? GLYPH_PAST : GLYPH_NONE;
+        const char *drawn;
 
         if (level == depth)
             glyph = d->more[level] ? GLYPH_FORK : GLYPH_LAST;
-        (void)strcat(text, glyphs[d->utf8][glyph]);
+        drawn = glyphs[d->utf8][glyph];
+        memcpy(text + size, drawn, strlen(drawn));
+        size += strlen(drawn);
     }
+    text[size] = '\0';
     d->more[depth] = true;
     for (unsigned level = depth + 1; level < DRAW_DEPTH_MAX; level++)
         d->more[level] = false;

@@ -109,9 +109,10 @@ static enum agner_err put_name(struct expansion *x, bool capitals)
     enum agner_err err = AGNER_OK;
 
     for (const char *c = x->name; *c != '\0' && err == AGNER_OK; c++) {
-        char shown =
-            capitals && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        char shown = *c;
 
+        if (capitals && shown >= 'a' && shown <= 'z')
+            shown = (char)(shown - 'a' + 'A');
         err = etf_buffer_add(x->out, &shown, 1);
     }
     return err;
