@@ -118,7 +118,8 @@ struct log_handler {
     struct etf_buffer buffer;
     uint64_t buffered; /* events in it */
     uint64_t notes;    /* lines of ours in it, about what is missing */
-    uint64_t untold;   /* events that failed since the last that was written */
+    uint64_t untold;   /* events that failed, and nobody was told so far */
+    uint64_t telling;  /* of these, by a note in the buffer */
     bool torn;         /* what was written last ends in the middle of a line */
 };
 

@@ -57,11 +57,18 @@ static void put(struct log_handler *h, size_t size, uint64_t events,
         h->torn = b->data[written - 1] != '\n';
     o->written += whole;
     o->failed += events - whole;
-    h->untold = written == size ? 0 : h->untold + events - whole;
+    h->untold += events - whole;
+    if (written == size)
+        h->untold -= h->telling;
+    h->telling = 0;
     h->buffered -= events;
     h->notes = 0;
     b->size -= size;
     memmove(b->data, b->data + size, b->size);
+    if (b->size > 0 && h->torn && etf_buffer_add(b, "\n", 1) == AGNER_OK) {
+        memmove(b->data + 1, b->data, b->size - 1);
+        b->data[0] = '\n'; /* as encode() begins a buffer */
+    }
 }
 
 static void put_all(struct log_handler *h, struct outcome *o)
@@ -135,37 +142,46 @@ static struct log_event *make_note(struct log_handler *h, const char *format,
     return e;
 }
 
-/* Takes `note`, which may be NULL: then there was no memory for it. */
-static void tell(struct log_handler *h, struct log_event *note,
+/* Takes `note`, which may be NULL. False: there was no memory for it. */
+static bool tell(struct log_handler *h, struct log_event *note,
                  struct outcome *o)
 {
+    bool said = note != NULL;
+
     if (note == NULL)
-        return;
+        return false;
     if (h->encode == NULL) {
         h->options.event(h->options.ctx, &note->event);
     } else if (encode(h, &note->event) == AGNER_OK) {
         h->notes++;
         if (is_datagram(h))
             put_all(h, o);
+    } else {
+        said = false;
     }
     rt_log_release(&note->event);
+    return said;
 }
 
 static void tell_dropped(struct log_handler *h, uint64_t dropped,
                          struct outcome *o)
 {
-    tell(h,
-         make_note(h, "log: handler %s dropped %llu events: too many at a time",
-                   h->id, (unsigned long long)dropped),
-         o);
+    struct log_event *note =
+        make_note(h, "log: handler %s dropped %llu events: too many at a time",
+                  h->id, (unsigned long long)dropped);
+
+    (void)tell(h, note, o); /* they are counted all the same */
 }
 
 static void tell_failed(struct log_handler *h, struct outcome *o)
 {
-    tell(h,
-         make_note(h, "log: handler %s could not write %llu events: %s", h->id,
-                   (unsigned long long)h->untold, h->error),
-         o);
+    struct log_event *note =
+        make_note(h, "log: handler %s could not write %llu events: %s", h->id,
+                  (unsigned long long)h->untold, h->error);
+
+    h->telling = h->untold;
+    if (!tell(h, note, o))
+        h->telling = 0;
 }
 
 /* ---- Rounds ------------------------------------------------------------- */
@@ -182,7 +198,7 @@ static void deal(struct log_handler *h, const struct log_entry *entry,
         h->options.event(h->options.ctx, event);
         o->written++;
     } else {
-        if (h->untold > 0 && h->buffer.size == 0)
+        if (h->untold > 0 && h->telling == 0)
             tell_failed(h, o);
         add(h, event, o);
     }
