@@ -107,6 +107,8 @@ static void collect(struct etf_region *r, const struct process *p,
 
     l->links = l->monitors = l->monitored_by = l->aliases = etf_nil();
     for (; x != NULL; x = x->before) {
+        if ((x->flags & RELATION_EVENT) != 0)
+            continue; /* no process is watched for its own sake */
         switch ((enum relation_kind)x->kind) {
         case RELATION_LINK:
             if ((x->flags & RELATION_ACTIVE) != 0)
@@ -114,8 +116,7 @@ static void collect(struct etf_region *r, const struct process *p,
             break;
         case RELATION_MONITOR:
             l->monitors = etf_cons(r, far_object(r, x), l->monitors);
-            if ((x->flags & (RELATION_IS_ALIAS | RELATION_EVENT)) ==
-                RELATION_IS_ALIAS)
+            if ((x->flags & RELATION_IS_ALIAS) != 0)
                 l->aliases = etf_cons(
                     r, etf_from_ref(r, rt__ref(x->envelope.id, p->slot)),
                     l->aliases);

@@ -9,6 +9,7 @@
  * actor is registered as n<id> for its life.
  */
 #include "actors.h"
+#include "heirs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -568,6 +569,8 @@ static const struct operation {
     { name_one, 3, 0 },
     { pause_one, 3, 0 },
     { spawn_one, 3, PROFILE_SPAWNS },
+    { heir_one, 5, PROFILE_HEIRS },
+    { event_one, 25, PROFILE_EVENTS },
 };
 
 static void act(struct gen *self, struct actor *me)
@@ -606,6 +609,10 @@ static void handle(struct gen *self, struct actor *me, etf_term message)
         saw_exit(me, pid, t);
     else if (etf_match(message, "{'DOWN', _, process, __, _}", &ref, &t))
         saw_down(me, ref, t);
+    else if (etf_match(message, "{'DOWN', _, event, __, _}", &ref, &t))
+        saw_event_down(me, ref);
+    else if (etf_is_tagged(message, etf_atom("event"), 5))
+        saw_event(me, message);
     else if (etf_match(message, "{t, _}", &number))
         saw_timer(me, number);
     else if (etf_match(message, "{'$gen_call', _, _}", &who, &t) &&
@@ -623,6 +630,7 @@ static void raw_actor(struct gen *self, void *arg)
 
     me->pid = rt_self(self);
     me->born = true;
+    heir_check(self, me);
     while (me->ops > 0) {
         me->ops--;
         act(self, me);
@@ -650,6 +658,7 @@ static enum rt_next actor_init(struct gen *self, etf_term args)
     *me = rt_note(self);
     (*me)->pid = rt_self(self);
     (*me)->born = true;
+    heir_check(self, *me);
     (void)rt_send(self, rt_self_term(self), etf_atom("tick"));
     return RT_NEXT;
 }
@@ -723,6 +732,8 @@ struct actor *actor_make(struct play *play, struct side *side, struct gen *self,
         a->lossy = options.overflow == RT_OVERFLOW_DROP_NEWEST ||
                    options.overflow == RT_OVERFLOW_DROP_OLDEST;
     }
+    if ((play->profile & PROFILE_HEIRS) != 0)
+        heir_born(a, parent, &options, self);
     if (parent != NULL) {
         options.link =
             (play->profile & PROFILE_LINKS) != 0 && draw(play, 2) == 0;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "heirs.h"
+
 void wrong(struct play *play, const char *format, ...)
 {
     va_list args;
@@ -331,4 +333,5 @@ void check_quiet(struct play *play, struct gen *selves[2])
         check_waiting(play, &play->actors[i]);
     for (i = 0; i < play->monitor_count; i++)
         check_monitor(play, &play->monitors[i]);
+    check_events(play);
 }

@@ -17,6 +17,7 @@
 #define ACTORS_MAX   96u
 #define MONITORS_MAX 2048u
 #define TIMERS_MAX   1024u
+#define EVENTS       3u /* on each side */
 
 /* Which operations a run has: drawn from its seed. */
 enum profile {
@@ -29,11 +30,29 @@ enum profile {
     PROFILE_ALIASES = 64,
     PROFILE_SPAWNS = 128,
     PROFILE_FAR = 256, /* actors of the two sides know each other */
+    PROFILE_HEIRS = 512,
+    PROFILE_EVENTS = 1024,
+    PROFILE_ALL = 2047,
 };
 
 struct alias {
     etf_ref ref;
     bool active, once;
+};
+
+/* An event, and what its owner has said of it in this life. */
+struct told {
+    bool open;
+    unsigned owner;
+    etf_ref token;
+    int64_t life, told;
+};
+
+/* A subscription: to which life of an event, and what it hears next. */
+struct listening {
+    etf_ref ref;
+    int64_t life, next, until;
+    bool active, leaving;
 };
 
 struct actor {
@@ -53,6 +72,9 @@ struct actor {
     struct gen_from kept[4]; /* calls to answer later */
     int64_t kept_id[4];
     unsigned kept_count;
+    int64_t env;    /* what key k has; 0: nothing */
+    etf_pid leader; /* all zero: itself */
+    struct listening listening[EVENTS];
 };
 
 enum state { ACTIVE, REMOVED, FIRED };
@@ -94,8 +116,9 @@ struct play {
     struct timer_note timers[TIMERS_MAX];
     unsigned timer_count;
     uint64_t attempts, received; /* messages, however they fared */
-    uint64_t seen_downs, seen_exits, seen_calls, seen_timers;
-    char wrong[300]; /* empty: all is well */
+    uint64_t seen_downs, seen_exits, seen_calls, seen_timers, seen_events;
+    struct told events[2][EVENTS]; /* by side */
+    char wrong[300];               /* empty: all is well */
 };
 
 void wrong(struct play *play, const char *format, ...)

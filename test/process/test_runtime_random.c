@@ -1,6 +1,7 @@
 /*
  * test_runtime_random.c -- random programs of actors, on one node or two, and
- * an oracle: reliability 2.4, invariants I1 to I8, I13 to I15.
+ * an oracle: reliability 2.4, invariants I1 to I8, I13 to I15; and of what is
+ * inherited and of events (heirs.c).
  *
  * Each run is a function of its seed, which also draws what there is in it.
  * AGNER_SEED=n replays one, and prints its last events if it fails;
@@ -39,9 +40,9 @@ static struct play *new_play(uint64_t seed)
     options.steps_expected = 5000;
     play->sim = sim_new(seed, &options);
     assert_non_null(play->sim);
-    play->profile = (unsigned)draw(play, 512);
+    play->profile = (unsigned)draw(play, PROFILE_ALL + 1);
     if (draw(play, 4) == 0)
-        play->profile = 511; /* everything */
+        play->profile = PROFILE_ALL;
     return play;
 }
 
@@ -119,8 +120,8 @@ static uint64_t run(uint64_t seed, bool loud)
     if (loud)
         fprintf(stderr,
                 "seed %llu: profile %x, %u actors, %llu of %llu messages, "
-                "%llu exits, %llu downs, %llu calls, %llu timers, %llu losses, "
-                "%llu steps\n",
+                "%llu exits, %llu downs, %llu calls, %llu timers, %llu events, "
+                "%llu losses, %llu steps\n",
                 (unsigned long long)seed, play->profile, play->actor_count,
                 (unsigned long long)play->received,
                 (unsigned long long)play->attempts,
@@ -128,6 +129,7 @@ static uint64_t run(uint64_t seed, bool loud)
                 (unsigned long long)play->seen_downs,
                 (unsigned long long)play->seen_calls,
                 (unsigned long long)play->seen_timers,
+                (unsigned long long)play->seen_events,
                 (unsigned long long)play->twin.losses,
                 (unsigned long long)sim_steps(play->sim));
     if (loud && play->wrong[0] != '\0')

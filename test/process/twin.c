@@ -162,7 +162,8 @@ static void want(void *ctx, etf_term node)
 void twin_open(struct twin *twin, struct sim *sim, uint32_t loss_ppm)
 {
     static const char *const names[] = { "left@twin", "right@twin" };
-    struct rt_options options = { .world = sim_world(sim) };
+    struct rt_options options = { .world = sim_world(sim),
+                                  .log_level = RT_LOG_ERROR };
     unsigned i;
 
     *twin = (struct twin){ .sim = sim, .up = true, .loss_ppm = loss_ppm };
