@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "pid_set.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -24,11 +25,6 @@ struct named {
 };
 
 #define NAMED_BUCKETS 256u
-
-struct pid_set {
-    etf_term *pids;
-    uint32_t count, capacity;
-};
 
 /* Processes that have relations with a node, each with the signal that will
  * tell it of the node's end: that must not need memory (G20). */
@@ -102,46 +98,6 @@ void rt__remote_fini(struct rt *rt)
     }
     free(remote->all.pids);
     free(remote);
-}
-
-/* ---- Sets of pids
- * ---------------------------------------------------------------- */
-
-static bool add_pid(struct rt *rt, struct pid_set *set, etf_term pid)
-{
-    uint32_t i, kept = 0, capacity;
-    etf_term *pids;
-
-    if (set->count == set->capacity) {
-        for (i = 0; i < set->count; i++)
-            if (rt_is_alive(rt, rt__pid_of(set->pids[i])))
-                set->pids[kept++] = set->pids[i];
-        set->count = kept;
-    }
-    if (set->count * 2 >= set->capacity) {
-        capacity = set->capacity * 2 + 16;
-        pids = realloc(set->pids, capacity * sizeof *pids);
-        if (pids != NULL) {
-            set->pids = pids;
-            set->capacity = capacity;
-        } else if (set->count == set->capacity) {
-            return false;
-        }
-    }
-    set->pids[set->count++] = pid;
-    return true;
-}
-
-static bool remove_pid(struct pid_set *set, etf_term pid)
-{
-    uint32_t i;
-
-    for (i = 0; i < set->count; i++)
-        if (etf_same(set->pids[i], pid)) {
-            set->pids[i] = set->pids[--set->count];
-            return true;
-        }
-    return false;
 }
 
 /* ---- Nodes
@@ -275,10 +231,10 @@ void rt__remote_leave(struct rt *rt, etf_term pid)
     struct far_node *node;
 
     rt__lock(&rt->remote->lock);
-    while (remove_pid(&rt->remote->all, pid))
+    while (rt__pids_remove(&rt->remote->all, pid))
         continue;
     for (node = rt->remote->nodes; node != NULL; node = node->next)
-        while (remove_pid(&node->watchers, pid))
+        while (rt__pids_remove(&node->watchers, pid))
             continue;
     rt__unlock(&rt->remote->lock);
 }
@@ -301,9 +257,9 @@ enum agner_err rt_monitor_node(struct gen *self, etf_term name, bool on)
     rt__lock(&rt->remote->lock);
     node = find_node(rt->remote, name, on);
     if (on)
-        ok = node != NULL && add_pid(rt, &node->watchers, pid);
+        ok = node != NULL && rt__pids_add(rt, &node->watchers, pid);
     else
-        ok = node != NULL && remove_pid(&node->watchers, pid);
+        ok = node != NULL && rt__pids_remove(&node->watchers, pid);
     rt__unlock(&rt->remote->lock);
     if (!on)
         return AGNER_OK;
@@ -327,9 +283,9 @@ enum agner_err rt_monitor_nodes(struct gen *self, bool on)
     t->node_events = true;
     rt__lock(&rt->remote->lock);
     if (on)
-        ok = add_pid(rt, &rt->remote->all, rt__pid_word(self->process));
+        ok = rt__pids_add(rt, &rt->remote->all, rt__pid_word(self->process));
     else
-        (void)remove_pid(&rt->remote->all, rt__pid_word(self->process));
+        (void)rt__pids_remove(&rt->remote->all, rt__pid_word(self->process));
     rt__unlock(&rt->remote->lock);
     return ok ? AGNER_OK : AGNER_ENOMEM;
 }
