@@ -50,7 +50,7 @@ enum envelope_flags {
     ENVELOPE_COUNTED = 8,    /* counted by the receiver's mailbox limit */
     ENVELOPE_KILL = 16,      /* exit/2 with reason kill */
     ENVELOPE_FROM_TERM = 32, /* a call of another node: sender is {Pid, Tag} */
-    ENVELOPE_LIFETIME = 64,  /* EXIT2: its time is over, trapping or not */
+    ENVELOPE_LIFETIME = 64,  /* EXIT2: an orderly end, trapping or not */
     ENVELOPE_BEGIN = 128,    /* WAKE: the process begins; without, it is over */
 };
 

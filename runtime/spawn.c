@@ -298,6 +298,8 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
     store_release(&p->inbox, NULL);
     if (o->lifetime_ms != 0)
         err = limit_life(self, p, o->lifetime_ms);
+    if (err == AGNER_OK && o->cancel != NULL)
+        err = rt__cancel_join(o->cancel, word);
     if (err == AGNER_OK && !etf_is_none(o->name))
         err = etf__tag(o->name) == ETF__ATOM &&
                       !etf_same(o->name, ETF_A(undefined))

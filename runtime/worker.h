@@ -515,6 +515,9 @@ void rt__registry_fini(struct rt *rt);
  * -----------------------------------------------------------------------------------------------
  */
 
+/* The process ends with the token: cancel.c. AGNER_ETERMINATED, AGNER_ENOMEM.
+ */
+enum agner_err rt__cancel_join(struct rt_cancel *token, etf_term pid);
 /* A raw process that runs when a WAKE with ENVELOPE_BEGIN comes. */
 enum agner_err rt__spawn_dormant(struct gen *self,
                                  void (*code)(struct gen *self, void *arg),

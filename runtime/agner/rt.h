@@ -252,11 +252,24 @@ struct rt_spawn_options {
                                     rt_env_set() wants them; or ETF_NONE */
     uint64_t lifetime_ms;        /* 0: none; after that it ends, trapping or
                                     not, with {shutdown, lifetime} */
+    struct rt_cancel *cancel;    /* borrowed for the call: rt_cancel_new() */
     const etf_pid *parent;       /* NULL: self */
     const char *label;           /* borrowed: static */
     size_t state_size;           /* 0: the behaviour's */
     void *note;                  /* for a behaviour's own use: rt_note() */
 };
+
+/*
+ * A token for processes that are to end together: those that were spawned with
+ * it end, trapping or not, with {shutdown, cancelled} once it is cancelled, and
+ * no more are (AGNER_ETERMINATED). Any thread. rt_cancel_new() returns new, or
+ * NULL without memory; who made it frees it, at any time, which ends nobody.
+ * rt_cancel(): AGNER_ENOMEM, then some may not have been told: call again.
+ */
+struct rt_cancel;
+AGNER_API struct rt_cancel *rt_cancel_new(struct rt *rt);
+AGNER_API enum agner_err rt_cancel(struct rt_cancel *token);
+AGNER_API void rt_cancel_free(struct rt_cancel *token);
 
 /* A raw process: code(self, arg) runs on a stack of its own, and the process
  * ends with `normal` when it returns. `arg` is the caller's; who frees it is

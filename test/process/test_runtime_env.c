@@ -367,6 +367,79 @@ static void lives(struct bed *bed)
     assert_int_equal(rt_receive(bed->self, WAIT_MS, &message), AGNER_OK);
 }
 
+/* D-04: what limits a life leaves kill and the runtime's end as they are; the
+ * latter is bed_close(), which would find it alive. */
+static void kill_with_lifetime(struct bed *bed)
+{
+    struct rt_cancel *token = rt_cancel_new(bed->rt);
+    struct rt_spawn_options options = { .lifetime_ms = 1000000,
+                                        .cancel = token,
+                                        .monitor = true };
+    etf_term message, reason;
+    etf_ref ref, down;
+    etf_pid pid;
+
+    options.monitor_ref = &ref;
+    assert_int_equal(rt_spawn(bed->self, traps, NULL, &options, &pid),
+                     AGNER_OK);
+    assert_int_equal(rt_exit_signal(bed->self, pid, ETF_A(kill)), AGNER_OK);
+    assert_int_equal(rt_receive(bed->self, WAIT_MS, &message), AGNER_OK);
+    assert_true(
+        etf_match(message, "{'DOWN', _, process, __, _}", &down, &reason));
+    assert_true(etf_same(reason, ETF_A(killed)));
+    assert_int_equal(rt_spawn(bed->self, heir, NULL, &options, &pid), AGNER_OK);
+    rt_cancel_free(token); /* that ends nobody */
+    expect_look(bed, pid, "{unknown,true,none}");
+}
+
+static void D_04_a_limited_life_hears_kill_and_the_end(void **state)
+{
+    (void)state;
+    bed_everywhere(kill_with_lifetime, SEEDS);
+}
+
+static void cancelled(struct bed *bed)
+{
+    struct rt_cancel *token = rt_cancel_new(bed->rt);
+    struct rt_spawn_options options = { .cancel = token, .monitor = true };
+    etf_term message, reason;
+    etf_ref ref, down;
+    etf_pid pid;
+    char text[64];
+    int i;
+
+    options.monitor_ref = &ref;
+    for (i = 0; i < 40; i++) { /* many come and go */
+        assert_int_equal(rt_spawn(bed->self, heir, NULL, &options, &pid),
+                         AGNER_OK);
+        bed_order(bed, pid, "stop");
+        assert_int_equal(rt_receive(bed->self, WAIT_MS, &message), AGNER_OK);
+    }
+    for (i = 0; i < 3; i++)
+        assert_int_equal(
+            rt_spawn(bed->self, i == 0 ? heir : traps, NULL, &options, &pid),
+            AGNER_OK);
+    assert_int_equal(rt_cancel(token), AGNER_OK);
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(rt_receive(bed->self, WAIT_MS, &message), AGNER_OK);
+        assert_true(
+            etf_match(message, "{'DOWN', _, process, __, _}", &down, &reason));
+        etf_format(text, sizeof text, reason);
+        assert_string_equal(text, "{shutdown,cancelled}");
+    }
+    assert_int_equal(rt_spawn(bed->self, heir, NULL, &options, &pid),
+                     AGNER_ETERMINATED);
+    assert_int_equal(rt_cancel(token), AGNER_OK);
+    rt_cancel_free(token);
+    bed_expect_nothing(bed);
+}
+
+static void a_token_ends_all_that_have_it(void **state)
+{
+    (void)state;
+    bed_everywhere(cancelled, SEEDS);
+}
+
 static void a_lifetime_ends_it_trapping_or_not(void **state)
 {
     (void)state;
@@ -383,6 +456,8 @@ int main(void)
         cmocka_unit_test(a_group_leader_is_inherited_and_can_be_changed),
         cmocka_unit_test(a_leader_is_read_whole_by_any_thread),
         cmocka_unit_test(a_lifetime_ends_it_trapping_or_not),
+        cmocka_unit_test(D_04_a_limited_life_hears_kill_and_the_end),
+        cmocka_unit_test(a_token_ends_all_that_have_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
