@@ -102,8 +102,7 @@ static void end_relation(const struct end *e, struct relation *r)
             rt__event_leave(e->rt, e->worker, r);
         if (etf__tag(r->who) != ETF__PID || (r->flags & RELATION_DONE) != 0)
             break;
-        if ((r->flags & RELATION_EVENT) != 0)
-            free(r->has.seat);
+        rt__relation_strip(r);
         become(e, r, ENVELOPE_DEMONITOR);
         return;
     case RELATION_ALIAS:

@@ -5,8 +5,6 @@
  * does that comes in, is in receive.c; the table of what each event does is in
  * spec/distribution.md 6.
  */
-#include <stdlib.h>
-
 #include "event.h"
 #include "relation.h"
 #include "worker.h"
@@ -249,12 +247,12 @@ static void tell_demonitor(struct gen *self, struct relation *r)
     }
     if ((r->flags & RELATION_EVENT) != 0) {
         rt__event_leave(self->rt, self->worker, r);
-        free(r->has.seat);
         if (etf_is_none(r->who)) {
-            rt__envelope_free(self->rt, self->worker, &r->envelope);
+            rt__relation_free(self->rt, self->worker, r);
             return;
         }
     }
+    rt__relation_strip(r);
     /* The entry becomes the signal: demonitor needs no memory. */
     m = &r->envelope;
     m->kind = ENVELOPE_DEMONITOR;

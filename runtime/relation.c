@@ -60,14 +60,22 @@ struct relation *rt__relation_new(struct rt *rt, struct worker *worker,
     return r;
 }
 
+void rt__relation_strip(struct relation *r)
+{
+    if (r->kind != RELATION_MONITOR)
+        return;
+    if ((r->flags & RELATION_EVENT) != 0)
+        free(r->has.seat);
+    else
+        etf_box_free(r->has.tag);
+    r->has.tag = NULL;
+}
+
 void rt__relation_free(struct rt *rt, struct worker *worker, struct relation *r)
 {
     etf_box_free(r->box);
-    if (r->kind == RELATION_MONITOR && (r->flags & RELATION_EVENT) != 0)
-        free(r->has.seat);
-    else if (r->kind == RELATION_MONITOR)
-        etf_box_free(r->has.tag);
-    else if (r->has.answer != NULL)
+    rt__relation_strip(r);
+    if (r->has.answer != NULL)
         rt__envelope_free(rt, worker, r->has.answer);
     rt__envelope_free(rt, worker, &r->envelope);
 }
@@ -79,7 +87,7 @@ void rt__down_free(struct rt *rt, struct worker *worker, struct envelope *m)
     if (r != NULL && (void *)r != (void *)m)
         rt__relation_free(rt, worker, r);
     else if (r != NULL)
-        etf_box_free(r->has.tag); /* the rest is the envelope's */
+        rt__relation_strip(r); /* the rest is the envelope's */
     rt__envelope_free(rt, worker, m);
 }
 

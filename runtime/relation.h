@@ -95,6 +95,9 @@ bool rt__relation_add(struct process *p, struct relation *r);
 void rt__relation_remove(struct process *p, struct relation *r);
 void rt__relation_free(struct rt *rt, struct worker *worker,
                        struct relation *r);
+/* Lets go of what a monitor has besides its envelope, which becomes a signal.
+ */
+void rt__relation_strip(struct relation *r);
 /* A monitor that was removed from the table becomes its own DOWN: no allocation
  * (G19). Freeing the envelope frees all of it. */
 struct envelope *rt__relation_down(struct relation *r, etf_term reason);
