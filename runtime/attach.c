@@ -63,7 +63,7 @@ struct gen *rt_attach(struct rt *rt)
     p->gen = gen;
     p->flags = PROCESS_RAW | PROCESS_STARTED;
     p->end.word = ETF_NONE;
-    p->parent = ETF_NONE;
+    store_release(&p->parent, ETF_NONE.word);
     store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);
     store_relaxed(&p->door, (uint8_t)DOOR_EXTERNAL);
     /* Release publishes the process to whoever pushes. */

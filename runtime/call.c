@@ -274,10 +274,10 @@ static enum agner_err collect(struct gen *self, struct relation *r,
     return outcome(self, m, reply);
 }
 
-enum agner_err rt_request_wait_any(struct gen *self,
-                                   const struct rt_request *ids, size_t count,
-                                   uint64_t timeout_ms, size_t *which,
-                                   etf_term *reply)
+/* Waits until one of them is done: *done, and *which is its index. */
+static enum agner_err wait_any(struct gen *self, const struct rt_request *ids,
+                               size_t count, uint64_t timeout_ms, size_t *which,
+                               struct relation **done)
 {
     uint64_t end_ms = rt_now_ms(self->rt) + timeout_ms;
     enum agner_err err = AGNER_OK;
@@ -298,7 +298,8 @@ enum agner_err rt_request_wait_any(struct gen *self,
                 continue;
             if (which != NULL)
                 *which = i;
-            return collect(self, r, reply);
+            *done = r;
+            return AGNER_OK;
         }
         if (!any)
             return AGNER_ENOREF;
@@ -313,6 +314,26 @@ enum agner_err rt_request_wait_any(struct gen *self,
         self->wait.id = seen; /* answers that were here before do not count */
         err = rt__block(self);
     }
+}
+
+enum agner_err rt_request_wait_any(struct gen *self,
+                                   const struct rt_request *ids, size_t count,
+                                   uint64_t timeout_ms, size_t *which,
+                                   etf_term *reply)
+{
+    struct relation *done;
+    enum agner_err err = wait_any(self, ids, count, timeout_ms, which, &done);
+
+    return err == AGNER_OK ? collect(self, done, reply) : err;
+}
+
+enum agner_err rt_request_ready(struct gen *self, const struct rt_request *ids,
+                                size_t count, uint64_t timeout_ms,
+                                size_t *which)
+{
+    struct relation *done;
+
+    return wait_any(self, ids, count, timeout_ms, which, &done);
 }
 
 enum agner_err rt_request_wait(struct gen *self, const struct rt_request *id,

@@ -293,7 +293,7 @@ static void leave_slot(const struct end *e, bool keep)
     store_relaxed(&p->behavior, NULL);
     p->queue = p->queue_tail = NULL;
     p->end.word = ETF_NONE;
-    p->parent = ETF_NONE;
+    store_release(&p->parent, ETF_NONE.word);
     store_relaxed(&p->queued, 0u);
     store_relaxed(&p->queued_peak, 0u);
     store_relaxed(&p->received, 0u);

@@ -57,15 +57,16 @@ static const char *label_of(const struct process *p)
     return b->label(p->state);
 }
 
-enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
-                                 struct rt_process_info *info)
+/* Of a process, at whatever age. */
+static void glance(struct rt *rt, struct process *p, etf_pid pid,
+                   struct rt_process_info *info)
 {
-    struct process *p = etf_pid_is_local(pid) ? rt__slot(rt, pid.id) : NULL;
+    etf_term parent = rt__parent_word(p);
     etf_term name;
 
-    if (p == NULL || !rt_is_alive(rt, pid))
-        return AGNER_ENOPROC;
     memset(info, 0, sizeof *info);
+    if (!etf_is_none(parent))
+        info->parent = rt__pid_of(parent);
     info->pid = pid;
     info->behavior = name_of(p);
     info->status = (enum rt_status)load_relaxed(&p->status);
@@ -78,7 +79,17 @@ enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
     info->application = rt_application_of(rt, pid);
     if (rt__names_of(rt, p, &name, 1) > 0)
         info->name = name;
-    return AGNER_OK;
+}
+
+enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
+                                 struct rt_process_info *info)
+{
+    struct process *p = etf_pid_is_local(pid) ? rt__slot(rt, pid.id) : NULL;
+
+    if (p == NULL || !rt_is_alive(rt, pid))
+        return AGNER_ENOPROC;
+    glance(rt, p, pid, info);
+    return rt_is_alive(rt, pid) ? AGNER_OK : AGNER_ENOPROC;
 }
 
 /* ---- What the owner tells
@@ -168,7 +179,7 @@ static etf_term parent_of(struct etf_region *r, const struct process *p)
 
     if (x != NULL && !etf_pid_is_none(x->parent))
         return etf_from_pid(r, x->parent);
-    return etf_is_none(p->parent) ? etf_nil() : p->parent;
+    return etf_is_none(rt__parent_word(p)) ? etf_nil() : rt__parent_word(p);
 }
 
 etf_term rt__info_term(struct etf_region *r, struct process *p)
@@ -241,11 +252,16 @@ static void read_info(const etf_term *items, struct rt_process_info *info)
 enum agner_err rt_process_info(struct gen *self, etf_pid pid,
                                struct rt_process_info *info)
 {
-    enum agner_err err = rt__may_run(self);
+    enum agner_err err = AGNER_OK;
     etf_term answer = ETF_NONE;
 
-    if (err == AGNER_OK)
-        err = rt_process_glance(self->rt, pid, info);
+    if (etf_pid_equal(pid, rt_self(self))) {
+        glance(self->rt, self->process, pid, info); /* to its very end */
+    } else {
+        err = rt__may_run(self);
+        if (err == AGNER_OK)
+            err = rt_process_glance(self->rt, pid, info);
+    }
     if (err != AGNER_OK)
         return err;
     err = rt__ask(self, rt__word_of(pid), ETF_NONE, &answer);

@@ -21,8 +21,8 @@ struct extras *rt__extras(struct process *p)
     x = rt__relations(p) == NULL ? NULL : calloc(1, sizeof *x);
     if (x == NULL)
         return NULL;
-    if (!etf_is_none(p->parent))
-        x->parent = rt__pid_of(p->parent);
+    if (!etf_is_none(rt__parent_word(p)))
+        x->parent = rt__pid_of(rt__parent_word(p));
     p->relations->extras = x;
     return x;
 }

@@ -117,7 +117,7 @@ struct process {
         void (*code)(struct gen *self, void *arg); /* PROCESS_RAW, not begun */
     } end;
     _Atomic(struct names *) names; /* owned; its stripe guards it: names.c */
-    etf_term parent;               /* local pid word, or NONE: see extras */
+    _Atomic uint64_t parent; /* local pid word, or NONE: see extras; glance */
     /* Glance. */
     _Atomic uint32_t queued;      /* length of `queue` */
     _Atomic uint32_t queued_peak; /* and the longest that it was found */
@@ -192,6 +192,13 @@ struct gen {
 static inline etf_term rt__pid_word(const struct process *p)
 {
     return etf__local_pid(p->slot, load_relaxed(&p->generation));
+}
+
+/* Acquire pairs with the release when the slot changes hands: whoever then
+ * finds the process alive has read its own parent. */
+static inline etf_term rt__parent_word(const struct process *p)
+{
+    return etf__word(load_acquire(&p->parent));
 }
 
 static inline etf_pid rt__pid_of(etf_term word) /* ETF__PID */

@@ -211,7 +211,7 @@ static bool is_parent(const struct process *p, etf_term sender)
     if ((p->flags & PROCESS_CHILD) == 0)
         return false;
     if (etf__tag(sender) == ETF__PID)
-        return etf_same(p->parent, sender);
+        return etf_same(rt__parent_word(p), sender);
     return x != NULL && etf_get_pid(sender, &pid) &&
            !etf_pid_is_local(x->parent) && etf_pid_equal(x->parent, pid);
 }

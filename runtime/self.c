@@ -27,7 +27,8 @@ etf_pid rt_parent(const struct gen *self)
 
     if (x != NULL)
         return x->parent;
-    return etf_is_none(p->parent) ? (etf_pid){ 0 } : rt__pid_of(p->parent);
+    return etf_is_none(rt__parent_word(p)) ? (etf_pid){ 0 }
+                                           : rt__pid_of(rt__parent_word(p));
 }
 
 void *rt_note(const struct gen *self)
@@ -55,6 +56,11 @@ enum rt_next rt_stop(struct gen *self, etf_term reason)
     rt__must_exit(self->process, etf_is_none(reason) ? ETF_A(killed) : reason,
                   false, false);
     return RT_STOP;
+}
+
+bool rt_ended_by_signal(const struct gen *self)
+{
+    return (self->process->flags & PROCESS_BY_SIGNAL) != 0;
 }
 
 void rt_priority(struct gen *self, enum rt_priority priority)

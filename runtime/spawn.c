@@ -231,9 +231,9 @@ static enum agner_err furnish(struct gen *self, struct process *p,
     enum agner_err err;
 
     store_relaxed(&p->behavior, b->behavior);
-    p->parent = rt__pid_word(self->process);
-    if (o->parent != NULL && etf_pid_is_local(*o->parent))
-        p->parent = rt__word_of(*o->parent);
+    store_release(&p->parent, o->parent != NULL && etf_pid_is_local(*o->parent)
+                                  ? rt__word_of(*o->parent).word
+                                  : rt__pid_word(self->process).word);
     p->flags = o->trap_exit ? PROCESS_TRAP_EXIT : 0;
     if (o->link || o->parent != NULL)
         p->flags |= PROCESS_CHILD;
@@ -438,11 +438,13 @@ static enum agner_err started(struct gen *self, enum agner_err err,
     if (err == AGNER_OK) {
         m->next = self->held;
         self->held = m;
-        ok = m->kind == ENVELOPE_REPLY && etf_same(m->term, ETF_A(ok));
+        ok = m->kind == ENVELOPE_REPLY && !etf_same(m->term, ETF_A(ignore));
         if (!ok)
             err = m->kind == ENVELOPE_REPLY ? AGNER_EIGNORE : AGNER_EEXIT;
         if (err == AGNER_EEXIT && reason != NULL)
             *reason = m->term;
+        if (ok && reason != NULL && etf_is_tagged(m->term, ETF_A(ok), 2))
+            *reason = etf_tuple_items(m->term)[1]; /* rt_init_ack() */
     }
     if (ok)
         return AGNER_OK;
@@ -483,6 +485,33 @@ enum agner_err rt_start(struct gen *self, const struct rt_behavior *behavior,
     if (err == AGNER_OK && pid != NULL)
         *pid = rt__pid_of(word);
     return err;
+}
+
+enum agner_err rt_init_ack(struct gen *self, etf_term term)
+{
+    struct process *p = self->process;
+    etf_term starter = self->init_starter, answer = ETF_A(ok);
+    struct envelope *m;
+
+    if ((p->flags & PROCESS_RAW) != 0)
+        return AGNER_EINVAL;
+    if ((p->flags & PROCESS_STARTED) != 0)
+        return AGNER_EALREADY;
+    if (!etf_is_none(starter)) {
+        if (!etf_is_none(term))
+            answer = etf_make(self, "{ok, _}", term);
+        m = etf_is_none(answer)
+                ? NULL
+                : rt__envelope_new(self->worker, ENVELOPE_REPLY, answer);
+        if (m == NULL)
+            return AGNER_ENOMEM;
+        m->id = self->init_id;
+        m->sender = rt__pid_word(p);
+        self->init_starter = ETF_NONE;
+        rt__push_or_drop(self->rt, self->worker, starter, m);
+    }
+    p->flags |= PROCESS_STARTED;
+    return AGNER_OK;
 }
 
 void rt__init_done(struct gen *self, etf_term reason)

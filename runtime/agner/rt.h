@@ -299,6 +299,15 @@ AGNER_API enum agner_err rt_start_nowait(struct gen *self,
                                          etf_pid *pid);
 
 /*
+ * In init: the starter has its answer now, though init goes on, perhaps for the
+ * whole life of the process. rt_start() returns AGNER_OK, and `term` (ETF_NONE:
+ * none) is its *reason. What comes of init after that is the process's exit.
+ * AGNER_EALREADY: it was told before, or init is over. AGNER_ENOMEM: the
+ * starter still waits. AGNER_EINVAL: self runs no behaviour.
+ */
+AGNER_API enum agner_err rt_init_ack(struct gen *self, etf_term term);
+
+/*
  * Makes a raw process a behaviour process, for gen_server:enter_loop: leaves
  * its code for good, from any depth, as rt_exit() does, and goes on with `init`
  * and then its mailbox. Names, links, monitors and waiting messages stay.
@@ -350,6 +359,10 @@ AGNER_API enum agner_err rt_try(struct gen *self,
 /* The most bytes that self may hold, for spawn option memory_max at run time: 0
  * for no limit. AGNER_ENOMEM. */
 AGNER_API enum agner_err rt_memory_max(struct gen *self, size_t bytes);
+
+/* In terminate: does the process end since an exit signal said so, that it did
+ * not trap? */
+AGNER_API bool rt_ended_by_signal(const struct gen *self);
 
 /* Frees what a raw process received and built so far. */
 AGNER_API void rt_reset(struct gen *self);
@@ -526,6 +539,12 @@ AGNER_API enum agner_err rt_request_wait_any(struct gen *self,
                                              const struct rt_request *ids,
                                              size_t count, uint64_t timeout_ms,
                                              size_t *which, etf_term *reply);
+/* The same wait, but the answer stays, for rt_request_wait(): which one has
+ * ended is all that is told. */
+AGNER_API enum agner_err rt_request_ready(struct gen *self,
+                                          const struct rt_request *ids,
+                                          size_t count, uint64_t timeout_ms,
+                                          size_t *which);
 /* Gives the request up: its answer is dropped. */
 AGNER_API void rt_request_abandon(struct gen *self,
                                   const struct rt_request *id);
@@ -834,8 +853,8 @@ struct rt_process_info {
 };
 
 /* What `pid` is doing. Waits for the process to answer if it must (from a
- * process or an attached thread). AGNER_ENOPROC, AGNER_ETIMEOUT (5 s: it is
- * busy). */
+ * process or an attached thread). Of itself a process may ask until its very
+ * end. AGNER_ENOPROC, AGNER_ETIMEOUT (5 s: it is busy). */
 AGNER_API enum agner_err rt_process_info(struct gen *self, etf_pid pid,
                                          struct rt_process_info *info);
 /* The next live process after `after` (all zero: the first) in slot order:
@@ -846,8 +865,9 @@ AGNER_API bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid);
  * page. Any thread. */
 AGNER_API size_t rt_process_list(struct rt *rt, etf_pid after, etf_pid *pids,
                                  size_t room);
-/* The parts of the above that need no answer: no lists, parent, label, memory,
- * trap_exit, priority. Any thread. AGNER_ENOPROC. */
+/* The parts of the above that need no answer: no lists, label, memory,
+ * trap_exit, priority, and a parent of this node only. Any thread.
+ * AGNER_ENOPROC. */
 AGNER_API enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
                                            struct rt_process_info *info);
 

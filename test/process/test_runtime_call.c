@@ -150,6 +150,8 @@ static void kept(struct bed *bed)
                      AGNER_OK);
     assert_int_equal(rt_request_wait(bed->self, &ids[0], 10, &reply),
                      AGNER_ETIMEOUT); /* still outstanding */
+    assert_int_equal(rt_request_ready(bed->self, ids, 1, 5, &which),
+                     AGNER_ETIMEOUT);
     assert_int_equal(rt_request_send(bed->self, to,
                                      etf_make(bed->self, "{echo, two}"),
                                      &ids[1]),
@@ -157,12 +159,20 @@ static void kept(struct bed *bed)
     assert_int_equal(rt_request_wait(bed->self, &ids[0], WAIT_MS, &reply),
                      AGNER_OK);
     assert_true(etf_match(reply, "one"));
+    /* Which one is done can be known without taking its answer. */
+    assert_int_equal(rt_request_ready(bed->self, ids, 2, WAIT_MS, &which),
+                     AGNER_OK);
+    assert_int_equal(which, 1);
+    assert_int_equal(rt_request_ready(bed->self, &ids[1], 1, 0, NULL),
+                     AGNER_OK);
     assert_int_equal(
         rt_request_wait_any(bed->self, ids, 2, WAIT_MS, &which, &reply),
         AGNER_OK);
     assert_int_equal(which, 1);
     assert_true(etf_match(reply, "two"));
     assert_int_equal(rt_request_wait(bed->self, &ids[1], WAIT_MS, &reply),
+                     AGNER_ENOREF);
+    assert_int_equal(rt_request_ready(bed->self, &ids[1], 1, 0, NULL),
                      AGNER_ENOREF);
     /* One kept, one waiting in the mailbox: both hear of the end. */
     assert_int_equal(rt_request_send(bed->self, to,

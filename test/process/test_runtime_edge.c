@@ -131,6 +131,62 @@ static void a_killed_process_answers_nobody(void **state)
     bed_everywhere(killed_in_a_call, SEEDS);
 }
 
+/* ---- An init that is the whole life -------------------------------------- */
+
+/* Answers its starter, or not, and waits for the word to end. */
+static enum rt_next whole_life(struct gen *self, etf_term args)
+{
+    etf_term m;
+
+    if (etf_is_atom(args) && rt_init_ack(self, args) != AGNER_OK)
+        return rt_stop(self, etf_make(self, "not_told"));
+    if (etf_is_atom(args) && rt_init_ack(self, args) != AGNER_EALREADY)
+        return rt_stop(self, etf_make(self, "told_twice"));
+    (void)rt_receive(self, RT_INFINITY, &m);
+    return rt_stop(self, m);
+}
+
+static enum rt_next never(struct gen *self, const struct rt_message *m)
+{
+    return rt_stop(self, m->term);
+}
+
+static const struct rt_behavior life_behavior = { .name = "life",
+                                                  .init = whole_life,
+                                                  .message = never };
+
+static void told_in_init(struct bed *bed)
+{
+    struct rt_spawn_options options = { .link = true };
+    struct rt_process_info info;
+    etf_term said = ETF_NONE, m, reason;
+    etf_pid pid, who;
+
+    (void)rt_trap_exit(bed->self, true);
+    assert_int_equal(rt_start(bed->self, &life_behavior, etf_atom("begun"),
+                              &options, &pid, &said),
+                     AGNER_OK);
+    assert_true(etf_atom_is(said, "begun"));
+    assert_int_equal(rt_process_glance(bed->rt, pid, &info), AGNER_OK);
+    assert_true(etf_pid_equal(info.parent, rt_self(bed->self)));
+    (void)rt_send_pid(bed->self, pid, etf_atom("over"));
+    assert_int_equal(rt_receive(bed->self, WAIT_MS, &m), AGNER_OK);
+    assert_true(etf_match(m, "{'EXIT', _, _}", &who, &reason));
+    assert_true(etf_pid_equal(who, pid) && etf_atom_is(reason, "over"));
+    /* Without the word it is an init like others, and in time it is killed. */
+    options.init_timeout_ms = 5;
+    assert_int_equal(
+        rt_start(bed->self, &life_behavior, etf_nil(), &options, &pid, &said),
+        AGNER_ETIMEOUT);
+    bed_expect_nothing(bed);
+}
+
+static void init_can_answer_before_it_ends(void **state)
+{
+    (void)state;
+    bed_everywhere(told_in_init, SEEDS);
+}
+
 /* ---- The last callback ------------------------------------------------------
  */
 
@@ -622,6 +678,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_raw_process_answers_calls_and_keeps_nothing_of_them),
         cmocka_unit_test(a_killed_process_answers_nobody),
+        cmocka_unit_test(init_can_answer_before_it_ends),
         cmocka_unit_test(terminate_may_wait_and_can_be_killed),
         cmocka_unit_test(who_ends_while_it_starts_another_leaves_no_orphan),
         cmocka_unit_test(a_start_that_fails_leaves_no_trace),
