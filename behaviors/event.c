@@ -318,9 +318,9 @@ static void serve_message(struct gen *self, struct event_manager *m,
 }
 
 /* An exit removes the handlers that this process supervises; the others hear of
- * it. */
-static void serve_exit(struct gen *self, struct event_manager *m,
-                       etf_term message)
+ * it. One in the manager's own name is the runtime's word to end. */
+static enum rt_next serve_exit(struct gen *self, struct event_manager *m,
+                               etf_term message)
 {
     struct event_handler **at = &m->first;
     etf_term reason = etf_tuple_items(message)[2];
@@ -329,6 +329,8 @@ static void serve_exit(struct gen *self, struct event_manager *m,
     m->head.last = message;
     if (!etf_get_pid(etf_tuple_items(message)[1], &who))
         who = nobody; /* a node's name that is not known: nobody's supervisor */
+    if (etf_pid_equal(who, rt_self(self)))
+        return rt_stop(self, reason);
     while (*at != NULL) {
         if (etf_pid_is_none((*at)->supervisor) ||
             !etf_pid_equal((*at)->supervisor, who))
@@ -339,6 +341,7 @@ static void serve_exit(struct gen *self, struct event_manager *m,
                                     ETF_A(shutdown));
     }
     tell_all(self, m, EVENT_INFO, message);
+    return RT_NEXT;
 }
 
 static enum rt_next dispatch(struct gen *self, struct event_manager *m,
@@ -356,8 +359,7 @@ static enum rt_next dispatch(struct gen *self, struct event_manager *m,
         serve_info(self, m, gen__message_term(self, message));
         break;
     case RT_EXIT:
-        serve_exit(self, m, message->term);
-        break;
+        return serve_exit(self, m, message->term);
     case RT_TIMEOUT:
         rt_hibernate(self); /* hibernate_after_ms */
         break;
@@ -477,8 +479,8 @@ static enum rt_next event_init(struct gen *self, etf_term args)
 
 static void event_terminate(struct gen *self, etf_term reason)
 {
-    (void)reason;
     end_all(self, rt_state(self));
+    gen__crash_report(self, reason);
 }
 
 static void event_destroy(void *state)

@@ -103,6 +103,14 @@ void gen__head_fini(struct gen_head *head);
 etf_term gen__format(struct gen *self, etf_term (*format)(struct gen *self),
                      size_t state_size);
 
+/* ---- crash.c, proc.c ---------------------------------------------------- */
+
+/* Neither normal nor a shutdown. */
+bool gen__is_abnormal(etf_term reason);
+/* The report of an abnormal end, by the process itself, once. */
+void gen__crash_report(struct gen *self, etf_term reason);
+bool gen__is_proc(struct gen *self);
+
 /* ---- start.c ------------------------------------------------------------ */
 
 /* What a behaviour's start is made of: gen_start() in gen.h. */

@@ -145,20 +145,13 @@ char *gen__title(struct gen *self, const char *name, char *buffer, size_t size)
     return buffer;
 }
 
-static bool is_abnormal(etf_term reason)
-{
-    return !etf_same(reason, ETF_A(normal)) &&
-           !etf_same(reason, ETF_A(shutdown)) &&
-           !etf_is_tagged(reason, ETF_A(shutdown), 2);
-}
-
 /* As supervisors have it: {Pid, Table} of a process without a name. */
 static etf_term own_name(struct gen *self, const struct gen_head *head)
 {
     struct rt_process_info info;
     const char *name = head->sys.name;
 
-    if (rt_process_glance(rt_of(self), rt_self(self), &info) == AGNER_OK &&
+    if (rt_process_info(self, rt_self(self), &info) == AGNER_OK &&
         !etf_is_none(info.name))
         return info.name;
     return etf_make(self, "{_, _}", rt_self(self),
@@ -171,7 +164,7 @@ void gen__report(struct gen *self, struct gen_head *head, etf_term reason)
     const struct gen_sys_view *view = head->sys.view;
     etf_term last = head->last, report;
 
-    if (!is_abnormal(reason) || (head->flags & GEN_FLAG_REPORTED) != 0)
+    if (!gen__is_abnormal(reason) || (head->flags & GEN_FLAG_REPORTED) != 0)
         return;
     head->flags |= GEN_FLAG_REPORTED;
     if (!rt_log_wants(self, RT_LOG_ERROR))
@@ -215,6 +208,8 @@ void gen__terminate(struct gen *self, struct gen_head *head,
     if (terminate != NULL)
         terminate(self, reason);
     gen__last_reply_send(self, head);
+    if (!rt_ended_by_signal(self)) /* then another one has failed */
+        gen__crash_report(self, reason);
 }
 
 void gen__head_fini(struct gen_head *head)

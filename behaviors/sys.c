@@ -51,11 +51,10 @@ static etf_term details_of(struct gen *self, const struct gen_sys *sys)
 }
 
 /* What OTP keeps in the process dictionary of a proc_lib process. */
-static etf_term dictionary_of(struct gen *self, const struct gen_sys *sys)
+static etf_term dictionary_of(struct gen *self)
 {
-    return etf_make(self,
-                    "[{'$initial_call', {_, init, 1}}, {'$ancestors', [_]}]",
-                    etf_atom(name_of(sys)), parent_of(self));
+    return etf_make(self, "[{'$initial_call', _}, {'$ancestors', _}]",
+                    gen_initial_call(self), gen_ancestors(self));
 }
 
 static etf_term header_of(struct gen *self, const struct gen_sys *sys)
@@ -84,7 +83,7 @@ static etf_term get_status(struct gen *self, struct gen_sys *sys,
                     last_part_of(self, sys));
     return etf_make(self, "{status, _, {module, _}, [_, _, _, _, _]}",
                     rt_self(self), etf_atom(sys->view->module),
-                    dictionary_of(self, sys), status, parent_of(self),
+                    dictionary_of(self), status, parent_of(self),
                     gen__debug_list(self, sys->debug), misc);
 }
 

@@ -772,6 +772,19 @@ static void a_manager_ends_with_its_parent(void **state)
         &world->seen, "a out stop\na out stop\na destroy\na destroy\n"));
 }
 
+/* As it is told when its runtime ends. */
+static void a_manager_ends_by_an_exit_in_its_own_name(void **state)
+{
+    struct probe_world *world = *state;
+    etf_term m = start(world);
+    etf_pid pid;
+
+    assert_true(etf_get_pid(m, &pid));
+    add(world, m, NULL, "a");
+    assert_int_equal(rt_kill(world->rt, pid, ETF_A(shutdown)), AGNER_OK);
+    assert_true(witness_await(&world->seen, "a out stop\na destroy\n"));
+}
+
 static void a_failed_addition_leaves_no_link(void **state)
 {
     struct probe_world *world = *state;
@@ -900,6 +913,7 @@ int main(void)
         CASE(handlers_go_with_their_supervisor),
         CASE(other_exits_are_messages),
         CASE(a_manager_ends_with_its_parent),
+        CASE(a_manager_ends_by_an_exit_in_its_own_name),
         CASE(a_failed_addition_leaves_no_link),
         CASE(shows_its_handlers_to_sys),
         CASE(tells_sys_what_comes),

@@ -3,6 +3,7 @@
 #include <agner/gen.h>
 #include <agner/gen_application.h>
 #include <agner/gen_event.h>
+#include <agner/gen_proc.h>
 #include <agner/gen_supervisor.h>
 #include <agner/node.h>
 #include <agner/rt.h>

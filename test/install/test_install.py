@@ -18,6 +18,7 @@ HEADERS = (
     "gen.h",
     "gen_application.h",
     "gen_event.h",
+    "gen_proc.h",
     "gen_request.h",
     "gen_statem.h",
     "gen_supervisor.h",
