@@ -322,5 +322,6 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 #include <agner/gen_request.h>
 #include <agner/gen_statem.h>
 #include <agner/gen_supervisor.h>
+#include <agner/gen_task.h>
 
 #endif

@@ -5,6 +5,7 @@
 #include <agner/gen_event.h>
 #include <agner/gen_proc.h>
 #include <agner/gen_supervisor.h>
+#include <agner/gen_task.h>
 #include <agner/node.h>
 #include <agner/rt.h>
 #include <agner/rt_log.h>

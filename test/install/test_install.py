@@ -22,6 +22,7 @@ HEADERS = (
     "gen_request.h",
     "gen_statem.h",
     "gen_supervisor.h",
+    "gen_task.h",
     "node.h",
 )
 PREFIXES = ("agner_", "etf_", "gen_", "node_", "rt_")
