@@ -125,6 +125,18 @@ static bool is_allowed(const struct event_manager *m, const struct run *run)
     return false;
 }
 
+/* What a callback left may lie in the handler's state, which is about to go. */
+static void save(struct gen *self, struct event_manager *m, struct run *run)
+{
+    struct etf_region *r = rt_region(self);
+
+    run->reply = etf_copy(r, run->reply);
+    m->error = etf_copy(r, m->error);
+    m->swap.id = etf_copy(r, m->swap.id);
+    m->swap.old_args = etf_copy(r, m->swap.old_args);
+    m->swap.new_args = etf_copy(r, m->swap.new_args);
+}
+
 /* A kill that came while a callback waited: no other one runs after that. */
 static bool is_killed(struct gen *self)
 {
@@ -157,6 +169,8 @@ static void run_callback(struct gen *self, struct event_manager *m,
         rt_hibernate(self);
         run->next = GEN_EVENT_NEXT;
     }
+    if (run->next != GEN_EVENT_NEXT)
+        save(self, m, run);
     if (etf_is_none(m->error))
         m->error = ETF_A(error);
     m->running = before;
@@ -253,7 +267,9 @@ static etf_term terminate(struct gen *self, struct event_manager *m,
     if (rt_try(self, call_terminate, &e, &reason) != AGNER_OK)
         e.result = etf_make(self, "{'EXIT', _}", reason);
     m->running = before;
-    return etf_is_none(e.result) ? ETF_A(ok) : e.result;
+    if (etf_is_none(e.result))
+        return ETF_A(ok);
+    return etf_copy(rt_region(self), e.result); /* it may lie in the state */
 }
 
 static void unlink_and_free(struct event_handler **at)

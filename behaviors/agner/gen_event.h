@@ -6,6 +6,8 @@
  * first. Handlers come and go at run time. One that fails (rt_exit(), a wrong
  * return value) is removed with a report, and the manager and the others go on.
  *
+ * What a callback returns or answers with may lie in the handler's state.
+ *
  * All callbacks run in the manager's process, one at a time, and may wait: then
  * the manager waits. A handler must not call its own manager (AGNER_ECALLSELF).
  * In a handler gen_event_state() takes the place of gen_state(); gen_stop()

@@ -5,6 +5,7 @@
 
 struct hand {
     struct witness *witness; /* borrowed: the world's */
+    struct etf_box *kept;    /* owned, or NULL */
     char name[24];
 };
 
@@ -25,7 +26,7 @@ static bool is_go(void *ctx, etf_term m)
 static enum gen_event_next obey(struct gen *self, etf_term command,
                                 etf_term *reply)
 {
-    const struct hand *h = gen_event_state(self);
+    struct hand *h = gen_event_state(self);
     etf_term a, b, c;
 
     if (etf_match(command, "{only, _, _}", &a, &b))
@@ -36,6 +37,15 @@ static enum gen_event_next obey(struct gen *self, etf_term command,
     }
     if (etf_match(command, "{leave, _}", &a))
         rt_exit(self, a);
+    if (etf_match(command, "{keep, _}", &a))
+        h->kept = etf_box_new(a);
+    if (etf_match(command, "{give_and_remove}") && reply != NULL) {
+        *reply = etf_box_term(h->kept);
+        return GEN_EVENT_REMOVE;
+    }
+    if (etf_match(command, "{give_and_swap, _}", &a))
+        return gen_event_swap(self, etf_box_term(h->kept), &foot, a,
+                              etf_box_term(h->kept));
     if (etf_match(command, "{error, _}", &a))
         return gen_event_error(self, a);
     if (etf_match(command, "{bad}"))
@@ -111,6 +121,8 @@ static etf_term hand_terminate(struct gen *self, etf_term argument)
         (void)rt_receive_match(self, is_go, NULL, RT_INFINITY, &a);
     if (etf_match(argument, "{leave, _}", &a))
         rt_exit(self, a);
+    if (etf_match(argument, "give"))
+        return etf_box_term(((struct hand *)gen_event_state(self))->kept);
     return etf_make(self, "{left, _}", argument);
 }
 
@@ -125,6 +137,7 @@ static void hand_destroy(void *state)
 {
     const struct hand *h = state;
 
+    etf_box_free(h->kept);
     if (h->witness != NULL)
         say(h, "destroy", ETF_NONE);
 }

@@ -15,12 +15,15 @@
  *   {swap_unknown}               GEN_EVENT_SWAP and nothing to swap with
  *   {hibernate}                  GEN_EVENT_HIBERNATE
  *   {reply, T}                   the answer of a call; without it `ok`
+ *   {keep, T}                    keeps T in a box of the state
+ *   {give_and_remove}            answers what was kept, and GEN_EVENT_REMOVE
+ *   {give_and_swap, Id}          swaps with what was kept as both arguments
  *   {wait}                       waits in the middle for the message `go`
  *   {stop, R}                    rt_stop: ends the manager
  *   {then, A, B}                 A, then B, whose return value holds
  *
- * Terminate with {wait} waits for `go`, with {leave, R} leaves, else returns
- * {left, Argument}.
+ * Terminate with {wait} waits for `go`, with {leave, R} leaves, with `give`
+ * returns what was kept, else {left, Argument}.
  */
 #ifndef HAND_H
 #define HAND_H

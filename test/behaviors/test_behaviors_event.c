@@ -456,6 +456,37 @@ static void gives_what_terminate_returned(void **state)
     assert_int_equal(witness_count(&world->log, "gen_event"), 0);
 }
 
+/* A handler's last words may lie in its state, which goes before they are
+ * heard. */
+static void last_words_outlive_the_state(void **state)
+{
+    struct probe_world *world = *state;
+    struct gen *self = world->self;
+    etf_term m = start(world), name = probe_term(world, "hand");
+    etf_term words = ETF_NONE;
+    static const char *const kept = "[{some, \"long\"}, [words, 1.5]]";
+
+    add(world, m, NULL, "a");
+    sync_event(world, m, "{keep, [{some, \"long\"}, [words, 1.5]]}");
+    assert_int_equal(gen_event_call(self, m, name,
+                                    probe_term(world, "{give_and_remove}"),
+                                    PROBE_LONG_MS, &words),
+                     AGNER_OK);
+    assert_true(probe_equal(world, words, kept));
+    add(world, m, NULL, "b");
+    sync_event(world, m, "{keep, [{some, \"long\"}, [words, 1.5]]}");
+    assert_int_equal(gen_event_delete_handler(
+                         self, m, name, probe_term(world, "give"), &words),
+                     AGNER_OK);
+    assert_true(probe_equal(world, words, kept));
+    add(world, m, NULL, "c");
+    sync_event(world, m, "{keep, [{some, \"long\"}, [words, 1.5]]}");
+    sync_event(world, m, "{give_and_swap, x}");
+    /* foot does not know such arguments, and so does not come in. */
+    assert_true(witness_await(&world->log, "handler {foot,x} terminated"));
+    expect_handlers(world, m, "[]");
+}
+
 static void a_handler_removes_itself(void **state)
 {
     struct probe_world *world = *state;
@@ -902,6 +933,7 @@ int main(void)
         CASE(tells_the_caller_of_a_failed_handler),
         CASE(fails_in_handle_info_too),
         CASE(gives_what_terminate_returned),
+        CASE(last_words_outlive_the_state),
         CASE(a_handler_removes_itself),
         CASE(all_leave_when_the_manager_ends),
         CASE(a_killed_manager_destroys_each_handler_once),
