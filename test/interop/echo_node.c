@@ -22,6 +22,8 @@
 #include <agner/gen.h>
 #include <agner/node.h>
 
+#include "events.h"
+
 extern const struct gen_server echo_server;
 extern const struct gen_statem lock_machine;
 
@@ -154,7 +156,8 @@ int main(int count, char **args)
     self = rt_attach(node_rt(node));
     if (self == NULL || !start(self, &echo_server, "echo") ||
         !start(self, &kernel_server, "net_kernel") ||
-        !start(self, &order_server, "order") || !start_lock(self)) {
+        !start(self, &order_server, "order") || !start_lock(self) ||
+        !events_start(self)) {
         (void)fprintf(stderr, "echo_node: a server did not start\n");
         return 1;
     }

@@ -31,7 +31,8 @@ scenario("all") ->
      {"late replies", fun late_replies/1}, {"binaries", fun binaries/1},
      {"order", fun order/1}, {"machine", fun machine/1},
      {"our machine", fun our_machine/1}, {"spawn refused", fun spawn_refused/1},
-     {"reconnect", fun reconnect/1}];
+     {"events", fun events/1}, {"supervised events", fun supervised_events/1},
+     {"their events", fun their_events/1}, {"reconnect", fun reconnect/1}];
 scenario("node_dies") ->
     [{"node dies", fun node_dies/1}];
 scenario("watch") ->
@@ -259,6 +260,108 @@ reconnect(Node) ->
                        {nodedown, Node}]),
     %% The process lives, and is reached again.
     hello = gen_server:call(Pid, {echo, hello}, ?WAIT).
+
+%% ---- gen_event: ours, used by Erlang's gen_event, and the other way round
+
+events(Node) ->
+    M = {events, Node},
+    [] = gen_event:which_handlers(M),
+    ok = gen_event:add_handler(M, recall, []),
+    ok = gen_event:add_handler(M, {recall, {2, x}}, [old]),
+    [{recall, {2, x}}, recall] = gen_event:which_handlers(M),
+    ok = gen_event:notify(M, one),
+    ok = gen_event:sync_notify(M, {two, [2]}),
+    [{two, [2]}, one] = gen_event:call(M, recall, all),
+    [{two, [2]}, one, old] = gen_event:call(M, {recall, {2, x}}, all, ?WAIT),
+    {error, bad_module} = gen_event:call(M, nobody, all),
+    {'EXIT', {undef, _}} = gen_event:add_handler(M, no_module, []),
+    refused = gen_event:add_handler(M, {recall, 3}, refuse),
+    Id = gen_event:send_request(M, recall, all),
+    {reply, [{two, [2]}, one]} = gen_event:receive_response(Id, ?WAIT),
+    [{recall, {2, x}, [{two, [2]}, one, old]}, {recall, false, _}] =
+        sys:get_state(M),
+    {status, _, {module, gen_event}, [_, running, _, [], Misc]} =
+        sys:get_status(M),
+    {items, {"Installed handlers", [{handler, recall, {2, x}, _, false}, _]}} =
+        lists:keyfind(items, 1, Misc),
+    ok = gen_event:swap_handler(M, {recall, gone}, {{recall, new}, here}),
+    [{two, [2]}, one] = gen_event:call(M, {recall, new}, all),
+    {left, [{two, [2]}, one]} =
+        gen_event:delete_handler(M, {recall, new}, bye),
+    {error, module_not_found} = gen_event:delete_handler(M, recall, bye),
+    [{two, [2]}, one, old] = gen_event:call(M, {recall, {2, x}}, leave),
+    [] = gen_event:which_handlers(M).
+
+%% Handlers that processes of this node supervise.
+supervised_events(Node) ->
+    M = {events, Node},
+    process_flag(trap_exit, true),
+    ok = gen_event:add_sup_handler(M, {recall, 1}, []),
+    ok = gen_event:notify(M, {crash, {because, 1}}),
+    {gen_event_EXIT, {recall, 1}, {'EXIT', {because, 1}}} = next(),
+    ok = gen_event:add_sup_handler(M, {recall, 1}, []),
+    {error, {'EXIT', oh}} = gen_event:call(M, {recall, 1}, {crash, oh}),
+    {gen_event_EXIT, {recall, 1}, {'EXIT', oh}} = next(),
+    ok = gen_event:add_sup_handler(M, {recall, 1}, []),
+    ok = gen_event:swap_handler(M, {{recall, 1}, x}, {{recall, 2}, y}),
+    Self = self(),
+    {gen_event_EXIT, {recall, 1}, {swapped, {recall, 2}, Self}} = next(),
+    {left, []} = gen_event:delete_handler(M, {recall, 2}, x),
+    {gen_event_EXIT, {recall, 2}, normal} = next(),
+    %% One whose supervisor ends goes with it.
+    {Pid, Ref} = spawn_monitor(
+        fun() ->
+            ok = gen_event:add_sup_handler(M, {recall, 3}, []),
+            exit(over)
+        end),
+    {'DOWN', Ref, process, Pid, over} = next(),
+    ok = until([], fun() -> gen_event:which_handlers(M) end, 200),
+    nothing().
+
+until(_, _, 0) -> timeout;
+until(Value, F, N) ->
+    case F() of
+        Value -> ok;
+        _ -> receive after 10 -> until(Value, F, N - 1) end
+    end.
+
+use(Node, Request) ->
+    gen_server:call({event_user, Node}, Request, ?WAIT).
+
+%% A manager of this node, used by ours.
+their_events(Node) ->
+    {ok, Pid} = gen_event:start({local, their_events}),
+    H = interop_handler,
+    [begin
+         {<<"ok">>, undefined} = use(Node, {add, M, undefined, []}),
+         {<<"ok">>, undefined} = use(Node, {add, M, {2, x}, [old]}),
+         {<<"ok">>, [{H, {2, x}}, {H, undefined}]} = use(Node, {which, M}),
+         {<<"ok">>, undefined} = use(Node, {notify, M, one}),
+         {<<"ok">>, undefined} = use(Node, {sync_notify, M, two}),
+         {<<"ok">>, [two, one, old]} = use(Node, {call, M, {H, {2, x}}, all}),
+         {<<"unknown">>, _} = use(Node, {call, M, nobody, all}),
+         {<<"has terminated">>, {error, refused}} = use(Node, {add, M, 3, refuse}),
+         {<<"has terminated">>, no} = use(Node, {add, M, 3, {exit, no}}),
+         {<<"ok">>, undefined} =
+             use(Node, {swap, M, {H, {2, x}}, bye, 4, here}),
+         {<<"ok">>, [here, two, one, old]} = use(Node, {call, M, {H, 4}, all}),
+         {<<"has terminated">>, boom} =
+             use(Node, {call, M, {H, 4}, {crash, boom}}),
+         {<<"ok">>, {left, [two, one]}} =
+             use(Node, {delete, M, {H, undefined}, bye}),
+         {<<"unknown">>, _} = use(Node, {delete, M, {H, undefined}, bye}),
+         {<<"ok">>, []} = use(Node, {which, M})
+     end || M <- [Pid, {their_events, node()}]],
+    %% Ours supervises a handler here.
+    ok = use_tell(Node),
+    {<<"ok">>, undefined} = use(Node, {add_sup, Pid, 5, []}),
+    ok = gen_event:notify(Pid, {crash, {a, reason}}),
+    {gen_event_EXIT, {H, 5}, {'EXIT', {a, reason}}} = next(),
+    {<<"ok">>, undefined} = use(Node, {stop, Pid, normal}),
+    nothing().
+
+use_tell(Node) ->
+    gen_server:call({event_user, Node}, {tell, self()}, ?WAIT).
 
 %% ---- With the driver's help
 

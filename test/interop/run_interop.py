@@ -71,7 +71,8 @@ class Run:
         self.name = f"ours{self.part}@127.0.0.1"
         self.programs = []
         subprocess.run(["erlc", "-o", folder,
-                        os.path.join(sources, "interop_peer.erl")],
+                        os.path.join(sources, "interop_peer.erl"),
+                        os.path.join(sources, "interop_handler.erl")],
                        check=True, timeout=WAIT_S)
 
     def start(self, what, args):
