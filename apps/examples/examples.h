@@ -9,6 +9,7 @@
 extern const struct gen_server counter_server;
 extern const struct gen_server echo_server;
 extern const struct gen_statem lock_machine;
+extern const struct gen_task_job words_job;
 
 extern const struct gen_application counter_application;
 extern const struct gen_application echo_application;

@@ -3,6 +3,8 @@
  */
 #include "probe.h"
 
+#include <unistd.h>
+
 #include "examples.h"
 
 static etf_term start(struct probe_world *world,
@@ -31,6 +33,34 @@ static void counter_counts(void **state)
         gen_start(world->self, &counter_server, etf_nil(), NULL, &pid, &reason),
         AGNER_EEXIT);
     assert_true(probe_equal(world, reason, "badarg"));
+}
+
+static void words_counts_a_file(void **state)
+{
+    struct probe_world *world = *state;
+    char path[] = "/tmp/agner-words-XXXXXX";
+    int fd = mkstemp(path);
+    struct gen_task task;
+    etf_term result = ETF_NONE;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "one two\n  three\nfour", 20), 20);
+    (void)close(fd);
+    assert_int_equal(gen_task_async(world->self, &words_job,
+                                    etf_text(rt_region(world->self), path),
+                                    NULL, &task),
+                     AGNER_OK);
+    assert_int_equal(gen_task_await(world->self, &task, PROBE_LONG_MS, &result),
+                     AGNER_OK);
+    assert_true(probe_equal(world, result, "{2, 4, 20}"));
+    (void)unlink(path);
+    assert_int_equal(gen_task_async_nolink(
+                         world->self, &words_job,
+                         etf_text(rt_region(world->self), path), NULL, &task),
+                     AGNER_OK);
+    assert_int_equal(gen_task_await(world->self, &task, PROBE_LONG_MS, &result),
+                     AGNER_EEXIT);
+    assert_true(etf_is_tagged(result, ETF_A(shutdown), 2));
 }
 
 static void echo_answers(void **state)
@@ -148,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(counter_counts),
+        CASE(words_counts_a_file),
         CASE(echo_answers),
         CASE(echo_tells_what_it_hears),
         CASE(echo_links_and_notifies),
