@@ -316,6 +316,8 @@ supervised_events(Node) ->
         end),
     {'DOWN', Ref, process, Pid, over} = next(),
     ok = until([], fun() -> gen_event:which_handlers(M) end, 200),
+    {status, Manager, _, _} = sys:get_status(M),
+    unlink(Manager), % the link outlives the handlers
     nothing().
 
 until(_, _, 0) -> timeout;
