@@ -376,73 +376,6 @@ AGNER_API enum agner_err rt_sleep(struct gen *self, uint64_t ms);
 /* A new reference of this node: 82 bits that do not repeat in its life. */
 AGNER_API etf_ref rt_make_ref(struct gen *self);
 
-/* ---- Group leaders and applications ------------------------------------- */
-
-/*
- * Makes `leader` the group leader of `of`, any process of any node, self too.
- * For another process it is a signal, in order with all others from self; its
- * children so far keep theirs. AGNER_ENOPROC (local, dead), AGNER_EINCARNATION,
- * AGNER_EINVAL (none given), AGNER_ENOCONN, AGNER_ENOMEM, AGNER_EEXITING,
- * AGNER_EKILLED. Source: erlang:group_leader/2.
- */
-AGNER_API enum agner_err rt_set_group_leader(struct gen *self, etf_pid of,
-                                             etf_pid leader);
-
-/*
- * Processes whose group leader is `leader` belong to `application`, an atom, as
- * long as this stands; ETF_NONE takes it back, and so should whoever sees the
- * leader die. For application masters. Any thread. AGNER_EINVAL, AGNER_ENOMEM.
- */
-AGNER_API enum agner_err rt_application_leader(struct rt *rt, etf_pid leader,
-                                               etf_term application);
-
-/* The application that self, or a process of this node, belongs to: an atom, or
- * ETF_NONE. rt_application_of(): any thread. */
-AGNER_API etf_term rt_application(struct gen *self);
-AGNER_API etf_term rt_application_of(struct rt *rt, etf_pid pid);
-
-/* ---- Environment -------------------------------------------------------- */
-/*
- * Settings by key, in layers. A process has its own, a copy of what its spawner
- * had when it was spawned: what one changes, no other process sees. Below are
- * those of its application and of the node, which are looked up at call time.
- * The first layer that has the key counts. Keys are atoms and binaries; those
- * that begin with `agner:` are not for users. Source: spec/gen.md 1.16.
- */
-
-/* The value of `key` as self sees it, copied into self's region. AGNER_EUNKNOWN
- * (no layer has it), AGNER_ENOMEM. */
-AGNER_API enum agner_err rt_env_get(struct gen *self, etf_term key,
-                                    etf_term *value);
-
-/* Sets `key` in self's own layer; ETF_NONE removes it there, and a lower layer
- * shows again. `value` is copied; a native value in it may live on for a while
- * after the process. AGNER_EINVAL (the key), AGNER_ENOMEM, AGNER_EEXITING,
- * AGNER_EKILLED. */
-AGNER_API enum agner_err rt_env_set(struct gen *self, etf_term key,
-                                    etf_term value);
-
-/* All that self sees, as a map in its region. AGNER_ENOMEM. */
-AGNER_API enum agner_err rt_env_list(struct gen *self, etf_term *map);
-
-/*
- * The layers below all processes: `scope` is an application's name, an atom, or
- * ETF_NONE for the node. Any thread.
- *
- *   put   sets a copy of `value`; ETF_NONE removes the key. AGNER_EINVAL,
- *         AGNER_ENOMEM.
- *   find  copies into `r`; looks in that layer only. AGNER_EUNKNOWN,
- *         AGNER_ENOMEM.
- *   all   the layer as a map in `r`. AGNER_ENOMEM.
- */
-AGNER_API enum agner_err rt_env_put(struct rt *rt, etf_term scope, etf_term key,
-                                    etf_term value);
-AGNER_API enum agner_err rt_env_find(struct rt *rt, struct etf_region *r,
-                                     etf_term scope, etf_term key,
-                                     etf_term *value);
-AGNER_API enum agner_err rt_env_all(struct rt *rt, struct etf_region *r,
-                                    etf_term scope, etf_term *map);
-
 /* ---- Messages ----------------------------------------------------------- */
 
 enum rt_send_flags {
@@ -632,60 +565,6 @@ AGNER_API enum agner_err rt_monitor_node(struct gen *self, etf_term node,
 /* {nodeup, Node} and {nodedown, Node} of every node. */
 AGNER_API enum agner_err rt_monitor_nodes(struct gen *self, bool on);
 
-/* ---- Events ------------------------------------------------------------- */
-/*
- * One process owns an event, others subscribe to it, and who has its token
- * publishes: each subscriber gets {event, Name, Node, TimeNs, Term}, TimeNs
- * being rt_wall_ns(), in the order in which one publisher sent them. On this
- * node only. Mailbox limits do not count events. The runtime itself has the
- * event `network`, whose terms are {nodeup, Node} and {nodedown, Node}.
- * Source: spec/gen.md 1.13.
- */
-
-struct rt_event_options {
-    bool notify;     /* the owner gets {event_start, Name} when the first
-                        subscribes and {event_stop, Name} when the last leaves */
-    uint32_t buffer; /* so many of the newest are kept for who comes later */
-};
-
-/* Makes self the owner of an event. The name, an atom, is one of events, not of
- * processes. `options` NULL: all zero. AGNER_ETAKEN, AGNER_EINVAL (the name),
- * AGNER_ELIMIT (buffer over 1,048,576), AGNER_ENOMEM, AGNER_EEXITING,
- * AGNER_EKILLED. */
-AGNER_API enum agner_err
-rt_event_register(struct gen *self, etf_term name,
-                  const struct rt_event_options *options, etf_ref *token);
-/* Subscribers hear of its end, as of its owner's, with the reason
- * `unregistered`. AGNER_EUNKNOWN, AGNER_EOWNER, AGNER_EEXITING, AGNER_EKILLED.
- */
-AGNER_API enum agner_err rt_event_unregister(struct gen *self, etf_term name);
-
-/* Publishes a copy of `term`. AGNER_EUNKNOWN, AGNER_EOWNER (not its token),
- * AGNER_ENOMEM; _send: AGNER_EEXITING, AGNER_EKILLED; _post: any thread. */
-AGNER_API enum agner_err rt_event_send(struct gen *self, etf_term name,
-                                       etf_ref token, etf_term term);
-AGNER_API enum agner_err rt_event_post(struct rt *rt, etf_term name,
-                                       etf_ref token, etf_term term);
-
-/*
- * Subscribes self; rt_demonitor(*ref) ends it, and nothing comes after that.
- * The end of the event, or of its owner, is {'DOWN', Ref, event, {Name, Node},
- * Reason} (monitor), or an exit signal from its owner (link); self's end does
- * nothing to the owner.
- *
- *   last  the events that were kept, oldest first, as a list in self's region;
- *         what is published from here on comes as messages. May be NULL.
- *
- * AGNER_EUNKNOWN, AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED.
- */
-AGNER_API enum agner_err rt_event_monitor(struct gen *self, etf_term name,
-                                          etf_ref *ref, etf_term *last);
-AGNER_API enum agner_err rt_event_link(struct gen *self, etf_term name,
-                                       etf_ref *ref, etf_term *last);
-
-/* Their names, sorted: a list in `r`. ETF_NONE: no memory. Any thread. */
-AGNER_API etf_term rt_event_list(struct rt *rt, struct etf_region *r);
-
 /* ---- Names -------------------------------------------------------------- */
 
 /* AGNER_ETAKEN, AGNER_ENOPROC (not local or not alive), AGNER_EINVAL (no atom,
@@ -709,48 +588,6 @@ AGNER_API etf_term rt_names_of(struct rt *rt, struct etf_region *r,
                                etf_pid pid);
 
 AGNER_API bool rt_is_alive(struct rt *rt, etf_pid pid);
-
-/* ---- Behaviours by group and name --------------------------------------- */
-/*
- * A table of what can be started by name. What a row points to is between those
- * who share the group; the runtime only keeps it. Any thread.
- * Source: spec/gen.md 1.5.
- */
-
-/* Groups of the house; others that begin with `agner:` are refused. */
-#define RT_GROUP_APPLICATIONS "agner:applications"
-#define RT_GROUP_REMOTE       "agner:remote" /* what other nodes may start */
-
-/*
- * Adds a row; the group comes into being with its first.
- *
- *   name      an atom, not `undefined`
- *   behavior  borrowed: outlives the registration
- *   data      NULL, or what goes with it; borrowed, unless there is a:
- *   destroy   NULL, or called with `data` once the row is gone, at the latest
- *             by rt_free(); on failure it is not called
- *
- * AGNER_ETAKEN, AGNER_EINVAL (group or name), AGNER_ENOMEM.
- */
-AGNER_API enum agner_err rt_behavior_register(struct rt *rt, const char *group,
-                                              etf_term name,
-                                              const void *behavior, void *data,
-                                              void (*destroy)(void *data));
-
-/* Either result may be NULL. They are good until the row is taken out: who does
- * that sees to it that nobody uses them. AGNER_EUNKNOWN. */
-AGNER_API enum agner_err rt_behavior_find(struct rt *rt, const char *group,
-                                          etf_term name, const void **behavior,
-                                          void **data);
-
-/* The names in the group, sorted: a list in `r`, empty for an unknown group;
- * ETF_NONE when `r` is full. */
-AGNER_API etf_term rt_behavior_list(struct rt *rt, struct etf_region *r,
-                                    const char *group);
-
-/* AGNER_EUNKNOWN. */
-AGNER_API enum agner_err
-rt_behavior_unregister(struct rt *rt, const char *group, etf_term name);
 
 /* Blocks the calling process or thread until `pid` is dead. AGNER_ETIMEOUT. */
 AGNER_API enum agner_err rt_wait(struct gen *self, etf_pid pid,
@@ -814,65 +651,14 @@ AGNER_API enum agner_err rt_read_timer(struct gen *self,
 AGNER_API enum agner_err rt_blocking(struct gen *self, void (*work)(void *arg),
                                      void *arg);
 
-/* ---- Looking at processes ----------------------------------------------- */
-
-enum rt_status {
-    RT_STATUS_INIT,
-    RT_STATUS_WAITING,
-    RT_STATUS_RUNNABLE,
-    RT_STATUS_RUNNING,
-    RT_STATUS_CALLING, /* blocked in the middle of its code */
-    RT_STATUS_SUSPENDED,
-    RT_STATUS_EXITING,
-};
-
-struct rt_process_info {
-    etf_pid pid;
-    etf_pid parent;
-    etf_pid group_leader;
-    etf_term name;        /* first registered name, or ETF_NONE */
-    const char *behavior; /* static; "" for a raw process */
-    const char *label;    /* static or NULL */
-    enum rt_status status;
-    enum rt_priority priority;
-    bool trap_exit;
-    uint64_t mailbox_count;
-    uint64_t mailbox_peak; /* the most that it found there at once */
-    uint64_t messages_in;  /* received in its life, modulo 2^32 */
-    uint64_t messages_out; /* sent: casts and calls too; modulo 2^32 */
-    uint64_t reductions;   /* callbacks run, or messages received by raw code;
-                              modulo 2^32 */
-    uint64_t run_ms; /* on a worker: sampled by the watchdog, so right in the
-                        long run; 0 without it and in a simulated world */
-    uint64_t memory_bytes;
-    etf_term application; /* atom, or ETF_NONE */
-    /* In the caller's region. Of a monitor by name the list has {Name, Node}.
-     */
-    etf_term links, monitors, monitored_by, aliases, names;
-    etf_term env; /* its own layer: a map */
-};
-
-/* What `pid` is doing. Waits for the process to answer if it must (from a
- * process or an attached thread). Of itself a process may ask until its very
- * end. AGNER_ENOPROC, AGNER_ETIMEOUT (5 s: it is busy). */
-AGNER_API enum agner_err rt_process_info(struct gen *self, etf_pid pid,
-                                         struct rt_process_info *info);
-/* The next live process after `after` (all zero: the first) in slot order:
- * false at the end. Any thread. */
-AGNER_API bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid);
-/* Up to `room` live processes after `after` (all zero: from the first), in
- * ascending order of pids; how many there were. Fewer than `room`: the last
- * page. Any thread. */
-AGNER_API size_t rt_process_list(struct rt *rt, etf_pid after, etf_pid *pids,
-                                 size_t room);
-/* The parts of the above that need no answer: no lists, label, memory,
- * trap_exit, priority, and a parent of this node only. Any thread.
- * AGNER_ENOPROC. */
-AGNER_API enum agner_err rt_process_glance(struct rt *rt, etf_pid pid,
-                                           struct rt_process_info *info);
-
 #ifdef __cplusplus
 }
 #endif
+
+/* More of a process, each in a header of its own. */
+#include <agner/rt_env.h>
+#include <agner/rt_event.h>
+#include <agner/rt_info.h>
+#include <agner/rt_registry.h>
 
 #endif

@@ -14,7 +14,11 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 HEADERS = (
     "etf.h",
     "rt.h",
+    "rt_env.h",
+    "rt_event.h",
+    "rt_info.h",
     "rt_log.h",
+    "rt_registry.h",
     "gen.h",
     "gen_application.h",
     "gen_event.h",
