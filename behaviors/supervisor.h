@@ -28,6 +28,7 @@ struct native_start {
     const struct gen_server *server;         /* borrowed: static */
     const struct gen_supervisor *supervisor; /* borrowed: static */
     const struct gen_statem *statem;         /* borrowed: static */
+    const struct gen_event *event;           /* borrowed: static */
     const struct gen_bridge *bridge;         /* borrowed: static */
     enum agner_err (*start)(struct gen *self, etf_term args, etf_pid *pid,
                             etf_term *info);

@@ -55,6 +55,7 @@ static unsigned ways_of(const struct gen_child_spec *row)
     ways += row->server != NULL;
     ways += row->supervisor != NULL;
     ways += row->statem != NULL;
+    ways += row->event != NULL;
     ways += row->bridge != NULL;
     ways += row->start != NULL;
     return ways;
@@ -79,6 +80,8 @@ static etf_term module_of(const struct gen_child_spec *row)
         name = row->supervisor->name;
     else if (row->statem != NULL)
         name = row->statem->name;
+    else if (row->event != NULL)
+        name = row->event->name;
     else if (row->bridge != NULL)
         name = row->bridge->name;
     return etf_atom(name != NULL ? name : "undefined");
@@ -97,6 +100,7 @@ void gen__native_init(struct native_start *native,
     *native = (struct native_start){ .server = row->server,
                                      .supervisor = row->supervisor,
                                      .statem = row->statem,
+                                     .event = row->event,
                                      .bridge = row->bridge,
                                      .start = row->start };
     if (row->options != NULL)

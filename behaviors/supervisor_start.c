@@ -60,6 +60,9 @@ static enum agner_err run(struct gen *self, const struct native_start *native,
     if (native->statem != NULL)
         return gen_statem_start_link(self, native->statem, args, &options, pid,
                                      info);
+    if (native->event != NULL)
+        return gen_event_start_link(self, native->event, args, &options, pid,
+                                    info);
     if (native->bridge != NULL)
         return gen_bridge_start_link(self, native->bridge, args, &options, pid,
                                      info);

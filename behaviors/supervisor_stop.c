@@ -15,6 +15,7 @@
 
 #define RELINK_MS 1000u /* between looks at links while waiting */
 #define KILLED_MS 5000u /* for a killed child whose C code does not return */
+#define RETRY_MS  10u   /* when memory is out */
 #define RESET_EVERY \
     1024u /* ends, after which what was received is given back */
 
@@ -81,19 +82,24 @@ static enum agner_err await(struct gen *self, struct wanted *w,
                                &message);
         if (err == AGNER_OK)
             *reason = etf_tuple_items(message)[2];
-        if (err != AGNER_ETIMEOUT || left <= RELINK_MS)
+        if (err == AGNER_ENOMEM)
+            (void)rt_sleep(self, RETRY_MS);
+        else if (err != AGNER_ETIMEOUT || left <= RELINK_MS)
             return err;
         (void)rt_link(self, gen__child_pid(w->child));
     }
 }
 
+/* A signal that finds no memory is given again until there is some. */
 static void signal_end(struct gen *self, struct supervisor *sup,
                        struct child *child, bool kill)
 {
+    etf_term reason = kill ? ETF_A(kill) : ETF_A(shutdown);
     etf_pid pid = gen__child_pid(child);
 
     (void)rt_link(self, pid); /* it may have unlinked itself, or be gone */
-    (void)rt_exit_signal(self, pid, kill ? ETF_A(kill) : ETF_A(shutdown));
+    while (rt_exit_signal(self, pid, reason) == AGNER_ENOMEM)
+        (void)rt_sleep(self, RETRY_MS);
     gen__child_state(&sup->children, child,
                      kill ? CHILD_KILLED : CHILD_STOPPING);
 }
@@ -286,13 +292,16 @@ static void stop_at_once(struct gen *self, struct supervisor *sup,
     s.killed_ms = s.begun_ms;
     tell_all(self, &s);
     until_ms = look(self, &s);
-    while (s.remaining > 0 && (err == AGNER_OK || err == AGNER_ETIMEOUT)) {
+    while (s.remaining > 0 &&
+           (err == AGNER_OK || err == AGNER_ETIMEOUT || err == AGNER_ENOMEM)) {
         err = rt_receive_match(self, is_wanted, &w, left_ms(self, until_ms),
                                &message);
         if (err == AGNER_OK)
             has_ended(self, &s, w.child, etf_tuple_items(message)[2]);
         else if (err == AGNER_ETIMEOUT)
             until_ms = look(self, &s);
+        else if (err == AGNER_ENOMEM)
+            (void)rt_sleep(self, RETRY_MS);
     }
     report_tally(self, &s);
 }

@@ -63,12 +63,13 @@ enum gen_child_type { GEN_WORKER, GEN_SUPERVISOR };
 
 struct gen_supervisor;
 struct gen_statem;
+struct gen_event;
 struct gen_bridge;
 
 /*
  * One child: all zero but the id and one way of starting is good. Whoever keeps
  * a spec (a supervisor) copies it; borrowed are the tables that it points to
- * (server, supervisor, statem, bridge), which are static.
+ * (server, supervisor, statem, event, bridge), which are static.
  */
 struct gen_child_spec {
     const char *id;   /* an atom's text; NULL: id_term, or else the name */
@@ -78,6 +79,7 @@ struct gen_child_spec {
     const struct gen_server *server;
     const struct gen_supervisor *supervisor;
     const struct gen_statem *statem;
+    const struct gen_event *event;   /* an event manager */
     const struct gen_bridge *bridge; /* below */
     /* One's own way. *pid is a process that is linked to self, on this node or
      * another (the supervisor links to it in any case, so it may have ended).

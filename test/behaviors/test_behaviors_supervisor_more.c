@@ -516,6 +516,30 @@ static void says_why_a_bridge_did_not_start(void **state)
     members_close(&bed);
 }
 
+/* ---- Event managers ----------------------------------------------------- */
+
+static void supervises_an_event_manager(void **state)
+{
+    static const struct gen_event manager = { .name = "manager" };
+    static const struct gen_child_spec row = { .event = &manager,
+                                               .name = "events" };
+    static const struct gen_supervisor table = { .children = &row,
+                                                 .child_count = 1 };
+    struct bed bed;
+    etf_term sup;
+    etf_pid pid, again;
+
+    (void)state;
+    members_open(&bed, 1);
+    sup = members_supervise(&bed, &table);
+    assert_int_equal(rt_whereis(bed.rt, etf_atom("events"), &pid), AGNER_OK);
+    rt_exit_signal(bed.self, pid, ETF_A(kill));
+    members_run(&bed, 10);
+    assert_int_equal(rt_whereis(bed.rt, etf_atom("events"), &again), AGNER_OK);
+    assert_false(etf_pid_equal(pid, again));
+    stop(&bed, sup);
+}
+
 /* ---- From a thread ------------------------------------------------------ */
 
 static void tells_a_thread_who_its_children_are(void **state)
@@ -562,6 +586,7 @@ int main(void)
         CASE(has_a_partition_for_each_worker),
         CASE(bridges_to_what_is_no_process),
         CASE(says_why_a_bridge_did_not_start),
+        CASE(supervises_an_event_manager),
         CASE(tells_a_thread_who_its_children_are),
     };
 
