@@ -6,12 +6,14 @@
  * supervisor: only its own process touches it.
  *
  *   restart.c              decides (pure)
- *   supervisor.c           the behaviour: start, ends of children, the end
+ *   supervisor.c           the behaviour: ends of children, restarts, the end
+ *   supervisor_init.c      its start: flags, specs, the first children
  *   supervisor_request.c   what others ask of it
  *   supervisor_start.c     starts a child
  *   supervisor_stop.c      stops one, a row, or all
  *   supervisor_children.c  the table of children
- *   supervisor_spec.c      child specs: read, checked, shown
+ *   supervisor_row.c       from a row of this program to a child spec
+ *   supervisor_spec.c      child specs: checked, kept, shown
  *   supervisor_report.c    what is logged
  *   supervisor_call.c      the asking side
  */
@@ -35,6 +37,10 @@ struct native_start {
     struct rt_spawn_options options; /* group_leader points to: */
     etf_pid group_leader;
 };
+
+/* The atoms of enum gen_restart and enum gen_child_type. */
+extern const char *const gen__restart_names[3];
+extern const char *const gen__type_names[2];
 
 /* Takes over the way of starting and the options of `row`. */
 void gen__native_init(struct native_start *native,
@@ -169,6 +175,8 @@ enum agner_err gen__supervisor_add_map(struct gen *self,
                                        struct gen_supervisor_spec *spec,
                                        etf_term map);
 
+/* The first callback of: */
+enum gen_next gen__supervisor_init(struct gen *self, etf_term args);
 /* The gen_server that supervisors are. */
 extern const struct gen_server gen__supervisor_server;
 
@@ -176,6 +184,13 @@ extern const struct gen_server gen__supervisor_server;
  * or ETF_NONE. AGNER_EIGNORE. AGNER_EEXIT: *info is why. */
 enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
                                 struct child *child, etf_term *info);
+
+/* Starts the children from `child` to the last one, but for those that are
+ * disabled. Returns NULL, or the one that failed, with *reason. */
+struct child *gen__children_start(struct gen *self, struct supervisor *sup,
+                                  struct child *child, etf_term *reason);
+/* The child has no process: its spec stays, if it is one that stays. */
+void gen__child_absent(struct supervisor *sup, struct child *child);
 
 /* Stops the child's process, if it runs, by its spec. It is CHILD_STOPPED then.
  * Gives up when the supervisor itself is killed meanwhile. */

@@ -1,5 +1,5 @@
 /*
- * supervisor_start.c -- starts one child.
+ * supervisor_start.c -- starts children: one, or a row to the last.
  *
  * What a start gives is turned into one of three outcomes: a process, linked to
  * the supervisor and in its table; nothing; or a reason, after which no process
@@ -133,4 +133,35 @@ enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
     if (sup->table->child_started != NULL)
         sup->table->child_started(self, spec->id, pid);
     return AGNER_OK;
+}
+
+void gen__child_absent(struct supervisor *sup, struct child *child)
+{
+    if (gen__is_simple(sup) || child->spec->restart == GEN_TEMPORARY) {
+        gen__child_forget(sup, child);
+        return;
+    }
+    gen__child_unmap(&sup->children, child);
+    gen__child_state(&sup->children, child, CHILD_STOPPED);
+}
+
+struct child *gen__children_start(struct gen *self, struct supervisor *sup,
+                                  struct child *child, etf_term *reason)
+{
+    struct child *after;
+    enum agner_err err;
+
+    for (; child != NULL; child = after) {
+        after = child->after;
+        if (child->disabled)
+            continue;
+        err = gen__child_start(self, sup, child, reason);
+        if (err == AGNER_EIGNORE) {
+            gen__child_absent(sup, child);
+        } else if (err != AGNER_OK) {
+            gen__report_error(self, sup, REPORT_START_ERROR, child, *reason);
+            return child;
+        }
+    }
+    return NULL;
 }

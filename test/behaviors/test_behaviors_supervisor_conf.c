@@ -31,15 +31,17 @@ static unsigned events(void)
     return count;
 }
 
+/* The tables live as long as the supervisor. */
 static etf_term start(struct bed *bed, enum gen_strategy strategy,
                       enum gen_restart restart)
 {
-    struct gen_child_spec rows[3];
-    struct gen_supervisor table = { .strategy = strategy,
-                                    .intensity = 100,
-                                    .children = rows,
-                                    .child_count = 3 };
+    static struct gen_child_spec rows[3];
+    static struct gen_supervisor table;
 
+    table = (struct gen_supervisor){ .strategy = strategy,
+                                     .intensity = 100,
+                                     .children = rows,
+                                     .child_count = 3 };
     for (unsigned i = 0; i < 3; i++)
         rows[i] = (struct gen_child_spec){ .id = names[i],
                                            .server = &member_server,
