@@ -114,6 +114,7 @@ static void is_loaded_once_and_unloaded_when_it_does_not_run(void **state)
 
 static void a_table_that_is_not_in_order_is_refused(void **state)
 {
+    static const struct gen_supervisor top = { .name = "top" };
     static const struct gen_child_spec no_server[] = { { .name = "a" } };
     static const struct {
         struct gen_application app;
@@ -127,6 +128,8 @@ static void a_table_that_is_not_in_order_is_refused(void **state)
           "children are counted and not there" },
         { { APP_HEAD("a"), APP_CHILDREN(no_server) },
           "child 0: missing_start" },
+        { { APP_HEAD("a"), APP_CHILDREN(one_child), .supervisor = &top },
+          "children, supervisor, start: more than one of them" },
         { { APP_HEAD("a"), .start_phases = "[]" },
           "start_phases without a start_phase" },
         { { APP_HEAD("a"), .env = "[{a, 1}" },
