@@ -77,6 +77,8 @@ static enum rt_next work(struct gen *self, struct task *t,
         gen__crash_report(self, reason);
         return rt_stop(self, reason);
     }
+    if (rt_check(self) != AGNER_OK)
+        return RT_NEXT; /* it was told to end meanwhile: no result */
     /* An owner that traps exits need not hear of a good end. */
     (void)rt_unlink(self, rt_parent(self));
     if (etf_is_none(run.result) ||

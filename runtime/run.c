@@ -507,9 +507,10 @@ static void first_behavior(struct gen *self)
     }
     if ((next == RT_NEXT || next == RT_CONTINUE) &&
         (p->flags & PROCESS_EXITING) == 0) {
-        p->flags |= PROCESS_STARTED;
         obey(self, next);
-        rt__init_done(self, ETF_NONE);
+        /* A starter that cannot be told must not leave it behind. */
+        if (rt_init_ack(self, ETF_NONE) == AGNER_ENOMEM)
+            rt__must_exit(p, ETF_A(killed), false, false);
     } else {
         self->init_ignored = next == RT_IGNORE;
         obey(self, RT_STOP);

@@ -517,15 +517,12 @@ enum agner_err rt_init_ack(struct gen *self, etf_term term)
 void rt__init_done(struct gen *self, etf_term reason)
 {
     etf_term starter = self->init_starter;
-    bool ok = etf_is_none(reason);
     struct envelope *m;
 
     self->init_starter = ETF_NONE;
     if (etf_is_none(starter))
         return;
-    if (ok)
-        m = rt__envelope_new(self->worker, ENVELOPE_REPLY, ETF_A(ok));
-    else if (self->init_ignored)
+    if (self->init_ignored)
         m = rt__envelope_new(self->worker, ENVELOPE_REPLY, ETF_A(ignore));
     else
         m = rt__envelope_new(self->worker, ENVELOPE_FAIL, reason);
@@ -534,7 +531,7 @@ void rt__init_done(struct gen *self, etf_term reason)
     if (m == NULL)
         return; /* no memory at all: the starter waits for its time-out */
     m->id = self->init_id;
-    m->sender = ok ? rt__pid_word(self->process) : self->init_self;
+    m->sender = self->init_self;
     rt__push_or_drop(self->rt, self->worker, starter, m);
 }
 
