@@ -37,7 +37,7 @@ enum agner_err gen__app_load(struct gen *self, struct controller *c,
         return err;
     *app = gen__app_find(c, application->name);
     if (*app != NULL && (*app)->application != application)
-        return agner_fail(error, AGNER_ENOTLOADED,
+        return agner_fail(error, AGNER_EALREADY,
                           "there is an application %s already",
                           application->name);
     if (*app != NULL)
@@ -229,15 +229,14 @@ bool gen__app_master_ended(struct gen *self, struct app *app, etf_term reason)
 static void tell_end(struct gen *self, const struct controller *c,
                      const struct app *app, etf_term reason)
 {
-    bool list_killed = app->application->child_count > 0 && !app->told;
+    bool list_killed = app->end == APP_END_ITSELF &&
+                       app->application->child_count > 0 && !app->told;
 
     switch (app->end) {
     case APP_END_STOPPED:
         report_stopped(self, app);
         return;
-    case APP_END_FAILED:
-        report_exit(self, RT_LOG_NOTICE, app, reason);
-        return;
+    case APP_END_FAILED: /* application_start_failure of OTP */
     case APP_END_ITSELF:
         report_exit(self, RT_LOG_NOTICE, app, reason);
         break;

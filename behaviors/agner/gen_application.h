@@ -62,8 +62,8 @@ extern "C" {
     const struct gen_application name##_application
 #endif
 
-/* What the end of an application means for the node; its stop, on request,
- * never means anything. */
+/* What the end of an application means for the node, and a start that fails;
+ * its stop, on request, never means anything. */
 enum gen_start_type {
     GEN_APP_TEMPORARY, /* nothing: it is logged */
     GEN_APP_TRANSIENT, /* the node stops, unless the reason is `normal` */
@@ -170,9 +170,9 @@ struct gen_applications_options {
     enum agner_err (*find)(void *ctx, struct gen *self, const char *which,
                            const struct gen_application **found,
                            struct agner_error *error);
-    /* The node is to stop: a permanent application ended, or a transient one
-     * not with `normal`. In the controller; must not wait. NULL: it is only
-     * logged. */
+    /* The node is to stop: a permanent application ended or did not start, or a
+     * transient one not with `normal`. In the controller; must not wait. NULL:
+     * it is only logged. */
     void (*node_stop)(void *ctx, const char *application, etf_term reason);
     void *ctx;
     /* Environments, [{Application, [{Key, Value}]}], copied; ETF_NONE: none. Of

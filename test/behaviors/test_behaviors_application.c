@@ -156,7 +156,7 @@ static void two_tables_of_one_name_are_refused(void **state)
     app_bed_control(bed, NULL);
     app_bed_load(bed, &one);
     assert_int_equal(gen_application_load(bed->self, &other, &bed->error),
-                     AGNER_ENOTLOADED);
+                     AGNER_EALREADY);
     assert_string_equal(bed->error.text, "there is an application one already");
 }
 

@@ -145,6 +145,33 @@ static void a_tree_ends_as_its_type_says(void **state)
     end_top(bed, GEN_APP_TEMPORARY, "odd", NULL);
 }
 
+static const struct gen_child_spec bad[] = {
+    { .id = "bad", .server = &app_actor, .args = "{bad, {stop, odd}}" },
+};
+static const struct gen_application failing = { APP_HEAD("failing"),
+                                                APP_CHILDREN(bad) };
+
+/* OTP: {application_start_failure, _, _}, whoever asked for the start. */
+static void a_start_that_fails_is_as_bad_as_an_end(void **state)
+{
+    static const unsigned stops[] = { [GEN_APP_TEMPORARY] = 0,
+                                      [GEN_APP_TRANSIENT] = 1,
+                                      [GEN_APP_PERMANENT] = 1 };
+    struct app_bed *bed = *state;
+
+    app_bed_control(bed, NULL);
+    app_bed_load(bed, &failing);
+    for (int type = GEN_APP_TEMPORARY; type <= GEN_APP_PERMANENT; type++) {
+        witness_reset(&bed->seen);
+        assert_int_equal(gen_application_start(bed->self, "failing",
+                                               (enum gen_start_type)type, NULL,
+                                               &bed->error),
+                         AGNER_EEXIT);
+        assert_int_equal(witness_count(&bed->seen, "node_stop failing "),
+                         stops[type]);
+    }
+}
+
 /* As OTP's reports, in words. */
 static void starts_and_ends_are_logged(void **state)
 {
@@ -302,6 +329,7 @@ int main(void)
         APP_REAL(a_list_ends_as_its_type_says),
         APP_TEST(a_tree_ends_as_its_type_says),
         APP_REAL(a_tree_ends_as_its_type_says),
+        APP_TEST(a_start_that_fails_is_as_bad_as_an_end),
         APP_TEST(starts_and_ends_are_logged),
         APP_TEST(D_10_a_killed_master_takes_its_tree_along),
         APP_REAL(D_10_a_killed_master_takes_its_tree_along),
