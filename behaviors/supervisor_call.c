@@ -96,7 +96,7 @@ static enum agner_err order_start(struct gen *self, etf_term sup,
                                   etf_term request, etf_pid *pid,
                                   etf_term *info)
 {
-    etf_term answer, extra = ETF_NONE, ignored;
+    etf_term answer = ETF_NONE, extra = ETF_NONE, ignored;
     etf_pid started = { .id = 0 };
     enum agner_err err = ask(self, sup, request, &answer);
 

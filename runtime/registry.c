@@ -192,15 +192,15 @@ enum agner_err rt_behavior_unregister(struct rt *rt, const char *group,
         return AGNER_EUNKNOWN;
     rt__lock(&g->lock);
     index = place(g, group, name, &found);
-    if (found) {
-        row = g->rows[index];
-        g->count--;
-        memmove(&g->rows[index], &g->rows[index + 1],
-                (g->count - index) * sizeof row);
-    }
-    rt__unlock(&g->lock);
-    if (!found)
+    if (!found) {
+        rt__unlock(&g->lock);
         return AGNER_EUNKNOWN;
+    }
+    row = g->rows[index];
+    g->count--;
+    memmove(&g->rows[index], &g->rows[index + 1],
+            (g->count - index) * sizeof row);
+    rt__unlock(&g->lock);
     free_row(&row); /* which may call us */
     return AGNER_OK;
 }

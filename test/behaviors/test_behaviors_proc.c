@@ -46,7 +46,7 @@ static void obey(struct gen *self, struct witness *w, etf_term command)
 static void run(struct gen *self, etf_term args)
 {
     etf_term resource, command;
-    void *witness;
+    void *witness = NULL;
 
     if (!etf_match(args, "{_, _}", &resource, &command) ||
         !etf_get_resource(resource, &witness))
@@ -57,7 +57,7 @@ static void run(struct gen *self, etf_term args)
 static void woken(struct gen *self, etf_term args, etf_term message)
 {
     etf_term resource, command;
-    void *witness;
+    void *witness = NULL;
 
     if (!etf_match(args, "{_, _}", &resource, &command) ||
         !etf_get_resource(resource, &witness))

@@ -128,7 +128,8 @@ static void relations(struct bed *bed)
     assert_int_equal(rt_alias(bed->self, RT_ALIAS_EXPLICIT, &alias), AGNER_OK);
     info = look(bed, rt_self(bed->self));
     list = info->monitors;
-    assert_true(etf_list_next(&list, &item) && etf_get_pid(item, &who));
+    assert_true(etf_list_next(&list, &item));
+    assert_true(etf_get_pid(item, &who));
     assert_true(etf_pid_equal(who, pid));
     assert_true(etf_list_next(&list, &item));
     expect_text(item, "{named,nonode@nohost}");

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """meson_tests.py -- what tools/check asks of a build directory.
 
-    meson_tests.py rooms DIR ROOM...   the tests of these rooms: "target<TAB>test name" lines
+    meson_tests.py rooms DIR ROOM...   the tests of these rooms that are programs of this build:
+                                       "target<TAB>test name" lines
     meson_tests.py count DIR           of the last `meson test`: "passed failed skipped"
 
 A test that prints TAP (cmocka does with CMOCKA_MESSAGE_OUTPUT=TAP) counts as the cases in it, any
@@ -21,8 +22,9 @@ def rooms(dir_, wanted):
     tests = json.loads(subprocess.run(["meson", "introspect", dir_, "--tests"], check=True,
                                       stdout=subprocess.PIPE, text=True).stdout)
     for test in tests:
-        if any(test["name"].startswith(room + "_") for room in wanted):
-            print(os.path.relpath(test["cmd"][0], dir_), test["name"], sep="\t")
+        program = os.path.relpath(test["cmd"][0], dir_)
+        if any(test["name"].startswith(room + "_") for room in wanted) and not program.startswith(".."):
+            print(program, test["name"], sep="\t")
 
 
 def show(test):
