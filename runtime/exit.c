@@ -111,19 +111,23 @@ static void end_relation(const struct end *e, struct relation *r)
     rt__relation_free(e->rt, e->worker, r);
 }
 
-/* A reply to somebody in place of what cannot be. */
-static void fail_call(struct rt *rt, struct worker *worker, etf_term self,
-                      const struct envelope *m, etf_term reason)
+void rt__fail_call(struct rt *rt, struct worker *worker, etf_term self,
+                   struct envelope *m, etf_term reason)
 {
     struct envelope *answer = rt__envelope_new(worker, ENVELOPE_FAIL, reason);
+    etf_term to = m->sender;
 
-    if (answer == NULL)
-        answer = rt__envelope_new(worker, ENVELOPE_FAIL, ETF_A(killed));
-    if (answer == NULL)
-        return; /* no memory at all: the caller's time-out tells it */
+    if (answer == NULL) {
+        m->kind = ENVELOPE_FAIL;
+        m->term = ETF_A(killed);
+        m->sender = self;
+        rt__push_or_drop(rt, worker, to, m);
+        return;
+    }
     answer->sender = self;
     answer->id = m->id;
-    rt__push_or_drop(rt, worker, m->sender, answer);
+    rt__push_or_drop(rt, worker, to, answer);
+    rt__envelope_free(rt, worker, m);
 }
 
 /* An unlink is acknowledged, whoever lives here. */
@@ -177,9 +181,10 @@ void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
     case ENVELOPE_CALL:
     case ENVELOPE_INFO:
     case ENVELOPE_INIT:
-        if (!etf_is_none(m->sender))
-            fail_call(rt, worker, self, m, reason);
-        break;
+        if (etf_is_none(m->sender))
+            break;
+        rt__fail_call(rt, worker, self, m, reason);
+        return;
     case ENVELOPE_LINK:
     case ENVELOPE_MONITOR:
         refuse_relation(rt, worker, p, self, (struct relation *)(void *)m,

@@ -383,6 +383,18 @@ static void finish(struct gen *self)
     rt__scratch_reset(self);
 }
 
+/* The caller cannot be kept in mind: it hears of our end now. */
+static void fail_current(struct gen *self, struct envelope *m)
+{
+    struct envelope **held = &self->held;
+
+    while (*held != m)
+        held = &(*held)->next;
+    *held = m->next;
+    rt__fail_call(self->rt, self->worker, rt__pid_word(self->process), m,
+                  ETF_A(killed));
+}
+
 /* The call that was just handed out has not been answered: whoever waits for it
  * must hear of our end. */
 static void keep_call(struct gen *self)
@@ -402,6 +414,7 @@ static void keep_call(struct gen *self)
             return;
         rt__relation_free(self->rt, self->worker, r);
     }
+    fail_current(self, m);
     rt__must_exit(p, ETF_A(killed), false, false); /* no memory: end, loudly */
 }
 

@@ -319,6 +319,11 @@ static inline void rt__spend(struct gen *self)
 /* Carries out the end of `p` on the stack `self`: names, timers, links,
  * monitors, mailbox, state, slot. Terminate has run. */
 void rt__exit_process(struct gen *self, struct process *p);
+/* Tells the caller that its call `m`, which is taken, has failed. Without
+ * memory the request itself becomes the answer, with the reason killed, so that
+ * nobody waits in vain. `self`: who was called, a pid word. */
+void rt__fail_call(struct rt *rt, struct worker *worker, etf_term self,
+                   struct envelope *m, etf_term reason);
 /* Answers a signal that reached nobody: it is freed. */
 void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
                 struct envelope *m, etf_term reason);

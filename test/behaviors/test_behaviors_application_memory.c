@@ -148,10 +148,15 @@ static bool has_controller(struct gen *self)
            AGNER_OK;
 }
 
-/* What a failure left half done, with memory again. */
+/* What a failure left half done, with memory again. A tree that could not be
+ * told to end ends after its application, by its links. */
 static void tidy(struct gen *self)
 {
+    uint64_t end_ms = rt_now_ms(rt_of(self)) + LONG_MS;
+
     (void)gen_application_stop(self, "app", LONG_MS, NULL);
+    while (living > 0 && rt_now_ms(rt_of(self)) < end_ms)
+        (void)rt_sleep(self, 1);
     (void)gen_application_unload(self, "app", NULL);
 }
 
