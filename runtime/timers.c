@@ -141,7 +141,9 @@ bool rt__timer_take(struct rt *rt, struct timer *timer, uint64_t id,
             *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
         m = timer->envelope;
         pid = timer->to;
-        *to = timer->by_target ? ETF_NONE : pid;
+        /* A process that it would have begun is about to end by that alone. */
+        *to = timer->by_target || (m->flags & ENVELOPE_BEGIN) != 0 ? ETF_NONE
+                                                                   : pid;
         rt__wheel_disarm(wheel, timer);
         rt__wheel_release(wheel, timer);
     }
