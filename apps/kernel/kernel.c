@@ -1,14 +1,14 @@
 /*
  * kernel.c -- the processes that an Erlang node looks for on one that it meets.
  *
- *   name                what it does
- *   ------------------  ------------------------------------------------------
- *   net_kernel          {is_auth, Node} is answered `yes`: that is
- * net_adm:ping. Any other call gets {error, not_supported}. rex
- * features_request is answered with no features: functions cannot be called
+ * net_kernel answers {is_auth, Node} with `yes`, which is net_adm:ping, and any
+ * other call with {error, not_supported}.
+ *
+ * rex answers features_request with no features: functions cannot be called
  * here yet. rpc's older requests get {badrpc, not_supported}, so that nobody
- * waits in vain. global_name_server  takes what global sends to visible nodes,
- * and drops it.
+ * waits in vain.
+ *
+ * global_name_server takes what global sends to visible nodes, and drops it.
  *
  * So a node of agner is best hidden, the command's default: a visible one that
  * does not speak global's protocol makes global:sync() wait on the Erlang side.
