@@ -20,6 +20,20 @@ static etf_term error_atom(struct gen *self, const char *what)
     return error(self, etf_atom(what));
 }
 
+/* The child of that id; NULL with *why, the answer, when there is none or, as
+ * under simple_one_for_one, none has an id. */
+static struct child *by_id(struct gen *self, const struct supervisor *sup,
+                           etf_term id, etf_term *why)
+{
+    bool simple = gen__is_simple(sup);
+    struct child *child = simple ? NULL : gen__child_by_id(&sup->children, id);
+
+    *why = ETF_NONE;
+    if (child == NULL)
+        *why = error_atom(self, simple ? "simple_one_for_one" : "not_found");
+    return child;
+}
+
 /* ---- Looking ------------------------------------------------------------ */
 
 static etf_term shown_pid(const struct child *child)
@@ -282,26 +296,21 @@ static etf_term start_again(struct gen *self, struct supervisor *sup,
 static etf_term restart_child(struct gen *self, struct supervisor *sup,
                               etf_term id)
 {
-    struct child *child;
+    etf_term why;
+    struct child *child = by_id(self, sup, id, &why);
 
-    if (gen__is_simple(sup))
-        return error_atom(self, "simple_one_for_one");
-    child = gen__child_by_id(&sup->children, id);
-    return child != NULL ? start_again(self, sup, child)
-                         : error_atom(self, "not_found");
+    return child != NULL ? start_again(self, sup, child) : why;
 }
 
 /* {enable_child, Id}: agner's own. */
 static etf_term enable_child(struct gen *self, struct supervisor *sup,
                              etf_term id)
 {
-    struct child *child;
+    etf_term why;
+    struct child *child = by_id(self, sup, id, &why);
 
-    if (gen__is_simple(sup))
-        return error_atom(self, "simple_one_for_one");
-    child = gen__child_by_id(&sup->children, id);
     if (child == NULL)
-        return error_atom(self, "not_found");
+        return why;
     child->disabled = false;
     return start_again(self, sup, child);
 }
@@ -342,13 +351,11 @@ static etf_term terminate_child(struct gen *self, struct supervisor *sup,
 static etf_term disable_child(struct gen *self, struct supervisor *sup,
                               etf_term id)
 {
-    struct child *child;
+    etf_term why;
+    struct child *child = by_id(self, sup, id, &why);
 
-    if (gen__is_simple(sup))
-        return error_atom(self, "simple_one_for_one");
-    child = gen__child_by_id(&sup->children, id);
     if (child == NULL)
-        return error_atom(self, "not_found");
+        return why;
     child->disabled = true;
     return terminate_child(self, sup, id);
 }
@@ -356,13 +363,11 @@ static etf_term disable_child(struct gen *self, struct supervisor *sup,
 static etf_term delete_child(struct gen *self, struct supervisor *sup,
                              etf_term id)
 {
-    struct child *child;
+    etf_term why;
+    struct child *child = by_id(self, sup, id, &why);
 
-    if (gen__is_simple(sup))
-        return error_atom(self, "simple_one_for_one");
-    child = gen__child_by_id(&sup->children, id);
     if (child == NULL)
-        return error_atom(self, "not_found");
+        return why;
     if (child->state == CHILD_RESTARTING)
         return error_atom(self, "restarting");
     if (child->state != CHILD_STOPPED)
