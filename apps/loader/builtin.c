@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "examples.h"
-#include "kernel.h"
+#include <agner/kernel.h>
 
 static const struct gen_application *const builtins[] = {
-    &kernel_application,
     &counter_application,
     &echo_application,
     &shop_application,
@@ -17,6 +16,8 @@ static const struct gen_application *const builtins[] = {
 
 const struct gen_application *apps__builtin(const char *name)
 {
+    if (strcmp(agner_kernel()->name, name) == 0)
+        return agner_kernel();
     for (size_t i = 0; i < sizeof builtins / sizeof builtins[0]; i++) {
         if (strcmp(builtins[i]->name, name) == 0)
             return builtins[i];

@@ -20,6 +20,7 @@ HEADERS = (
     "rt_log.h",
     "rt_registry.h",
     "gen.h",
+    "kernel.h",
     "gen_application.h",
     "gen_event.h",
     "gen_proc.h",

@@ -1,0 +1,17 @@
+/*
+ * kernel_internal.h -- the processes of the application `kernel`. Private to
+ * apps/kernel/.
+ */
+#ifndef KERNEL_INTERNAL_H
+#define KERNEL_INTERNAL_H
+
+#include <agner/gen.h>
+
+extern const struct gen_server kernel__net_kernel;
+extern const struct gen_server kernel__rex;
+extern const struct gen_server kernel__global_name_server;
+
+/* What nobody has to hear of: unknown messages of other nodes. */
+enum gen_next kernel__drop(struct gen *self, etf_term message);
+
+#endif
