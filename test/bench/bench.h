@@ -12,7 +12,8 @@
 #include <agner/gen.h>
 #include <agner/node.h>
 
-#define BENCH_WAIT_MS 120000u /* longer than any step should take */
+#define BENCH_WAIT_MS 120000u       /* longer than any step should take */
+#define BENCH_COOKIE  "peers_bench" /* as in peers/beam */
 
 struct bench {
     const char *row;
@@ -98,8 +99,8 @@ uint64_t bench_clients(struct gen *self, const etf_pid *servers,
 /* One client, `count` calls. */
 uint64_t bench_calls(struct gen *self, etf_pid server, int64_t count);
 
-/* What the second program of the rows with two nodes runs. */
-int bench_serve(const char *name);
+/* What the second program of the rows with two nodes runs: bench_serve.c. */
+int bench_serve(const char *name, bool epmd);
 
 /* bench_message.c */
 void bench_pingpong(struct bench *b);

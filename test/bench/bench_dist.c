@@ -1,45 +1,55 @@
 /*
  * bench_dist.c -- rows with two nodes over loopback: dist_connect, dist_call,
  * dist_send, dist_bulk, dist_link. This is the node that asks; bench_serve.c is
- * the other one, in a program of its own.
+ * the other one, in a program of its own, or what `$BENCH_OTHER serve NAME`
+ * starts: BEAM, with the same requests.
  */
 #include "bench.h"
 
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 struct server {
     pid_t process;
+    int input; /* closing it ends the process */
     unsigned port;
     char name[64];
 };
 
-/* Starts agner-bench as the other node; it prints its port when it listens. */
+/* Becomes the other node, between its input and its output. */
+static void serve_as(const char *name, int input, int output)
+{
+    const char *program = getenv("BENCH_OTHER");
+
+    if (program == NULL || program[0] == '\0')
+        program = "/proc/self/exe";
+    dup2(input, STDIN_FILENO);
+    dup2(output, STDOUT_FILENO);
+    execl(program, program, "serve", name, (char *)NULL);
+    _exit(127);
+}
+
+/* Starts the other node; it prints its port when it listens. */
 static struct server server_open(int number)
 {
     struct server s = { 0 };
     FILE *output;
-    int ends[2];
+    int in[2], out[2];
 
     snprintf(s.name, sizeof s.name, "other%d@127.0.0.1", number);
-    if (pipe(ends) != 0)
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
         bench_must(AGNER_ESYSTEM, "pipe");
     s.process = fork();
-    if (s.process == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives this program */
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execl("/proc/self/exe", "agner-bench", "serve", s.name, (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    output = fdopen(ends[0], "r");
+    if (s.process == 0)
+        serve_as(s.name, in[0], out[1]);
+    close(in[0]);
+    close(out[1]);
+    s.input = in[1];
+    output = fdopen(out[0], "r");
     if (s.process < 0 || output == NULL || fscanf(output, "%u", &s.port) != 1)
         bench_must(AGNER_ESYSTEM, "the other node");
     fclose(output);
@@ -48,7 +58,7 @@ static struct server server_open(int number)
 
 static void server_close(const struct server *s)
 {
-    kill(s->process, SIGKILL);
+    close(s->input);
     waitpid(s->process, NULL, 0);
 }
 

@@ -58,7 +58,7 @@ static void start_node(struct bench *b)
 {
     struct node_options options = {
         .name = "bench@127.0.0.1",
-        .cookie = "agner_bench",
+        .cookie = BENCH_COOKIE,
         .listen_host = "127.0.0.1",
         .epmd = NODE_EPMD_NONE,
         .rt = runtime_options(),
@@ -117,8 +117,8 @@ int main(int argc, char **argv)
             printf("%s\n", rows[i].name);
         return EXIT_SUCCESS;
     }
-    if (argc == 3 && strcmp(argv[1], "serve") == 0)
-        return bench_serve(argv[2]);
+    if (argc >= 3 && strcmp(argv[1], "serve") == 0)
+        return bench_serve(argv[2], argc > 3 && strcmp(argv[3], "epmd") == 0);
     if (row == NULL) {
         fprintf(stderr, "usage: agner-bench ROW [N]; agner-bench rows\n");
         return 2;

@@ -1,14 +1,16 @@
 /*
  * bench_serve.c -- the other node of the rows with two nodes: `agner-bench
- * serve NAME` prints its port and serves until it is killed.
+ * serve NAME [epmd]` prints its port and serves until its input ends. With
+ * `epmd` it registers with the one at ERL_EPMD_PORT.
  *
- * The registered server `bench` answers
+ * The registered server `bench` answers as the one in peers/beam does:
  *
- *   incr              a number, one higher each time (what dist_call calls)
- *   pid               its own pid
- *   echo              the pid of a new process that answers {Pid, X} with X,
- * and ends at `stop` {sink, N, Boss}   the pid of a new process that counts N
- * {tag, _} messages, then sends `done` to Boss
+ *   incr             a number, one higher each time (what dist_call calls)
+ *   pid              its own pid
+ *   echo             the pid of a new process that answers {Pid, X} with X, and
+ *                    ends at `stop`
+ *   {sink, N, Boss}  the pid of a new process that counts N {tag, _} messages,
+ *                    then sends `done` to Boss
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -60,13 +62,13 @@ static const struct gen_server serve_server = {
     .handle_call = serve_call,
 };
 
-int bench_serve(const char *name)
+int bench_serve(const char *name, bool epmd)
 {
     struct node_options options = {
         .name = name,
-        .cookie = "agner_bench",
+        .cookie = BENCH_COOKIE,
         .listen_host = "127.0.0.1",
-        .epmd = NODE_EPMD_NONE,
+        .epmd = epmd ? NODE_EPMD_NEED : NODE_EPMD_NONE,
     };
     struct rt_spawn_options spawn = { .name = etf_atom("bench") };
     struct agner_error error = { 0 };
@@ -82,6 +84,7 @@ int bench_serve(const char *name)
                "server");
     printf("%u\n", (unsigned)node_port(node));
     fflush(stdout);
-    for (;;)
-        pause();
+    while (getchar() != EOF)
+        continue;
+    _exit(0); /* whoever asked has its figures */
 }

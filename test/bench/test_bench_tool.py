@@ -46,7 +46,7 @@ class Harness(unittest.TestCase):
         file = os.path.join(self.folder.name, "out")
         done = self.bench("--rows", "pingpong", "--runs", "3", "--json", file)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("agner        20  (10..30)", done.stdout)
+        self.assertIn("agner           20  (10..30)", done.stdout)
         with open(file) as f:
             lines = [json.loads(line) for line in f]
         self.assertEqual(lines, [{"row": "pingpong", "peer": "agner", "metric": "ns_per_msg", "unit": "ns",
@@ -67,6 +67,12 @@ class Harness(unittest.TestCase):
         done = self.bench("--rows", "pong")
         self.assertEqual(done.returncode, 2)
         self.assertIn("no row pong; there are pingpong", done.stderr)
+
+    def test_dist_stands_for_the_rows_with_two_nodes(self):
+        done = self.bench("--rows", "dist,fanin", "--quick")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line.split()[0] for line in done.stdout.splitlines() if "msgs_per_s" in line]
+        self.assertEqual(rows, ["fanin", "dist_connect", "dist_call", "dist_send", "dist_bulk", "dist_link"])
 
 
 unittest.main()

@@ -1,14 +1,12 @@
 %% bench.erl -- the rows for BEAM (Erlang/OTP), a clause of run/2 each.
 %% Run by run.sh: ./run.sh ROW N    prints `row beam metric value unit`.
 -module(bench).
--export([main/0, main/1]).
+-export([main/0, main/1, serve/0]).
 %% gen_server callbacks
 -behaviour(gen_server).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 %% gen_statem callbacks; init/1 is there already
 -export([callback_mode/0, off/3, on/3]).
-%% spawned across nodes
--export([node_sink/2, node_echo/0]).
 %% a handler of logger
 -export([log/2]).
 -include_lib("kernel/include/logger.hrl").
@@ -235,16 +233,16 @@ run(timers, N) ->
 %% ---- two nodes
 run(dist_connect, N) ->
     Ts = lists:sort([begin
-                         {Peer, Node} = peer_node(I),
+                         Other = {_, Node} = open_other(I),
                          T0 = t(), true = net_kernel:connect_node(Node), T1 = t(),
-                         _ = gs_ping(Node),
-                         peer:stop(Peer),
+                         _ = ask(Node, pid),
+                         close_other(Other),
                          (T1 - T0) / 1.0e3
                      end || I <- lists:seq(1, N)]),
     out(dist_connect, connect_p50, lists:nth((N + 1) div 2, Ts), us);
 run(dist_call, N) ->
-    {_, Node} = peer_node(1),
-    {ok, S} = erpc:call(Node, gen_server, start, [?MODULE, counter, []]),
+    {_, Node} = open_other(1),
+    S = ask(Node, pid),
     calls(S, N div 10),
     T0 = t(), calls(S, N), T1 = t(),
     out(dist_call, us_per_call, (T1 - T0) / N / 1000, us),
@@ -253,7 +251,7 @@ run(dist_call, N) ->
     Dt = clients(C, fun(_) -> calls(S, N div C * 10) end),
     out(dist_call, calls_per_s_100_clients, N div C * 10 * C * 1.0e9 / Dt, 'calls/s');
 run(dist_send, N) ->
-    {_, Node} = peer_node(1),
+    {_, Node} = open_other(1),
     dist_send(Node, 1, N div 10),
     Dt = dist_send(Node, 1, N),
     out(dist_send, msgs_per_s_1_sender, N * 1.0e9 / Dt, 'msgs/s'),
@@ -261,7 +259,7 @@ run(dist_send, N) ->
     out(dist_send, msgs_per_s_100_senders, N * 1.0e9 / Dt2, 'msgs/s');
 run(dist_bulk, N) ->
     %% N = megabytes per size
-    {_, Node} = peer_node(1),
+    {_, Node} = open_other(1),
     [begin
          Cnt = max(1, N * 1000000 div Sz),
          Bin = rand:bytes(Sz),
@@ -270,28 +268,20 @@ run(dist_bulk, N) ->
          out(dist_bulk, Label, Sz * Cnt * 1.0e3 / Dt, 'MB/s')
      end || {Label, Sz} <- [{mb_per_s_1KB, 1024}, {mb_per_s_64KB, 65536}, {mb_per_s_10MB, 10485760}]];
 run(dist_link, N) ->
-    {_, Node} = peer_node(1),
-    E = spawn(Node, ?MODULE, node_echo, []),
+    {_, Node} = open_other(1),
+    E = ask(Node, echo),
     %% monitor+demonitor, confirmed by a round trip behind it
     T0 = t(),
     [begin M = erlang:monitor(process, E), erlang:demonitor(M, [flush]), E ! {self(), x}, receive x -> ok end end
      || _ <- lists:seq(1, N)],
     T1 = t(),
     out(dist_link, us_monitor_demonitor_confirmed, (T1 - T0) / N / 1000, us),
-    Ps = [spawn(Node, ?MODULE, node_echo, []) || _ <- lists:seq(1, N)],
-    lists:last(Ps) ! {self(), x}, receive x -> ok end,
+    Ps = [ask(Node, echo) || _ <- lists:seq(1, N)],
     %% kill a monitored remote process and wait for 'DOWN', one after another
     T2 = t(),
     [begin M = erlang:monitor(process, P), P ! stop, receive {'DOWN', M, _, _, _} -> ok end end || P <- Ps],
     T3 = t(),
-    out(dist_link, us_monitor_exit_down, (T3 - T2) / N / 1000, us),
-    T4 = t(),
-    [begin
-         {P, M} = erlang:spawn_opt(Node, ?MODULE, node_echo, [], [monitor]),
-         P ! stop, receive {'DOWN', M, _, _, _} -> ok end
-     end || _ <- lists:seq(1, N)],
-    T5 = t(),
-    out(dist_link, us_remote_spawn_monitor_exit, (T5 - T4) / N / 1000, us);
+    out(dist_link, us_monitor_exit_down, (T3 - T2) / N / 1000, us);
 
 %% ---- codec: N is milliseconds for each figure
 run(codec, N) ->
@@ -475,21 +465,45 @@ timer_pairs(0) -> ok;
 timer_pairs(N) -> R = erlang:send_after(5000, self(), tick), erlang:cancel_timer(R), timer_pairs(N - 1).
 
 %% ---- two nodes
-peer_node(I) ->
+%% The other node runs the server `bench`, whose requests are those of bench_serve.c. It is a BEAM, or
+%% what BENCH_OTHER serve NAME epmd starts, which prints a line when it listens and ends with its input.
+open_other(I) ->
+    Name = "srv" ++ integer_to_list(I) ++ "x" ++ os:getpid(),
+    case os:getenv("BENCH_OTHER") of
+        Unset when Unset =:= false; Unset =:= "" -> open_beam(Name);
+        Program ->
+            Full = Name ++ "@127.0.0.1",
+            Port = open_port({spawn_executable, Program}, [{args, ["serve", Full, "epmd"]}, {line, 100}]),
+            receive {Port, {data, {eol, _}}} -> ok end,
+            {Port, list_to_atom(Full)}
+    end.
+open_beam(Name) ->
     Pa = filename:dirname(code:which(?MODULE)),
     Extra = string:lexemes(case os:getenv("BENCH_ERL_FLAGS") of false -> ""; F -> F end, " "),
     {ok, Peer, Node} = peer:start(
-        #{name => list_to_atom("srv" ++ integer_to_list(I) ++ "x" ++ os:getpid()), host => "127.0.0.1", longnames => true,
+        #{name => list_to_atom(Name), host => "127.0.0.1", longnames => true,
           connection => standard_io,
           args => ["-pa", Pa, "-setcookie", atom_to_list(erlang:get_cookie()),
                    "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
                    "-kernel", "logger_level", "none" | Extra]}),
+    {ok, _} = peer:call(Peer, gen_server, start, [{local, bench}, ?MODULE, serve, []]),
     {Peer, Node}.
-gs_ping(Node) -> erpc:call(Node, erlang, node, []).
+close_other({Port, _}) when is_port(Port) -> port_close(Port);
+close_other({Peer, _}) -> peer:stop(Peer).
+
+%% erl ... -s bench serve: the other node of a program of ours. Prints its port; ends with its input.
+serve() ->
+    logger:set_primary_config(level, none),
+    {ok, _} = gen_server:start({local, bench}, ?MODULE, serve, []),
+    [Name, Host] = string:lexemes(atom_to_list(node()), "@"),
+    {port, Port, _} = erl_epmd:port_please(Name, Host),
+    io:format("~p~n", [Port]),
+    spawn(fun() -> eof = io:get_line(""), halt(0) end).
+
+ask(Node, Request) -> gen_server:call({bench, Node}, Request).
 
 dist_send(Node, S, N) ->
-    Me = self(),
-    R = spawn(Node, ?MODULE, node_sink, [Me, N div S * S]),
+    R = ask(Node, {sink, N div S * S, self()}),
     Per = N div S,
     Ss = [spawn_link(fun() -> receive go -> ok end, blast(R, Per) end) || _ <- lists:seq(1, S)],
     T0 = t(),
@@ -501,8 +515,7 @@ count_any(0) -> ok;
 count_any(N) -> receive {tag, _} -> count_any(N - 1) end.
 node_echo() -> receive {P, X} -> P ! X, node_echo(); stop -> ok end.
 dist_bulk(Node, Bin, Cnt) ->
-    Me = self(),
-    R = spawn(Node, ?MODULE, node_sink, [Me, Cnt]),
+    R = ask(Node, {sink, Cnt, self()}),
     T0 = t(),
     bulk(R, Bin, Cnt),
     receive done -> ok end,
@@ -563,6 +576,7 @@ on({call, From}, flip, D) -> {next_state, off, D, [{reply, From, done}, {state_t
 
 init(flip) -> {ok, off, none};
 init(counter) -> {ok, 0};
+init(serve) -> {ok, 0};
 init({frail, Boss}) -> Boss ! {up, self()}, {ok, 0};
 init(crowd) ->
     {ok, {#{strategy => simple_one_for_one},
@@ -571,7 +585,10 @@ init({ward, N, Boss}) ->
     {ok, {#{intensity => 1000000000},
           [#{id => I, start => {gen_server, start_link, [?MODULE, {frail, Boss}, []]}} || I <- lists:seq(1, N)]}}.
 handle_call(incr, _From, S) -> {reply, S + 1, S + 1};
-handle_call(get, _From, S) -> {reply, S, S}.
+handle_call(get, _From, S) -> {reply, S, S};
+handle_call(pid, _From, S) -> {reply, self(), S};
+handle_call(echo, _From, S) -> {reply, spawn(fun node_echo/0), S};
+handle_call({sink, N, Boss}, _From, S) -> {reply, spawn(fun() -> node_sink(Boss, N) end), S}.
 handle_cast(crash, S) -> {stop, crash, S};
 handle_cast(_, S) -> {noreply, S}.
 handle_info(hibernate, S) -> {noreply, S, hibernate};

@@ -1,9 +1,11 @@
 #!/bin/sh
 # ./run.sh ROW N   one row on BEAM; the module is compiled when it is missing or old.
+# ./run.sh serve NAME   the other node of a row of ours; prints its port, ends with its input.
 # ./run.sh check   is all here that it needs? If not, says what is missing and exits 1.
 # Environment: BENCH_BUILD is the folder for what is built (default: build-peers in the top folder);
 # BENCH_CORES=1 for one scheduler; BENCH_ERL_FLAGS adds flags (for instance "+sbwt none"); BENCH_PEER
-# renames the peer; ERL and ERLC name another installation; BENCH_EPMD_PORT is a free port.
+# renames the peer; ERL and ERLC name another installation; BENCH_EPMD_PORT is a free port;
+# BENCH_OTHER is a program that serves as the other node (agner-bench), instead of a second BEAM.
 set -e
 erl=${ERL:-erl}
 erlc=${ERLC:-erlc}
@@ -22,7 +24,7 @@ fi
 flags="$BENCH_ERL_FLAGS"
 [ "$BENCH_CORES" = 1 ] && flags="$flags +S 1:1"
 case "$1" in
-dist_*)
+dist_* | serve)
   # a name server of our own on a port of our own, so that nothing is left behind
   ERL_EPMD_PORT=${BENCH_EPMD_PORT:-43691}
   ERL_EPMD_ADDRESS=127.0.0.1
@@ -38,9 +40,13 @@ dist_*)
     [ "$tries" -lt 100 ] || { echo "epmd did not start" >&2; exit 1; }
     sleep 0.05
   done
-  BENCH_ERL_FLAGS="$flags" "$erl" $flags +P 4000000 -noshell -noinput -pa "$build" \
-    -name "cli$$@127.0.0.1" -setcookie peers_bench -kernel inet_dist_use_interface '{127,0,0,1}' \
-    -s bench main -extra "$@"
+  if [ "$1" = serve ]; then
+    set -- -name "$2" -s bench serve
+  else
+    set -- -noinput -name "cli$$@127.0.0.1" -s bench main -extra "$@"
+  fi
+  BENCH_ERL_FLAGS="$flags" "$erl" $flags +P 4000000 -noshell -pa "$build" \
+    -setcookie peers_bench -kernel inet_dist_use_interface '{127,0,0,1}' "$@"
   ;;
 *)
   # the process table that a million processes need
