@@ -357,6 +357,18 @@ void rt_request_abandon(struct gen *self, const struct rt_request *id)
     remove_request(self, r);
 }
 
+/* {nodedown, Node}: what gen:call ends with when the connection is lost, or
+ * cannot be made. */
+static void say_nodedown(struct gen *self, etf_term node, etf_term *reply)
+{
+    etf_term pair[2] = { ETF_A(nodedown), node }, term;
+
+    if (reply == NULL)
+        return;
+    term = etf_tuple(&self->scratch, pair, 2);
+    *reply = etf_is_none(term) ? ETF_A(noconnection) : term;
+}
+
 enum agner_err rt_call(struct gen *self, etf_term to, etf_term term,
                        uint64_t timeout_ms, etf_term *reply)
 {
@@ -373,12 +385,14 @@ enum agner_err rt_call(struct gen *self, etf_term to, etf_term term,
     if (t.where == RT_WHERE_LOCAL)
         return call_local(self, t.pid, term, timeout_ms, reply);
     err = rt_request_send(self, to, term, &id);
-    if (err != AGNER_OK) {
-        if (reply != NULL)
-            *reply = err == AGNER_ENOCONN ? ETF_A(noconnection) : ETF_A(noproc);
-        return err == AGNER_ENOCONN ? AGNER_ENODEDOWN : err;
-    }
-    err = rt_request_wait(self, &id, timeout_ms, reply);
+    if (err == AGNER_OK)
+        err = rt_request_wait(self, &id, timeout_ms, reply);
+    else if (reply != NULL)
+        *reply = ETF_A(noproc);
+    if (err == AGNER_ENOCONN)
+        err = AGNER_ENODEDOWN;
+    if (err == AGNER_ENODEDOWN && t.where == RT_WHERE_REMOTE)
+        say_nodedown(self, t.node, reply);
     if (err == AGNER_ETIMEOUT || err == AGNER_EEXITING ||
         err == AGNER_EKILLED || err == AGNER_ENOMEM)
         rt_request_abandon(self, &id);
