@@ -61,8 +61,8 @@ class Program:
 
 
 class Run:
-    def __init__(self, echo_node, sources, folder):
-        self.echo_node = echo_node
+    def __init__(self, program, sources, folder):
+        self.program = program
         self.folder = folder
         self.port = free_port()
         self.env = dict(os.environ, ERL_EPMD_PORT=str(self.port),
@@ -70,10 +70,13 @@ class Run:
         self.part = f"{os.getpid()}{random.randrange(10000)}"
         self.name = f"ours{self.part}@127.0.0.1"
         self.programs = []
-        subprocess.run(["erlc", "-o", folder,
-                        os.path.join(sources, "interop_peer.erl"),
-                        os.path.join(sources, "interop_handler.erl")],
+        subprocess.run(["erlc", "-o", folder, *self.sources(sources)],
                        check=True, timeout=WAIT_S)
+
+    def sources(self, folder):
+        """The Erlang modules that the run needs."""
+        return [os.path.join(folder, "interop_peer.erl"),
+                os.path.join(folder, "interop_handler.erl")]
 
     def start(self, what, args):
         program = Program(what, args, self.env)
@@ -94,7 +97,7 @@ class Run:
         raise SystemExit("epmd does not answer")
 
     def ours(self):
-        program = self.start("ours", [self.echo_node, self.name, COOKIE,
+        program = self.start("ours", [self.program, self.name, COOKIE,
                                       str(self.port)])
         program.expect("ready")
         return program
