@@ -88,6 +88,7 @@ static bool is_group(const char *group)
 {
     return group[0] != '\0' && (strncmp(group, "agner:", 6) != 0 ||
                                 strcmp(group, RT_GROUP_APPLICATIONS) == 0 ||
+                                strcmp(group, RT_GROUP_FUNCTIONS) == 0 ||
                                 strcmp(group, RT_GROUP_REMOTE) == 0);
 }
 

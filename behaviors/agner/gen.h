@@ -320,6 +320,7 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 #include <agner/gen_event.h>
 #include <agner/gen_proc.h>
 #include <agner/gen_request.h>
+#include <agner/gen_rpc.h>
 #include <agner/gen_statem.h>
 #include <agner/gen_supervisor.h>
 #include <agner/gen_task.h>

@@ -17,7 +17,8 @@ extern "C" {
 
 /* Groups of the house; others that begin with `agner:` are refused. */
 #define RT_GROUP_APPLICATIONS "agner:applications"
-#define RT_GROUP_REMOTE       "agner:remote" /* what other nodes may start */
+#define RT_GROUP_FUNCTIONS    "agner:functions" /* gen_rpc_provide() */
+#define RT_GROUP_REMOTE       "agner:remote"    /* what other nodes may start */
 
 /*
  * Adds a row; the group comes into being with its first.
