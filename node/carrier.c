@@ -100,10 +100,30 @@ static void want(void *ctx, etf_term name)
     struct peer *peer = node__peers_get(&node->peers, node, name);
 
     if (peer == NULL || node__peer_want(peer, NULL) != AGNER_OK)
-        rt__node_down(node->rt, name);
+        rt__node_down(node->rt, name, etf_atom("connection_setup_failed"));
+}
+
+static enum agner_err dial(void *ctx, struct gen *self, etf_term name)
+{
+    struct node *node = ctx;
+    struct peer *peer = node__peers_get(&node->peers, node, name);
+
+    return peer == NULL ? AGNER_ENOCONN : node__peer_connect(self, peer, NULL);
+}
+
+static enum agner_err leave(void *ctx, etf_term name)
+{
+    struct node *node = ctx;
+    struct peer *peer = node__peers_find(&node->peers, name);
+
+    return peer == NULL ? AGNER_ENOCONN : node__peer_leave(peer);
 }
 
 struct rt_carrier node__carrier(struct node *node)
 {
-    return (struct rt_carrier){ .ctx = node, .carry = carry, .want = want };
+    return (struct rt_carrier){ .ctx = node,
+                                .carry = carry,
+                                .want = want,
+                                .connect = dial,
+                                .disconnect = leave };
 }

@@ -101,7 +101,7 @@ void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
     if (conn->net != NULL)
         node->net->close(conn->net, phase == CONN_HANDSHAKE);
     if (phase == CONN_UP)
-        node__peer_lost(conn->peer, conn->wire);
+        node__peer_lost(conn->peer, conn->wire, why);
     else if (conn->peer != NULL)
         node__peer_dial_failed(conn->peer, why, text);
 }

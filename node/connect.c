@@ -31,24 +31,10 @@ static enum agner_err peer_of(struct node *node, const char *name,
 enum agner_err node_connect(struct gen *self, struct node *node,
                             const char *name, struct agner_error *error)
 {
-    struct attempt *attempt;
     struct peer *peer;
     enum agner_err err = peer_of(node, name, &peer, error);
 
-    if (err != AGNER_OK)
-        return err;
-    err = node__peer_want(peer, &attempt);
-    if (err != AGNER_OK)
-        return agner_fail(error, err, "%s: %s", name, agner_strerror(err));
-    if (attempt == NULL)
-        return AGNER_OK;
-    err = rt__gate_wait(self, &attempt->gate);
-    if (err != AGNER_OK)
-        (void)agner_fail(error, err, "%s: %s", name, agner_strerror(err));
-    else if (attempt->err != AGNER_OK)
-        err = agner_fail(error, attempt->err, "%s", attempt->error.text);
-    node__attempt_drop(attempt);
-    return err;
+    return err == AGNER_OK ? node__peer_connect(self, peer, error) : err;
 }
 
 static struct peer *known(struct node *node, const char *name)

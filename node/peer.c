@@ -15,6 +15,7 @@
 #include <atomic.h>
 #include <etf_door.h>
 
+#include "flags.h"
 #include "node_room.h"
 #include "send.h"
 #include "wire.h"
@@ -45,6 +46,7 @@ struct peer *node__peer_new(struct node *node, etf_term name)
     }
     peer->node = node;
     peer->name = name;
+    peer->far.name = name;
     peer->task.run = look;
     peer->deadline.fire = attempt_late;
     return peer;
@@ -289,6 +291,26 @@ enum agner_err node__peer_want(struct peer *peer, struct attempt **out)
     return err;
 }
 
+enum agner_err node__peer_connect(struct gen *self, struct peer *peer,
+                                  struct agner_error *error)
+{
+    struct attempt *attempt;
+    enum agner_err err = node__peer_want(peer, &attempt);
+
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", peer->text,
+                          agner_strerror(err));
+    if (attempt == NULL)
+        return AGNER_OK;
+    err = rt__gate_wait(self, &attempt->gate);
+    if (err != AGNER_OK)
+        (void)agner_fail(error, err, "%s: %s", peer->text, agner_strerror(err));
+    else if (attempt->err != AGNER_OK)
+        err = agner_fail(error, attempt->err, "%s", attempt->error.text);
+    node__attempt_drop(attempt);
+    return err;
+}
+
 enum agner_err node__peer_leave(struct peer *peer)
 {
     enum agner_err err = AGNER_ENOCONN;
@@ -351,7 +373,7 @@ static void attempt_failed(struct peer *peer, enum agner_err err,
     rt__unlock(&peer->lock);
     dropped = drop_held(held);
     rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
-    rt__node_down(node->rt, peer->name);
+    rt__node_down(node->rt, peer->name, etf_atom("connection_setup_failed"));
     attempt_end(peer, attempt, err, text);
 }
 
@@ -573,7 +595,9 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
     wire->announced = true;
     rt_log(node->rt, RT_LOG_INFO, "%s: connected to %s at %s:%u", node->name,
            peer->text, wire->conn->address.host, wire->conn->address.port);
-    rt__node_up(node->rt, peer->name);
+    peer->far.info.hidden = (wire->out.flags & NODE__FLAG_PUBLISHED) == 0;
+    peer->far.info.creation = wire->conn->handshake.peer_creation;
+    rt__node_up(node->rt, &peer->far);
     rt__lock(&peer->lock);
     peer->state = PEER_CONNECTING; /* what comes now waits behind the held */
     rt__unlock(&peer->lock);
@@ -583,10 +607,24 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
     return true;
 }
 
-void node__peer_lost(struct peer *peer, struct wire *wire)
+/* Why, as OTP's net_kernel says it. */
+static etf_term reason_of(const struct node *node, enum agner_err why,
+                          bool left)
+{
+    if (left)
+        return etf_atom("disconnect");
+    if (load_relaxed(&node->stopping) != 0)
+        return etf_atom("net_kernel_terminated");
+    if (why == AGNER_ETIMEOUT)
+        return etf_atom("net_tick_timeout");
+    return etf_atom("connection_closed");
+}
+
+void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why)
 {
     struct node *node = peer->node;
     uint64_t dropped;
+    bool left;
 
     rt__lock(&peer->lock);
     if (peer->wire == wire) {
@@ -594,13 +632,14 @@ void node__peer_lost(struct peer *peer, struct wire *wire)
         peer->state = PEER_DOWN;
         store_relaxed(&peer->mode, 0); /* compared under the lock */
     }
-    if (peer->leaving == wire)
+    left = peer->leaving == wire;
+    if (left)
         peer->leaving = NULL;
     dropped = node__output_drop(&wire->out);
     rt__unlock(&peer->lock);
     rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
     if (wire->announced)
-        rt__node_down(node->rt, peer->name);
+        rt__node_down(node->rt, peer->name, reason_of(node, why, left));
 }
 
 /* The loop looks at the peer, since somebody asked it to. */

@@ -74,6 +74,7 @@ struct peer {
     struct rt_loop_timer deadline; /* of the attempt */
     bool trying;                   /* the attempt has begun */
     struct agner_error failure;    /* why our own dial ended, if it did */
+    struct rt_far_node far;        /* the runtime's entry, while it is up */
 };
 
 /* Returns new, or NULL. `name` is an interned atom. */
@@ -99,6 +100,11 @@ void node__attempt_drop(struct attempt *attempt);
 bool node__peer_ask(struct peer *peer);
 void node__peer_post(struct peer *peer);
 
+/* Waits until there is a connection, or the attempt has failed: then says how.
+ */
+enum agner_err node__peer_connect(struct gen *self, struct peer *peer,
+                                  struct agner_error *error);
+
 /* Any thread. Closes the connection if there is one: the next signal makes
  * another. AGNER_ENOCONN when there is none. */
 enum agner_err node__peer_leave(struct peer *peer);
@@ -107,8 +113,9 @@ enum agner_err node__peer_leave(struct peer *peer);
  * or false: another one stays, and the caller closes this one. */
 bool node__peer_up(struct peer *peer, struct wire *wire);
 
-/* Loop thread. The connection is lost; no signal of it arrives any more. */
-void node__peer_lost(struct peer *peer, struct wire *wire);
+/* Loop thread. The connection is lost, for that reason; no signal of it arrives
+ * any more. */
+void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why);
 
 /* Loop thread. Our dial ended before it was up. */
 void node__peer_dial_failed(struct peer *peer, enum agner_err err,

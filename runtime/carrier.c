@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "nodes.h"
 #include "pid_set.h"
 #include "relation.h"
 #include "worker.h"
@@ -50,7 +51,6 @@ struct far_node {
 struct remote {
     rt_spin lock; /* guards all that follows */
     struct far_node *nodes;
-    struct pid_set all; /* rt_monitor_nodes() */
 };
 
 enum agner_err rt__remote_init(struct rt *rt)
@@ -96,7 +96,6 @@ void rt__remote_fini(struct rt *rt)
         free(node->watchers.pids);
         free(node);
     }
-    free(remote->all.pids);
     free(remote);
 }
 
@@ -230,9 +229,8 @@ void rt__remote_leave(struct rt *rt, etf_term pid)
 {
     struct far_node *node;
 
+    rt__nodes_leave(rt, pid);
     rt__lock(&rt->remote->lock);
-    while (rt__pids_remove(&rt->remote->all, pid))
-        continue;
     for (node = rt->remote->nodes; node != NULL; node = node->next)
         while (rt__pids_remove(&node->watchers, pid))
             continue;
@@ -268,33 +266,15 @@ enum agner_err rt_monitor_node(struct gen *self, etf_term name, bool on)
     if (rt->carrier.want != NULL)
         rt->carrier.want(rt->carrier.ctx, name);
     else
-        rt__node_down(rt, name);
+        rt__node_down(rt, name, ETF_A(noconnection));
     return AGNER_OK;
-}
-
-enum agner_err rt_monitor_nodes(struct gen *self, bool on)
-{
-    struct rt *rt = self->rt;
-    struct relations *t = rt__relations(self->process);
-    bool ok = true;
-
-    if (t == NULL)
-        return AGNER_ENOMEM;
-    t->node_events = true;
-    rt__lock(&rt->remote->lock);
-    if (on)
-        ok = rt__pids_add(rt, &rt->remote->all, rt__pid_word(self->process));
-    else
-        (void)rt__pids_remove(&rt->remote->all, rt__pid_word(self->process));
-    rt__unlock(&rt->remote->lock);
-    return ok ? AGNER_OK : AGNER_ENOMEM;
 }
 
 /* ---- Up and down
  * ------------------------------------------------------------------------ */
 
-static void tell_all(struct rt *rt, const struct pid_set *set, etf_term tag,
-                     etf_term node)
+static void tell_watchers(struct rt *rt, const struct pid_set *set,
+                          etf_term node)
 {
     uint64_t words[8];
     struct etf_region r;
@@ -302,7 +282,7 @@ static void tell_all(struct rt *rt, const struct pid_set *set, etf_term tag,
     uint32_t i;
 
     etf__region_init(&r, words, 8, 0);
-    items[0] = tag;
+    items[0] = ETF_A(nodedown);
     items[1] = node;
     event = etf_tuple(&r, items, 2);
     for (i = 0; i < set->count; i++) {
@@ -314,30 +294,10 @@ static void tell_all(struct rt *rt, const struct pid_set *set, etf_term tag,
     etf__region_fini(&r);
 }
 
-/* A copy of `set`. The lock is held. */
-static struct pid_set copy_set(const struct pid_set *set)
+void rt__node_up(struct rt *rt, struct rt_far_node *node)
 {
-    struct pid_set copy = { NULL, 0, 0 };
-
-    copy.pids = malloc((set->count + 1) * sizeof *copy.pids);
-    if (copy.pids != NULL) {
-        if (set->count > 0)
-            memcpy(copy.pids, set->pids, set->count * sizeof *copy.pids);
-        copy.count = set->count;
-    }
-    return copy;
-}
-
-void rt__node_up(struct rt *rt, etf_term node)
-{
-    struct pid_set all;
-
-    rt__lock(&rt->remote->lock);
-    all = copy_set(&rt->remote->all);
-    rt__unlock(&rt->remote->lock);
-    tell_all(rt, &all, ETF_A(nodeup), node);
-    free(all.pids);
-    rt__event_network(rt, ETF_A(nodeup), node);
+    rt__nodes_up(rt, node);
+    rt__event_network(rt, ETF_A(nodeup), node->name);
 }
 
 /* Takes everything that belongs to the connection out of the node, whose next
@@ -357,10 +317,10 @@ static void end_era(struct far_node *node, struct member_set *members,
     node->era++;
 }
 
-void rt__node_down(struct rt *rt, etf_term name)
+void rt__node_down(struct rt *rt, etf_term name, etf_term reason)
 {
     struct member_set members = { NULL, 0, 0 };
-    struct pid_set watchers = { NULL, 0, 0 }, all;
+    struct pid_set watchers = { NULL, 0, 0 };
     struct far_node *node;
     uint32_t i;
 
@@ -368,15 +328,13 @@ void rt__node_down(struct rt *rt, etf_term name)
     node = find_node(rt->remote, name, false);
     if (node != NULL)
         end_era(node, &members, &watchers);
-    all = copy_set(&rt->remote->all);
     rt__unlock(&rt->remote->lock);
     for (i = 0; i < members.count; i++)
         rt__push_or_drop(rt, NULL, members.items[i].pid, members.items[i].down);
-    tell_all(rt, &watchers, ETF_A(nodedown), name);
-    tell_all(rt, &all, ETF_A(nodedown), name);
+    tell_watchers(rt, &watchers, name);
+    rt__nodes_down(rt, name, reason);
     free(members.items);
     free(watchers.pids);
-    free(all.pids);
     rt__event_network(rt, ETF_A(nodedown), name);
 }
 

@@ -7,6 +7,7 @@
 
 #include "env.h"
 #include "event.h"
+#include "nodes.h"
 #include "relation.h"
 #include "worker.h"
 
@@ -211,6 +212,7 @@ static void free_all(struct rt *rt)
 
     rt__log_fini(rt);
     rt__remote_fini(rt);
+    rt__nodes_fini(rt);
     rt__heritage_fini(rt);
     rt__env_fini(rt);
     rt__applications_fini(rt);
@@ -258,6 +260,8 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
     err = make_workers(rt);
     if (err == AGNER_OK)
         err = rt__remote_init(rt);
+    if (err == AGNER_OK)
+        err = rt__nodes_init(rt);
     if (err == AGNER_OK)
         err = rt__env_init(rt);
     if (err == AGNER_OK)

@@ -59,6 +59,13 @@ struct rt_carrier {
     /* Some process wants to hear of this node's end: connect if need be, and
      * when that fails say so with rt__node_down(). */
     void (*want)(void *ctx, etf_term node);
+
+    /* rt_connect_node(), of another node than this one: waits for the outcome.
+     */
+    enum agner_err (*connect)(void *ctx, struct gen *self, etf_term node);
+
+    /* rt_disconnect_node(). Any thread, never waits. */
+    enum agner_err (*disconnect)(void *ctx, etf_term node);
 };
 
 /* Before the first process; the carrier outlives the runtime's processes. */
@@ -80,12 +87,22 @@ void rt__loop_unset(struct rt *rt);
  * says (spec/distribution.md 6). Never waits. */
 enum agner_err rt__arrive(struct rt *rt, const struct rt_signal *signal);
 
-/* The connection to `node` is up, or gone: each link and monitor across it
- * fires once with `noconnection`, then each subscriber hears {nodedown, Node}
- * (G6, G20). Comes after every rt__arrive() of that connection, and before the
- * first of the next one. */
-void rt__node_up(struct rt *rt, etf_term node);
-void rt__node_down(struct rt *rt, etf_term node);
+/* A node that there is a connection with: the carrier's, from up to down; the
+ * carrier writes `name` and, of `info`, all but `connection` before up. */
+struct rt_far_node {
+    struct rt_far_node *next; /* the runtime's */
+    etf_term name;
+    struct rt_node_info info;
+};
+
+/* The connection is up, or gone: each link and monitor across it fires once
+ * with `noconnection`, then each subscriber hears {nodedown, Node} (G6, G20).
+ * Comes after every rt__arrive() of that connection, and before the first of
+ * the next one. `reason`, an atom, is what rt_monitor_nodes_with() tells; down
+ * may also say that an attempt has failed, and then only those hear of it who
+ * have something to do with that node. */
+void rt__node_up(struct rt *rt, struct rt_far_node *node);
+void rt__node_down(struct rt *rt, etf_term node, etf_term reason);
 
 /* So many messages for other nodes were lost after carry() took them: they show
  * in rt_stats() (G9). Any thread. */

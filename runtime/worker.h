@@ -122,6 +122,7 @@ struct shared_queue {
 struct log; /* log.c */
 struct relation;
 struct remote;   /* carrier.c */
+struct nodes;    /* nodes.c */
 struct blocking; /* blocking.c */
 
 struct rt {
@@ -182,6 +183,7 @@ struct rt {
     _Atomic uint32_t polling; /* who waits in it: poll.c */
     _Atomic uint32_t rousing; /* threads that may touch it */
     struct remote *remote;
+    struct nodes *nodes;
     struct blocking *blocking;
 
     struct rt_thread *watchdog;

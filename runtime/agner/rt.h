@@ -562,7 +562,8 @@ AGNER_API enum agner_err rt_kill(struct rt *rt, etf_pid to, etf_term reason);
 /* {nodedown, Node} each time its connection is lost; connects if need be. */
 AGNER_API enum agner_err rt_monitor_node(struct gen *self, etf_term node,
                                          bool on);
-/* {nodeup, Node} and {nodedown, Node} of every node. */
+/* {nodeup, Node} and {nodedown, Node} of every connection, as often as it was
+ * switched on: rt_monitor_nodes_with() in rt_remote.h says more. */
 AGNER_API enum agner_err rt_monitor_nodes(struct gen *self, bool on);
 
 /* ---- Names -------------------------------------------------------------- */
@@ -660,5 +661,6 @@ AGNER_API enum agner_err rt_blocking(struct gen *self, void (*work)(void *arg),
 #include <agner/rt_event.h>
 #include <agner/rt_info.h>
 #include <agner/rt_registry.h>
+#include <agner/rt_remote.h>
 
 #endif

@@ -19,6 +19,7 @@ HEADERS = (
     "rt_info.h",
     "rt_log.h",
     "rt_registry.h",
+    "rt_remote.h",
     "gen.h",
     "kernel.h",
     "gen_application.h",

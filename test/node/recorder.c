@@ -159,13 +159,14 @@ static void add_event(struct rt *rt, const char *what, etf_term node)
     add_line(rt, line);
 }
 
-void rt__node_up(struct rt *rt, etf_term node)
+void rt__node_up(struct rt *rt, struct rt_far_node *node)
 {
-    add_event(rt, "up", node);
+    add_event(rt, "up", node->name);
 }
 
-void rt__node_down(struct rt *rt, etf_term node)
+void rt__node_down(struct rt *rt, etf_term node, etf_term reason)
 {
+    (void)reason;
     add_event(rt, "down", node);
 }
 

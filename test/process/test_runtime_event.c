@@ -440,12 +440,13 @@ static void an_owner_hears_of_the_first_and_the_last(void **state)
 static void network(struct bed *bed)
 {
     etf_term other = etf_atom("other@host"), message;
+    struct rt_far_node far = { .name = other };
     etf_ref ref;
 
     assert_int_equal(
         rt_event_monitor(bed->self, etf_atom("network"), &ref, NULL), AGNER_OK);
-    rt__node_up(bed->rt, other);
-    rt__node_down(bed->rt, other);
+    rt__node_up(bed->rt, &far);
+    rt__node_down(bed->rt, other, etf_atom("connection_closed"));
     assert_int_equal(rt_receive(bed->self, WAIT_MS, &message), AGNER_OK);
     assert_true(
         etf_match(message, "{event, network, __, __, {nodeup, other@host}}"));
@@ -453,8 +454,9 @@ static void network(struct bed *bed)
     assert_true(
         etf_match(message, "{event, network, __, __, {nodedown, other@host}}"));
     assert_int_equal(rt_demonitor(bed->self, ref, true), AGNER_OK);
-    rt__node_up(bed->rt, other);
+    rt__node_up(bed->rt, &far);
     bed_expect_nothing(bed);
+    rt__node_down(bed->rt, other, etf_atom("connection_closed"));
 }
 
 static void the_network_is_an_event(void **state)

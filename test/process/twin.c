@@ -61,7 +61,7 @@ static void restore(void *ctx)
     sim_trace(twin->sim, "up");
     for (i = 0; i < 2; i++)
         rt__node_up(twin->sides[(first + i) % 2].rt,
-                    twin->sides[(first + i + 1) % 2].name.name);
+                    &twin->sides[(first + i) % 2].far);
 }
 
 static void lose(struct twin *twin)
@@ -75,7 +75,8 @@ static void lose(struct twin *twin)
         lose_all(&twin->sides[i]);
     for (i = 0; i < 2; i++)
         rt__node_down(twin->sides[(first + i) % 2].rt,
-                      twin->sides[(first + i + 1) % 2].name.name);
+                      twin->sides[(first + i + 1) % 2].name.name,
+                      etf_atom("connection_closed"));
     (void)sim_after(twin->sim, sim_draw(twin->sim, 20), restore, twin);
 }
 
@@ -156,7 +157,7 @@ static void want(void *ctx, etf_term node)
     struct side *side = ctx;
 
     if (!side->twin->up)
-        rt__node_down(side->rt, node);
+        rt__node_down(side->rt, node, etf_atom("connection_setup_failed"));
 }
 
 void twin_open(struct twin *twin, struct sim *sim, uint32_t loss_ppm)
@@ -181,6 +182,13 @@ void twin_open(struct twin *twin, struct sim *sim, uint32_t loss_ppm)
             abort(); /* no test without it */
         rt__node_set(side->rt, side->name.name, side->name.creation);
         rt__carrier_set(side->rt, &carrier);
+    }
+    for (i = 0; i < 2; i++) {
+        struct side *side = &twin->sides[i];
+
+        side->far.name = other(side)->name.name;
+        side->far.info.creation = other(side)->name.creation;
+        rt__node_up(side->rt, &side->far);
     }
 }
 

@@ -19,6 +19,7 @@ struct side {
     unsigned index;
     struct rt *rt;
     struct etf_self name;
+    struct rt_far_node far; /* the other side, as this one's runtime lists it */
     struct parcel *first, *last; /* owned: on their way to this side */
 };
 
