@@ -136,6 +136,8 @@ const struct rt_world *rt_world_real(void);
 struct rt_loop;
 struct rt_listener;
 struct rt_conn;
+struct rt_udp;
+struct rt_resolve;
 
 enum rt_address_kind { RT_ADDRESS_TCP, RT_ADDRESS_UNIX };
 
@@ -201,6 +203,27 @@ struct rt_write {
     size_t size;
     void (*done)(struct rt_write *write, enum agner_err err);
     void *handle; /* the connection's */
+};
+
+#define RT_DATAGRAM_MAX 65507u /* bytes that fit into one */
+#define RT_RESOLVE_MAX  1024u  /* addresses of one name; further are dropped */
+
+/* Where datagrams are taken. Numbers, no names. */
+struct rt_udp_options {
+    char host[64]; /* own address; "": every one */
+    uint16_t port; /* 0: any free one */
+    /* A multicast group to join, "": none. Others on this machine may then have
+     * the same port, and hear what is sent to the group, as we do ourselves. */
+    char group[64];
+    char interface[64]; /* by its address; "": the system's choice */
+    uint8_t hops; /* routers on the way of what we send to a group; 0: 1 */
+};
+
+struct rt_udp_owner {
+    void *ctx;
+    /* A datagram came, whole. Borrowed during the call. */
+    void (*received)(void *ctx, struct rt_udp *udp, const uint8_t *bytes,
+                     size_t size, const struct rt_address *from);
 };
 
 struct rt_net {
@@ -287,6 +310,43 @@ struct rt_net {
 
     /* Who is at the other end of a UNIX connection: its user id, or -1. */
     int64_t (*peer_uid)(struct rt_conn *conn);
+
+    /* Microseconds to the other end and back, as the system has measured them
+     * on this TCP connection, or -1: not known. */
+    int64_t (*rtt_us)(struct rt_conn *conn);
+
+    /*
+     * Datagrams. What is sent may be lost, and comes in any order. udp_send()
+     * copies; AGNER_EAGAIN: not now, AGNER_ENOCONN (no way there),
+     * AGNER_EINVAL, AGNER_ESYSTEM. Nothing is received after udp_close(), which
+     * the loop's end does too. udp_open(): AGNER_ETAKEN, AGNER_ENOTALLOWED,
+     * AGNER_EINVAL (an address that cannot be), AGNER_ENOTSUP (no multicast
+     * here), AGNER_ENOMEM, AGNER_ENOTRUNNING, AGNER_ESYSTEM; *bound (may be
+     * NULL) is the real port.
+     */
+    enum agner_err (*udp_open)(struct rt_loop *loop,
+                               const struct rt_udp_options *options,
+                               const struct rt_udp_owner *owner,
+                               struct rt_udp **udp, uint16_t *bound,
+                               struct agner_error *error);
+    enum agner_err (*udp_send)(struct rt_udp *udp, const char *host,
+                               uint16_t port, const void *bytes, size_t size);
+    void (*udp_close)(struct rt_udp *udp);
+
+    /*
+     * All addresses that a host's name stands for: A and AAAA records. `done`
+     * comes once and later, also when the loop ends, unless it is cancelled
+     * before: AGNER_OK with 1 to RT_RESOLVE_MAX numeric ones (port 0, borrowed
+     * during the call), AGNER_ENONAME, AGNER_ENOMEM, AGNER_ESYSTEM with a text.
+     * Fails at once with AGNER_ENOMEM, AGNER_EINVAL, AGNER_ENOTRUNNING.
+     */
+    enum agner_err (*resolve)(struct rt_loop *loop, const char *host,
+                              void (*done)(void *ctx, enum agner_err err,
+                                           const struct rt_address *addresses,
+                                           size_t count, const char *text),
+                              void *ctx, struct rt_resolve **resolve,
+                              struct agner_error *error);
+    void (*resolve_cancel)(struct rt_resolve *resolve);
 };
 
 #endif

@@ -42,4 +42,7 @@ int rt__os_accept(int listener);
 /* The user at the other end of a connected UNIX socket, or -1. */
 int64_t rt__os_peer_uid(int socket);
 
+/* The round trip of a TCP connection in microseconds, or -1: not known. */
+int64_t rt__os_rtt_us(int socket);
+
 #endif

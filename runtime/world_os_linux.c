@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -95,4 +97,14 @@ int64_t rt__os_peer_uid(int socket)
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
         return -1;
     return (int64_t)who.uid;
+}
+
+int64_t rt__os_rtt_us(int socket)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        return -1;
+    return (int64_t)info.tcpi_rtt;
 }

@@ -138,3 +138,9 @@ int64_t rt__os_peer_uid(int socket)
     (void)socket;
     return -1;
 }
+
+int64_t rt__os_rtt_us(int socket)
+{
+    (void)socket;
+    return -1;
+}

@@ -212,7 +212,7 @@ static void settle(uv_prepare_t *handle)
     flush_all(loop);
     set_alarm(loop);
     if (loop->stopping && loop->conns == NULL && loop->listeners == NULL &&
-        loop->lookups == 0)
+        loop->udps == NULL && loop->lookups == 0)
         close_own_handles(loop);
     else if (loop->dirty != NULL || !rt__uv_may_wait(loop))
         (void)uv_idle_start(&loop->hurry, do_nothing); /* cannot fail */
@@ -240,6 +240,8 @@ static void stop(struct rt_task *task)
     loop->stopping = true;
     while (loop->listeners != NULL)
         rt__uv_unlisten(loop->listeners);
+    while (loop->udps != NULL)
+        rt__uv_udp_close(loop->udps);
     for (conn = loop->conns; conn != NULL; conn = conn->next)
         rt__uv_conn_end(conn, AGNER_OK, "closed here: the loop ends");
 }
@@ -357,4 +359,10 @@ const struct rt_net rt__net_uv = {
     .write = rt__uv_write,
     .close = rt__uv_close,
     .peer_uid = rt__uv_peer_uid,
+    .rtt_us = rt__uv_rtt_us,
+    .udp_open = rt__uv_udp_open,
+    .udp_send = rt__uv_udp_send,
+    .udp_close = rt__uv_udp_close,
+    .resolve = rt__uv_resolve,
+    .resolve_cancel = rt__uv_resolve_cancel,
 };

@@ -109,6 +109,13 @@ struct rt_listener {
     struct stat file; /* UNIX: the socket file, to remove no other */
 };
 
+struct rt_udp {
+    struct rt_loop *loop;        /* borrowed */
+    struct rt_udp *next, **link; /* in the loop's `udps` */
+    struct rt_udp_owner owner;
+    uv_udp_t uv;
+};
+
 struct rt_loop {
     const struct rt_world *world; /* borrowed */
     struct rt_thread *thread;
@@ -125,6 +132,7 @@ struct rt_loop {
     struct rt_conn *conns;
     struct rt_conn *dirty; /* those with something to write */
     struct rt_listener *listeners;
+    struct rt_udp *udps;
     size_t lookups;
     bool stopping; /* nothing new is opened */
     bool stopped;  /* the loop's own handles are closing too */
@@ -185,6 +193,7 @@ void rt__uv_adopt(struct rt_conn *conn, const struct rt_conn_owner *owner);
 void rt__uv_read(struct rt_conn *conn, bool on);
 void rt__uv_close(struct rt_conn *conn, bool flush);
 int64_t rt__uv_peer_uid(struct rt_conn *conn);
+int64_t rt__uv_rtt_us(struct rt_conn *conn);
 
 /* world_uv_write.c */
 void rt__uv_write(struct rt_conn *conn, struct rt_write *write);
@@ -215,6 +224,30 @@ enum agner_err rt__uv_listen(struct rt_loop *loop,
                              struct rt_address *bound,
                              struct agner_error *error);
 void rt__uv_unlisten(struct rt_listener *listener);
+
+/* world_uv_udp.c */
+enum agner_err rt__uv_udp_open(struct rt_loop *loop,
+                               const struct rt_udp_options *options,
+                               const struct rt_udp_owner *owner,
+                               struct rt_udp **udp, uint16_t *bound,
+                               struct agner_error *error);
+enum agner_err rt__uv_udp_send(struct rt_udp *udp, const char *host,
+                               uint16_t port, const void *bytes, size_t size);
+void rt__uv_udp_close(struct rt_udp *udp);
+
+/* world_uv_resolve.c */
+enum agner_err rt__uv_resolve(struct rt_loop *loop, const char *host,
+                              void (*done)(void *ctx, enum agner_err err,
+                                           const struct rt_address *addresses,
+                                           size_t count, const char *text),
+                              void *ctx, struct rt_resolve **resolve,
+                              struct agner_error *error);
+void rt__uv_resolve_cancel(struct rt_resolve *resolve);
+
+/* world_uv_listen.c: the address in words; an IPv4 one in IPv6 is shown as
+ * IPv4. */
+void rt__uv_describe(const struct sockaddr_storage *address,
+                     struct rt_address *out);
 
 /* world_uv_socket.c: a listening descriptor for `address`, whose port becomes
  * the real one; for a UNIX socket *file is what was made. */

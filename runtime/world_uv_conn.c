@@ -228,3 +228,12 @@ int64_t rt__uv_peer_uid(struct rt_conn *conn)
         return -1;
     return rt__os_peer_uid(fd);
 }
+
+int64_t rt__uv_rtt_us(struct rt_conn *conn)
+{
+    uv_os_fd_t fd;
+
+    if (conn->kind != RT_ADDRESS_TCP || uv_fileno(&conn->uv.handle, &fd) != 0)
+        return -1;
+    return rt__os_rtt_us(fd);
+}

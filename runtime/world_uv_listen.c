@@ -20,24 +20,23 @@
 #define ACCEPT_MAX 64u /* in one turn, so that others have theirs */
 #define RETRY_MS   100u
 
-/* An IPv4 peer of an IPv6 socket is shown as IPv4. */
-static void describe(const struct sockaddr_storage *peer,
-                     struct rt_address *from)
+void rt__uv_describe(const struct sockaddr_storage *address,
+                     struct rt_address *out)
 {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
 
-    if (peer->ss_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &v4->sin_addr, from->host, sizeof from->host);
-        from->port = ntohs(v4->sin_port);
-    } else if (peer->ss_family == AF_INET6) {
+    if (address->ss_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &v4->sin_addr, out->host, sizeof out->host);
+        out->port = ntohs(v4->sin_port);
+    } else if (address->ss_family == AF_INET6) {
         if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-            (void)inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], from->host,
-                            sizeof from->host);
+            (void)inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], out->host,
+                            sizeof out->host);
         else
-            (void)inet_ntop(AF_INET6, &v6->sin6_addr, from->host,
-                            sizeof from->host);
-        from->port = ntohs(v6->sin6_port);
+            (void)inet_ntop(AF_INET6, &v6->sin6_addr, out->host,
+                            sizeof out->host);
+        out->port = ntohs(v6->sin6_port);
     }
 }
 
@@ -53,7 +52,8 @@ static void find_peer(int fd, const struct rt_address *here,
     if (here->kind == RT_ADDRESS_UNIX)
         (void)snprintf(from->host, sizeof from->host, "%s", here->host);
     else if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
-        describe(&peer, from); /* else it is gone, and reading will say so */
+        rt__uv_describe(&peer,
+                        from); /* else it is gone, and reading will say so */
 }
 
 /* Takes `fd`. */

@@ -13,9 +13,11 @@ struct contract_case {
 
 extern const struct contract_case contract_loop_cases[];
 extern const struct contract_case contract_conn_cases[];
-extern const size_t contract_loop_count, contract_conn_count;
+extern const struct contract_case contract_udp_cases[];
+extern const size_t contract_loop_count, contract_conn_count,
+    contract_udp_count;
 
-/* Runs all of both in `place` under cmocka; the number of failures. */
+/* Runs all of them in `place` under cmocka; the number of failures. */
 int contract_run(const char *name, const struct place *place);
 
 #endif

@@ -577,8 +577,15 @@ static void the_loops_end_closes_everything(const struct place *place)
 
 struct asking {
     struct pair *pair;
-    int64_t uid, tcp_uid;
+    int64_t uid, tcp_uid, rtt_us;
 };
+
+static void ask_rtt(struct scene *scene, void *arg)
+{
+    struct asking *asking = arg;
+
+    asking->rtt_us = scene->net->rtt_us(asking->pair->client->conn);
+}
 
 static void ask_uid(struct scene *scene, void *arg)
 {
@@ -599,6 +606,22 @@ static void the_user_of_a_unix_connection_is_known(const struct place *place)
     pair_open(&pair, place, &place->tcp);
     scene_run(&pair.scene, ask_uid, &asking);
     assert_int_equal(asking.uid, -1);
+    pair_close(&pair);
+}
+
+/* Not every system measures it. */
+static void a_connection_knows_its_round_trip(const struct place *place)
+{
+    struct pair pair;
+    struct asking asking = { .pair = &pair };
+
+    pair_open(&pair, place, &place->tcp);
+    scene_run(&pair.scene, ask_rtt, &asking);
+    assert_in_range(asking.rtt_us + 1, 0, 60000001);
+    pair_close(&pair);
+    pair_open(&pair, place, &place->unix_);
+    scene_run(&pair.scene, ask_rtt, &asking);
+    assert_int_equal(asking.rtt_us, -1);
     pair_close(&pair);
 }
 
@@ -626,6 +649,7 @@ const struct contract_case contract_conn_cases[] = {
     CASE(an_open_connection_can_change_hands),
     CASE(the_loops_end_closes_everything),
     CASE(the_user_of_a_unix_connection_is_known),
+    CASE(a_connection_knows_its_round_trip),
 };
 const size_t contract_conn_count =
     sizeof contract_conn_cases / sizeof contract_conn_cases[0];

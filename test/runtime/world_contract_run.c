@@ -33,7 +33,8 @@ static void fill(struct CMUnitTest *tests, struct run *runs,
 
 int contract_run(const char *name, const struct place *place)
 {
-    size_t count = contract_loop_count + contract_conn_count;
+    size_t both = contract_loop_count + contract_conn_count;
+    size_t count = both + contract_udp_count;
     struct CMUnitTest *tests = calloc(count, sizeof *tests);
     struct run *runs = calloc(count, sizeof *runs);
     int failed = 1;
@@ -42,6 +43,8 @@ int contract_run(const char *name, const struct place *place)
         fill(tests, runs, contract_loop_cases, contract_loop_count, place);
         fill(tests + contract_loop_count, runs + contract_loop_count,
              contract_conn_cases, contract_conn_count, place);
+        fill(tests + both, runs + both, contract_udp_cases, contract_udp_count,
+             place);
         failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
     }
     free(tests);

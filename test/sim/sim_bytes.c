@@ -39,14 +39,19 @@ static void tell(struct write_list *list, enum agner_err err)
         write->done(write, err);
 }
 
+uint64_t sim__net_delay_ns(struct sim *sim)
+{
+    const struct sim_options *options = &sim->options;
+
+    return 1000 * (options->delay_min_us +
+                   sim__exponential(sim, options->delay_mean_us));
+}
+
 uint64_t sim__delay_ns(struct rt_conn *conn)
 {
-    const struct sim_options *options = &conn->sim->options;
-
     if (conn->kind == RT_ADDRESS_UNIX)
         return 1000 + sim_draw(conn->sim, 20000);
-    return 1000 * (options->delay_min_us +
-                   sim__exponential(conn->sim, options->delay_mean_us));
+    return sim__net_delay_ns(conn->sim);
 }
 
 /* Below one as often as options say: cut anywhere, or to a single byte. */

@@ -260,3 +260,13 @@ int64_t sim__peer_uid(struct rt_conn *conn)
 {
     return conn->kind == RT_ADDRESS_UNIX ? conn->sim->options.uid : -1;
 }
+
+/* Nothing is measured: it is what the options make the usual case. */
+int64_t sim__rtt_us(struct rt_conn *conn)
+{
+    const struct sim_options *options = &conn->sim->options;
+
+    if (conn->kind != RT_ADDRESS_TCP)
+        return -1;
+    return (int64_t)(2 * (options->delay_min_us + options->delay_mean_us));
+}

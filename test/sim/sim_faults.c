@@ -19,7 +19,7 @@ struct rule {
     char from[WHO_MAX], to[WHO_MAX];
 };
 
-static bool is_known_as(const struct rt_loop *loop, const char *who)
+bool sim__is_known_as(const struct rt_loop *loop, const char *who)
 {
     const struct place_name *name;
 
@@ -38,8 +38,8 @@ bool sim__is_cut(const struct rt_loop *from, const struct rt_loop *to)
     if (from == to)
         return false;
     for (rule = from->sim->rules; rule != NULL; rule = rule->next)
-        if (is_known_as(from, rule->from_all ? NULL : rule->from) &&
-            is_known_as(to, rule->to_all ? NULL : rule->to))
+        if (sim__is_known_as(from, rule->from_all ? NULL : rule->from) &&
+            sim__is_known_as(to, rule->to_all ? NULL : rule->to))
             return true;
     return false;
 }
@@ -227,9 +227,9 @@ static size_t for_each_between(struct sim *sim, const char *a, const char *b,
             const struct rt_conn *peer = conn->peer;
 
             if (peer == NULL || conn->kind != RT_ADDRESS_TCP ||
-                !is_known_as(loop, a) || !is_known_as(peer->loop, b))
+                !sim__is_known_as(loop, a) || !sim__is_known_as(peer->loop, b))
                 continue;
-            if (is_known_as(peer->loop, a) && is_known_as(loop, b) &&
+            if (sim__is_known_as(peer->loop, a) && sim__is_known_as(loop, b) &&
                 conn->hear.number > peer->hear.number)
                 continue;
             do_to(conn, deed, until_ns);

@@ -1,5 +1,5 @@
 /*
- * sim_listen.c -- addresses: who listens where, what a name stands for.
+ * sim_listen.c -- addresses: who listens where.
  *
  * One machine with every numeric address; a port can be listened on once for
  * each address, or once for all of them.
@@ -13,72 +13,6 @@
 #define PATH_MAX_BYTES 108u /* as a real one has it */
 #define FIRST_PORT     40000u
 
-struct host {
-    struct host *next;
-    char name[256], address[256];
-};
-
-static bool is_number(const char *host)
-{
-    return strchr(host, ':') != NULL ||
-           (host[0] != '\0' && host[strspn(host, "0123456789.")] == '\0');
-}
-
-static bool is_everywhere(const char *host)
-{
-    return host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 ||
-           strcmp(host, "::") == 0;
-}
-
-const char *sim__resolve(const struct sim *sim, const char *host)
-{
-    const struct host *each;
-
-    for (each = sim->hosts; each != NULL; each = each->next)
-        if (strcmp(each->name, host) == 0)
-            return each->address;
-    if (strcmp(host, "localhost") == 0)
-        return "127.0.0.1";
-    return is_everywhere(host) || is_number(host) ? host : NULL;
-}
-
-enum agner_err sim_host_put(struct sim *sim, const char *name,
-                            const char *address)
-{
-    struct host **link = &sim->hosts;
-    struct host *host;
-
-    while (*link != NULL && strcmp((*link)->name, name) != 0)
-        link = &(*link)->next;
-    host = *link;
-    if (address == NULL) {
-        if (host != NULL)
-            *link = host->next;
-        free(host);
-        return AGNER_OK;
-    }
-    if (host == NULL) {
-        host = calloc(1, sizeof *host);
-        if (host == NULL)
-            return AGNER_ENOMEM;
-        *link = host;
-    }
-    (void)snprintf(host->name, sizeof host->name, "%s", name);
-    (void)snprintf(host->address, sizeof host->address, "%s", address);
-    return AGNER_OK;
-}
-
-void sim__hosts_free(struct sim *sim)
-{
-    while (sim->hosts != NULL) {
-        struct host *host = sim->hosts;
-
-        sim->hosts = host->next;
-        free(host);
-    }
-    sim_heal_all(sim);
-}
-
 /* Would a connection to `to` come to this listener? Also the test whether two
  * of them are in each other's way. */
 static bool serves(const struct rt_listener *listener,
@@ -91,7 +25,7 @@ static bool serves(const struct rt_listener *listener,
     if (its->kind == RT_ADDRESS_UNIX)
         return strcmp(its->host, to->host) == 0;
     return its->port == to->port &&
-           (is_everywhere(its->host) || is_everywhere(to->host) ||
+           (sim__is_everywhere(its->host) || sim__is_everywhere(to->host) ||
             strcmp(its->host, to->host) == 0);
 }
 
@@ -240,10 +174,10 @@ void sim__describe(struct rt_loop *loop, struct rt_address *from)
 {
     const struct place_name *name = loop->names;
 
-    while (name != NULL && !is_number(name->host))
+    while (name != NULL && !sim__is_number(name->host))
         name = name->next;
     (void)snprintf(from->host, sizeof from->host, "%s",
-                   name == NULL || is_everywhere(name->host) ? "127.0.0.1"
-                                                             : name->host);
+                   name == NULL || sim__is_everywhere(name->host) ? "127.0.0.1"
+                                                                  : name->host);
     from->port = next_port(loop->sim);
 }

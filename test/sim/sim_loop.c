@@ -128,6 +128,7 @@ static enum agner_err loop_new(const struct rt_world *world, const char *name,
 static void free_loop(struct rt_loop *loop)
 {
     assert(loop->conns == NULL && loop->listeners == NULL);
+    assert(loop->udps == NULL && loop->resolves == NULL);
     sim__forget_loop(loop);
     while (loop->timers.root != NULL)
         loop_timer_remove(&loop->timers, loop->timers.root);
@@ -155,6 +156,9 @@ static void loop_free(struct rt_loop *loop)
     loop->stopping = true;
     while (loop->listeners != NULL)
         sim__unlisten(loop->listeners);
+    while (loop->udps != NULL)
+        sim__udp_close(loop->udps);
+    sim__names_end(loop, true);
     while (loop->conns != NULL || loop->first != NULL) {
         if (loop->first != NULL) {
             run_task(loop);
@@ -172,6 +176,9 @@ void sim__loop_drop(struct rt_loop *loop)
 {
     while (loop->listeners != NULL)
         sim__unlisten(loop->listeners);
+    while (loop->udps != NULL)
+        sim__udp_close(loop->udps);
+    sim__names_end(loop, false);
     while (loop->conns != NULL)
         sim__conn_free(loop->conns);
     loop->timers.root = NULL;
@@ -194,4 +201,10 @@ const struct rt_net sim__net = {
     .write = sim__write,
     .close = sim__close,
     .peer_uid = sim__peer_uid,
+    .rtt_us = sim__rtt_us,
+    .udp_open = sim__udp_open,
+    .udp_send = sim__udp_send,
+    .udp_close = sim__udp_close,
+    .resolve = sim__ask_name,
+    .resolve_cancel = sim__ask_name_cancel,
 };

@@ -113,6 +113,8 @@ struct rt_loop {
     struct loop_timers timers;
     struct rt_conn *conns;
     struct rt_listener *listeners;
+    struct rt_udp *udps;
+    struct rt_resolve *resolves;
     bool stopping;
 };
 
@@ -136,11 +138,39 @@ void sim__unlisten(struct rt_listener *listener);
 /* Who listens there, or NULL. */
 struct rt_listener *sim__find_listener(struct sim *sim,
                                        const struct rt_address *address);
-/* The address that a host's name stands for, or NULL. */
-const char *sim__resolve(const struct sim *sim, const char *host);
 /* What the other end sees of a connection that is dialled on this loop. */
 void sim__describe(struct rt_loop *loop, struct rt_address *from);
+
+/* ---- sim_names.c ---------------------------------------------------------
+ */
+
+/* Is it an address in numbers; does it mean all addresses? */
+bool sim__is_number(const char *host);
+bool sim__is_everywhere(const char *host);
+/* The (first) address that a host's name stands for, or NULL. */
+const char *sim__resolve(const struct sim *sim, const char *host);
+enum agner_err sim__ask_name(struct rt_loop *loop, const char *host,
+                             void (*done)(void *ctx, enum agner_err err,
+                                          const struct rt_address *addresses,
+                                          size_t count, const char *text),
+                             void *ctx, struct rt_resolve **resolve,
+                             struct agner_error *error);
+void sim__ask_name_cancel(struct rt_resolve *resolve);
+/* The loop ends: its questions are answered so, or just forgotten. */
+void sim__names_end(struct rt_loop *loop, bool tell);
 void sim__hosts_free(struct sim *sim);
+
+/* ---- sim_udp.c ------------------------------------------------------------
+ */
+
+enum agner_err sim__udp_open(struct rt_loop *loop,
+                             const struct rt_udp_options *options,
+                             const struct rt_udp_owner *owner,
+                             struct rt_udp **udp, uint16_t *bound,
+                             struct agner_error *error);
+enum agner_err sim__udp_send(struct rt_udp *udp, const char *host,
+                             uint16_t port, const void *bytes, size_t size);
+void sim__udp_close(struct rt_udp *udp);
 
 /* ---- sim_dial.c --------------------------------------------------------- */
 
@@ -164,10 +194,12 @@ void sim__adopt(struct rt_conn *conn, const struct rt_conn_owner *owner);
 void sim__read(struct rt_conn *conn, bool on);
 void sim__close(struct rt_conn *conn, bool flush);
 int64_t sim__peer_uid(struct rt_conn *conn);
+int64_t sim__rtt_us(struct rt_conn *conn);
 
 /* ---- sim_bytes.c -------------------------------------------------------- */
 
-/* How long something takes to the other end. */
+/* How long something takes to another host, and to the other end. */
+uint64_t sim__net_delay_ns(struct sim *sim);
 uint64_t sim__delay_ns(struct rt_conn *conn);
 void sim__write(struct rt_conn *conn, struct rt_write *write);
 void sim__drop_writes(struct rt_conn *conn);
@@ -184,6 +216,8 @@ size_t sim__take_arrived(struct rt_conn *conn, const uint8_t **bytes);
 
 /* ---- sim_faults.c ------------------------------------------------------- */
 
+/* Is the loop meant by `who` (NULL: everybody)? */
+bool sim__is_known_as(const struct rt_loop *loop, const char *who);
 /* Does a partition keep what `from` sends from `to`? */
 bool sim__is_cut(const struct rt_loop *from, const struct rt_loop *to);
 /* Looks at the partitions again, for each connection. */

@@ -78,6 +78,7 @@ struct sim_options {
     uint32_t clog_ppm;        /* after a chunk nothing moves for a while */
     uint64_t clog_ms;         /* ...up to that; 0: 1000 */
     uint32_t flip_ppm;        /* a bit of a chunk is flipped */
+    uint32_t datagram_ppm;    /* a datagram is lost, or comes twice */
 
     uint32_t file_error_ppm; /* reading or writing one is AGNER_ESYSTEM */
     uint64_t wall_ns;        /* the wall clock at first; 0: 2026-01-01 */
@@ -155,8 +156,13 @@ AGNER_API void sim_faults(struct sim *sim, bool on);
 
 AGNER_API void sim_wall_jump(struct sim *sim, int64_t ms);
 
-/* `name` stands for `address`, a number; NULL: it is unknown. AGNER_ENOMEM. */
+/* `name` stands for `address`, a number, and for nothing else; NULL: it is
+ * unknown. AGNER_ENOMEM. */
 AGNER_API enum agner_err sim_host_put(struct sim *sim, const char *name,
+                                      const char *address);
+/* ... and for this one too: the first is what connections go to. AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err sim_host_add(struct sim *sim, const char *name,
                                       const char *address);
 
 /* A file that the world's file_read finds: a copy of `bytes`; NULL: none.
