@@ -149,8 +149,6 @@ struct rt_loop {
     _Atomic uint32_t *word; /* what drive() was given, while it runs */
     uint32_t seen;
     uint64_t until_ns;
-    bool received; /* since it began, bytes came */
-    bool brisk;    /* and soon, the last time */
 
     uint8_t bytes[READ_BYTES]; /* of the read under way */
 };

@@ -135,12 +135,6 @@ static void see_end(struct rt_conn *conn)
     }
 }
 
-static void hand_over(struct rt_conn *conn, const uint8_t *bytes, size_t size)
-{
-    conn->loop->received = true;
-    conn->owner.received(conn->owner.ctx, conn, bytes, size);
-}
-
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *bytes)
 {
     struct rt_conn *conn = stream->data;
@@ -150,7 +144,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *bytes)
     else if (size < 0)
         rt__uv_conn_fail(conn, (int)size);
     else if (size > 0 && conn->state == CONN_OPEN)
-        hand_over(conn, (const uint8_t *)bytes->base, (size_t)size);
+        conn->owner.received(conn->owner.ctx, conn,
+                             (const uint8_t *)bytes->base, (size_t)size);
 }
 
 static void start_reading(struct rt_conn *conn)

@@ -9,21 +9,21 @@
  * 200 us, and takes a loop that nobody has taken since its last look. It sleeps
  * without end only while somebody waits in drive(), who wakes it on leaving.
  *
+ * Nobody spins before a wait: the processor is wanted by whoever is to answer,
+ * who may be another program on this machine.
+ *
  * No wake-up is lost. Who is about to wait writes `waiting`, fences, and then
  * looks at what was posted and at its word; who posts, or changes the word,
  * does that first, fences, and then looks at `waiting`.
  */
 #include "world_uv.h"
 
-#include <sched.h>
 #include <signal.h>
 
 #include "atomic.h"
 
 #define LOOK_NS     200000u
 #define STILL_LOOKS 10u /* without any change: the keeper may sleep */
-#define SPIN_NS     50000u
-#define BRISK_NS    100000u
 
 static bool take(struct rt_loop *loop)
 {
@@ -97,33 +97,6 @@ static void block_broken_pipe(void)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail */
 }
 
-/* Looks again and again for a while: the next bytes of a conversation come
- * sooner than the system wakes a thread. Whoever shares the processor goes
- * first, since it may be the one that is to answer. */
-static void spin(struct rt_loop *loop, uint64_t end_ns)
-{
-    if (end_ns > loop->until_ns)
-        end_ns = loop->until_ns;
-    while (!loop->received && load_relaxed(loop->word) == loop->seen &&
-           rt__uv_now(loop) < end_ns) {
-        (void)sched_yield();                    /* cannot fail */
-        (void)uv_run(&loop->uv, UV_RUN_NOWAIT); /* there are always handles */
-    }
-}
-
-/* One turn, which waits. Not if bytes came while it spun. */
-static void take_turn(struct rt_loop *loop)
-{
-    uint64_t begin_ns = rt__uv_now(loop);
-
-    loop->received = false;
-    if (loop->brisk)
-        spin(loop, begin_ns + SPIN_NS);
-    if (!loop->received)
-        (void)uv_run(&loop->uv, UV_RUN_ONCE); /* as above */
-    loop->brisk = loop->received && rt__uv_now(loop) - begin_ns < BRISK_NS;
-}
-
 bool rt__uv_drive(struct rt_loop *loop, _Atomic uint32_t *word, uint32_t seen,
                   uint64_t deadline_ns)
 {
@@ -136,7 +109,7 @@ bool rt__uv_drive(struct rt_loop *loop, _Atomic uint32_t *word, uint32_t seen,
     loop->word = word;
     loop->seen = seen;
     loop->until_ns = deadline_ns;
-    take_turn(loop);
+    (void)uv_run(&loop->uv, UV_RUN_ONCE); /* there are always handles */
     loop->word = NULL;
     loop->until_ns = RT_NEVER;
     leave(loop);
