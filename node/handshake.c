@@ -2,7 +2,7 @@
  * handshake.c -- the handshake as a pure machine: messages in, bytes out.
  *
  * The table of states is in handshake.h; `rows` below has the same rows. A
- * reader gets a message without its length and tag, and returns the next state.
+ * reader gets a message without its length, and returns the next state.
  * What a peer sends ends in HS_FAILED with a sentence, and never anywhere else.
  */
 #include "handshake.h"
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "flags.h"
+#include "handshake_forms.h"
 
 static const char *const waits_for[] = {
     [HS_STATUS] = "the answer to our name",
@@ -22,6 +23,7 @@ static const char *const waits_for[] = {
     [HS_NAME] = "the peer's name",
     [HS_DECIDE] = "our own decision about the peer",
     [HS_ALIVE] = "word whether the old connection is alive",
+    [HS_COMPLEMENT] = "what its first message had no room for",
     [HS_REPLY] = "the peer's digest",
     [HS_UP] = "nothing: the connection is up",
     [HS_FAILED] = "nothing: the handshake failed",
@@ -63,91 +65,20 @@ static enum node__hs_state fail(struct node__handshake *hs, enum agner_err err,
     return failed(hs);
 }
 
-static uint32_t read32(const uint8_t *p)
+/* The state after something was written: `next`, or HS_FAILED. */
+static enum node__hs_state sent(struct node__handshake *hs, enum agner_err err,
+                                enum node__hs_state next)
 {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
-           p[3];
-}
-
-static uint64_t read64(const uint8_t *p)
-{
-    return (uint64_t)read32(p) << 32 | read32(p + 4);
-}
-
-static uint8_t *write16(uint8_t *p, size_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-    return p + 2;
-}
-
-static uint8_t *write32(uint8_t *p, uint32_t v)
-{
-    return write16(write16(p, v >> 16), v & 0xffff);
-}
-
-static uint8_t *write64(uint8_t *p, uint64_t v)
-{
-    return write32(write32(p, (uint32_t)(v >> 32)), (uint32_t)v);
-}
-
-static uint8_t *write_bytes(uint8_t *p, const void *bytes, size_t size)
-{
-    memcpy(p, bytes, size);
-    return p + size;
-}
-
-/* Appends a message from `start` to `end`, with its length. */
-static enum agner_err send(struct etf_buffer *out, const uint8_t *start,
-                           const uint8_t *end)
-{
-    uint8_t length[2];
-    size_t size = (size_t)(end - start);
-    enum agner_err err = etf_buffer_reserve(out, 2 + size);
-
-    if (err != AGNER_OK)
-        return err;
-    (void)write16(length, size);
-    (void)etf_buffer_add(out, length, 2); /* there is room */
-    return etf_buffer_add(out, start, size);
-}
-
-/* The same where failing is a state: `next`, or HS_FAILED. */
-static enum node__hs_state send_and(struct node__handshake *hs,
-                                    struct etf_buffer *out,
-                                    const uint8_t *start, const uint8_t *end,
-                                    enum node__hs_state next)
-{
-    enum agner_err err = send(out, start, end);
-
     if (err != AGNER_OK)
         return fail(hs, err, "no memory for our part of the handshake");
     return next;
 }
 
-void node__handshake_digest(const char *cookie, size_t cookie_size,
-                            uint32_t challenge, uint8_t digest[NODE__MD5_SIZE])
+static enum node__hs_state send_status(struct node__handshake *hs,
+                                       const char *text, struct etf_buffer *out,
+                                       enum node__hs_state next)
 {
-    struct node__md5 md5;
-    char text[12];
-    int size = snprintf(text, sizeof text, "%u", challenge);
-
-    node__md5_init(&md5);
-    node__md5_add(&md5, cookie, cookie_size);
-    node__md5_add(&md5, text, (size_t)size);
-    node__md5_done(&md5, digest);
-}
-
-/* Takes the same time wherever the first difference is: a digest must not be
- * found byte by byte. */
-static bool same_digest(const uint8_t *a, const uint8_t *b)
-{
-    volatile uint8_t difference = 0;
-    size_t i;
-
-    for (i = 0; i < NODE__MD5_SIZE; i++)
-        difference = (uint8_t)(difference | (a[i] ^ b[i]));
-    return difference == 0;
+    return sent(hs, node__message_write(out, 's', text, strlen(text)), next);
 }
 
 static bool digest_is_right(const struct node__handshake *hs,
@@ -155,20 +86,26 @@ static bool digest_is_right(const struct node__handshake *hs,
 {
     uint8_t expected[NODE__MD5_SIZE];
 
-    node__handshake_digest(hs->self.cookie, hs->self.cookie_size,
-                           hs->self.challenge, expected);
-    return same_digest(expected, digest);
+    if (hs->self.cookie_in != NULL)
+        node__handshake_digest(hs->self.cookie_in, hs->self.cookie_in_size,
+                               hs->self.challenge, expected);
+    else
+        node__handshake_digest(hs->self.cookie, hs->self.cookie_size,
+                               hs->self.challenge, expected);
+    return node__handshake_same_digest(expected, digest);
 }
 
 /* What both offered, from the peer's offer; false when something is missing
- * that we cannot do without. */
-static bool agree_on_flags(struct node__handshake *hs, uint64_t offer)
+ * that we cannot do without. The old challenge does what HANDSHAKE_23 is for.
+ */
+static bool agree_on_flags(struct node__handshake *hs, uint64_t offer, bool old)
 {
-    uint64_t missing;
+    uint64_t missing = node__flags_missing(NODE__FLAGS_RELEASE, offer);
 
+    if (old)
+        missing &= ~NODE__FLAG_HANDSHAKE_23;
     hs->peer_flags = node__flags_expand(offer);
-    hs->flags = hs->peer_flags & hs->self.flags;
-    missing = NODE__FLAGS_MANDATORY & ~hs->peer_flags;
+    hs->flags = hs->peer_flags & hs->self.flags & ~NODE__FLAG_NAME_ME;
     if (missing == 0)
         return true;
     (void)agner_fail(&hs->error, AGNER_ENOTALLOWED,
@@ -177,22 +114,93 @@ static bool agree_on_flags(struct node__handshake *hs, uint64_t offer)
     return false;
 }
 
+/* Who we are, in one of the two messages that say so. */
+static enum agner_err say_hello(const struct node__handshake *hs, bool old,
+                                bool challenge, uint64_t flags,
+                                struct etf_buffer *out)
+{
+    const struct node__hello hello = {
+        .old = old,
+        .has_challenge = challenge,
+        .flags = flags,
+        .challenge = hs->self.challenge,
+        .creation = hs->self.creation,
+        .name = (const uint8_t *)hs->self.name,
+        .name_size = strlen(hs->self.name),
+    };
+
+    return node__hello_write(out, &hello);
+}
+
 /* ---- The side that connects --------------------------------------------- */
 
-static enum node__hs_state read_status(struct node__handshake *hs,
-                                       const uint8_t *body, size_t size,
-                                       struct etf_buffer *out)
+/* What may be behind not_allowed: the names of flags that some release wants
+ * and we do not offer, if there are any. */
+static enum node__hs_state not_allowed(struct node__handshake *hs)
 {
+    static const unsigned releases[] = { 23, 25, 26 };
     size_t i;
 
+    for (i = 0; i < sizeof releases / sizeof releases[0]; i++) {
+        uint64_t missing = node__flags_missing(releases[i], hs->self.flags);
+
+        if (missing == 0)
+            continue;
+        (void)agner_fail(&hs->error, AGNER_ENOTALLOWED,
+                         "the peer does not allow us, or misses the flag %s, "
+                         "which OTP %u and later need",
+                         node__flag_name(missing), releases[i]);
+        return failed(hs);
+    }
+    return fail(hs, AGNER_ENOTALLOWED,
+                "the peer does not allow us, or misses a flag in our offer");
+}
+
+/* size:16, name, creation:32, after "named:". */
+static enum node__hs_state take_name(struct node__handshake *hs,
+                                     const uint8_t *body, size_t size)
+{
+    size_t name_size = size < 6 ? 0 : node__read16(body);
+
+    if (!(hs->self.flags & NODE__FLAG_NAME_ME))
+        return fail(hs, AGNER_EPROTO, "a name that was not asked for");
+    if (size < 6 || name_size != size - 6)
+        return fail(hs, AGNER_EPROTO, "our name is cut short");
+    if (node__name_check((const char *)body + 2, name_size, &hs->error) !=
+        AGNER_OK)
+        return failed(hs);
+    memcpy(hs->given, body + 2, name_size);
+    hs->given[name_size] = '\0';
+    hs->self.name = hs->given;
+    hs->self.creation = node__read32(body + size - 4);
+    say(hs, "received our name %s, creation %u", hs->given, hs->self.creation);
+    return HS_CHALLENGE;
+}
+
+static bool is_text(const uint8_t *body, size_t size, const char *text)
+{
+    return size == strlen(text) && memcmp(body, text, size) == 0;
+}
+
+static enum node__hs_state read_status(struct node__handshake *hs,
+                                       const uint8_t *message, size_t size,
+                                       struct etf_buffer *out)
+{
+    const uint8_t *body = message + 1;
+    size_t i, named = strlen("named:");
+
     (void)out;
+    size--;
+    if (size >= named && memcmp(body, "named:", named) == 0)
+        return take_name(hs, body + named, size - named);
     for (i = 0; i < sizeof status_texts / sizeof status_texts[0]; i++)
-        if (size == strlen(status_texts[i]) &&
-            memcmp(body, status_texts[i], size) == 0)
+        if (is_text(body, size, status_texts[i]))
             break;
     if (i == sizeof status_texts / sizeof status_texts[0])
         return fail(hs, AGNER_EPROTO, "a status that is not known");
     say(hs, "received status %s", status_texts[i]);
+    if (i <= HS_OK_SIMULTANEOUS && (hs->self.flags & NODE__FLAG_NAME_ME))
+        return fail(hs, AGNER_EPROTO, "the peer gives no names");
     switch ((enum node__hs_status)i) {
     case HS_OK_SIMULTANEOUS:
         hs->simultaneous = true;
@@ -205,9 +213,7 @@ static enum node__hs_state read_status(struct node__handshake *hs,
         return fail(hs, AGNER_EALREADY,
                     "the peer is dialling us, and its attempt goes on");
     case HS_NOT_ALLOWED:
-        return fail(
-            hs, AGNER_ENOTALLOWED,
-            "the peer does not allow us, or misses a flag in our offer");
+        return not_allowed(hs);
     }
     return fail(hs, AGNER_EPROTO, "a status that is not known");
 }
@@ -215,55 +221,55 @@ static enum node__hs_state read_status(struct node__handshake *hs,
 static enum node__hs_state send_reply(struct node__handshake *hs,
                                       struct etf_buffer *out)
 {
-    uint8_t message[1 + 4 + NODE__MD5_SIZE];
-    uint8_t digest[NODE__MD5_SIZE];
-    uint8_t *p = message;
+    uint8_t body[4 + NODE__MD5_SIZE];
 
     node__handshake_digest(hs->self.cookie, hs->self.cookie_size,
-                           hs->peer_challenge, digest);
-    *p++ = 'r';
-    p = write32(p, hs->self.challenge);
-    p = write_bytes(p, digest, sizeof digest);
+                           hs->peer_challenge,
+                           node__write32(body, hs->self.challenge));
     say(hs, "send our digest and challenge");
-    return send_and(hs, out, message, p, HS_ACK);
+    return sent(hs, node__message_write(out, 'r', body, sizeof body), HS_ACK);
 }
 
-/* flags:64, challenge:32, creation:32, size:16, name, more. */
 static enum node__hs_state read_challenge(struct node__handshake *hs,
-                                          const uint8_t *body, size_t size,
+                                          const uint8_t *message, size_t size,
                                           struct etf_buffer *out)
 {
-    size_t name_size = strlen(hs->peer);
-    size_t theirs;
+    struct node__hello hello = { .has_challenge = true };
+    const char *wrong = node__hello_read(message, size, &hello);
 
-    if (size < 18)
-        return fail(hs, AGNER_EPROTO, "the challenge is too short");
-    theirs = (size_t)body[16] << 8 | body[17];
-    if (theirs > size - 18)
-        return fail(hs, AGNER_EPROTO, "the challenge ends inside the name");
-    if (theirs != name_size || memcmp(body + 18, hs->peer, theirs) != 0)
+    if (wrong != NULL)
+        return fail(hs, AGNER_EPROTO, wrong);
+    if (hello.name_size != strlen(hs->peer) ||
+        memcmp(hello.name, hs->peer, hello.name_size) != 0)
         return fail(
             hs, AGNER_EPROTO,
             "another node answers there: the name is not the dialled one");
-    hs->peer_challenge = read32(body + 8);
-    hs->peer_creation = read32(body + 12);
-    if (!agree_on_flags(hs, read64(body)))
+    hs->peer_challenge = hello.challenge;
+    hs->peer_creation = hello.creation;
+    if (!agree_on_flags(hs, hello.flags, hello.old))
         return failed(hs);
     if (hs->peer_challenge == hs->self.challenge)
         return fail(hs, AGNER_EAUTH, "our own challenge was sent back");
-    say(hs, "received challenge, flags 0x%llx, creation %u",
-        (unsigned long long)hs->peer_flags, hs->peer_creation);
+    say(hs, "received challenge%s, flags 0x%llx, creation %u",
+        hello.old ? " of version 5" : "", (unsigned long long)hs->peer_flags,
+        hs->peer_creation);
+    if (hs->old && !hello.old) {
+        say(hs, "send the rest of our flags, creation %u", hs->self.creation);
+        if (node__complement_write(out, hs->self.flags, hs->self.creation) !=
+            AGNER_OK)
+            return sent(hs, AGNER_ENOMEM, HS_FAILED);
+    }
     return send_reply(hs, out);
 }
 
 static enum node__hs_state read_ack(struct node__handshake *hs,
-                                    const uint8_t *body, size_t size,
+                                    const uint8_t *message, size_t size,
                                     struct etf_buffer *out)
 {
     (void)out;
-    if (size != NODE__MD5_SIZE)
+    if (size != 1 + NODE__MD5_SIZE)
         return fail(hs, AGNER_EPROTO, "a digest of the wrong size");
-    if (!digest_is_right(hs, body))
+    if (!digest_is_right(hs, message + 1))
         return fail(hs, AGNER_EAUTH,
                     "the peer's digest is wrong: cookies differ");
     say(hs, "received the right digest: up");
@@ -272,91 +278,81 @@ static enum node__hs_state read_ack(struct node__handshake *hs,
 
 /* ---- The side that accepts ---------------------------------------------- */
 
-static enum node__hs_state send_status(struct node__handshake *hs,
-                                       enum node__hs_status status,
-                                       struct etf_buffer *out,
-                                       enum node__hs_state next)
-{
-    uint8_t message[1 + 16] = { 's' };
-    const char *text = status_texts[status];
-    uint8_t *p = write_bytes(message + 1, text, strlen(text));
-
-    say(hs, "send status %s", text);
-    return send_and(hs, out, message, p, next);
-}
-
+/* The challenge, in the form that the peer understands, and what comes then. */
 static enum node__hs_state send_challenge(struct node__handshake *hs,
                                           struct etf_buffer *out)
 {
-    uint8_t message[1 + 8 + 4 + 4 + 2 + NODE__NAME_MAX];
     uint64_t flags = hs->self.flags;
-    size_t name_size = strlen(hs->self.name);
-    uint8_t *p = message;
+    bool old = hs->old && !(hs->peer_flags & NODE__FLAG_HANDSHAKE_23);
 
     if (hs->wants_name)
         flags = (flags | NODE__FLAG_NAME_ME) & ~NODE__FLAG_PUBLISHED;
-    *p++ = 'N';
-    p = write64(p, flags);
-    p = write32(p, hs->self.challenge);
-    p = write32(p, hs->self.creation);
-    p = write16(p, name_size);
-    p = write_bytes(p, hs->self.name, name_size);
-    say(hs, "send challenge");
-    return send_and(hs, out, message, p, HS_REPLY);
+    say(hs, "send challenge%s", old ? " of version 5" : "");
+    return sent(hs, say_hello(hs, old, true, flags, out),
+                hs->old && !old ? HS_COMPLEMENT : HS_REPLY);
 }
 
-/* Only a host, since the rest is asked for. */
-static bool host_is_fine(struct node__handshake *hs, const uint8_t *host,
-                         size_t size)
+/* Who asks for a name says its host only. */
+static enum agner_err check_name(struct node__handshake *hs, const char *name,
+                                 size_t size)
 {
-    if (size > 0 && size < NODE__NAME_MAX && node__is_plain(host, size) &&
-        memchr(host, '@', size) == NULL)
-        return true;
-    (void)agner_fail(&hs->error, AGNER_EINVAL,
-                     "asks for a name on a host that cannot be");
-    return false;
+    return hs->wants_name ? node__host_check(name, size, &hs->error)
+                          : node__name_check(name, size, &hs->error);
 }
 
-/* flags:64, creation:32, size:16, name, more. */
 static enum node__hs_state read_name(struct node__handshake *hs,
-                                     const uint8_t *body, size_t size,
+                                     const uint8_t *message, size_t size,
                                      struct etf_buffer *out)
 {
-    uint64_t offer;
-    size_t name_size;
+    struct node__hello hello = { .has_challenge = false };
+    const char *wrong = node__hello_read(message, size, &hello);
 
-    if (size < 14)
-        return fail(hs, AGNER_EPROTO, "the first message is too short");
-    offer = read64(body);
-    name_size = (size_t)body[12] << 8 | body[13];
-    if (name_size > size - 14)
-        return fail(hs, AGNER_EPROTO, "the first message ends inside the name");
-    hs->wants_name = (offer & NODE__FLAG_NAME_ME) != 0;
-    if (hs->wants_name ? !host_is_fine(hs, body + 14, name_size)
-                       : node__name_check((const char *)body + 14, name_size,
-                                          &hs->error) != AGNER_OK)
+    if (wrong != NULL)
+        return fail(hs, AGNER_EPROTO, wrong);
+    hs->old = hello.old;
+    hs->wants_name = (hello.flags & NODE__FLAG_NAME_ME) != 0;
+    if (check_name(hs, (const char *)hello.name, hello.name_size) != AGNER_OK)
         return failed(hs);
-    memcpy(hs->peer, body + 14, name_size);
-    hs->peer[name_size] = '\0';
-    hs->peer_creation = read32(body + 8);
-    say(hs, "received name %s, flags 0x%llx, creation %u", hs->peer,
-        (unsigned long long)offer, hs->peer_creation);
-    if (!agree_on_flags(hs, offer)) {
-        (void)send_status(hs, HS_NOT_ALLOWED, out, HS_FAILED);
+    memcpy(hs->peer, hello.name, hello.name_size);
+    hs->peer[hello.name_size] = '\0';
+    hs->peer_creation = hello.creation;
+    say(hs, "received name %s%s, flags 0x%llx, creation %u", hs->peer,
+        hs->old ? " in version 5" : "", (unsigned long long)hello.flags,
+        hs->peer_creation);
+    if (!agree_on_flags(hs, hello.flags, hello.old)) {
+        (void)send_status(hs, status_texts[HS_NOT_ALLOWED], out, HS_FAILED);
         return failed(hs);
     }
     return HS_DECIDE;
 }
 
+/* flags' high half:32, creation:32. */
+static enum node__hs_state read_complement(struct node__handshake *hs,
+                                           const uint8_t *message, size_t size,
+                                           struct etf_buffer *out)
+{
+    uint64_t offer;
+
+    (void)out;
+    if (size != 1 + 8)
+        return fail(hs, AGNER_EPROTO, "a complement of the wrong size");
+    offer = hs->peer_flags | (uint64_t)node__read32(message + 1) << 32;
+    hs->peer_creation = node__read32(message + 5);
+    (void)agree_on_flags(hs, offer, true); /* what is mandatory is there */
+    say(hs, "received the rest: flags 0x%llx, creation %u",
+        (unsigned long long)hs->peer_flags, hs->peer_creation);
+    return HS_REPLY;
+}
+
 static enum node__hs_state read_alive(struct node__handshake *hs,
-                                      const uint8_t *body, size_t size,
+                                      const uint8_t *message, size_t size,
                                       struct etf_buffer *out)
 {
-    if (size == 4 && memcmp(body, "true", 4) == 0) {
+    if (is_text(message + 1, size - 1, "true")) {
         say(hs, "received true: the old connection is dead");
         return send_challenge(hs, out);
     }
-    if (size == 5 && memcmp(body, "false", 5) == 0)
+    if (is_text(message + 1, size - 1, "false"))
         return fail(hs, AGNER_EALREADY, "the old connection stays");
     return fail(hs, AGNER_EPROTO, "neither true nor false");
 }
@@ -364,24 +360,25 @@ static enum node__hs_state read_alive(struct node__handshake *hs,
 static enum node__hs_state send_ack(struct node__handshake *hs,
                                     struct etf_buffer *out)
 {
-    uint8_t message[1 + NODE__MD5_SIZE] = { 'a' };
+    uint8_t digest[NODE__MD5_SIZE];
 
     node__handshake_digest(hs->self.cookie, hs->self.cookie_size,
-                           hs->peer_challenge, message + 1);
+                           hs->peer_challenge, digest);
     say(hs, "send our digest: up");
-    return send_and(hs, out, message, message + sizeof message, HS_UP);
+    return sent(hs, node__message_write(out, 'a', digest, sizeof digest),
+                HS_UP);
 }
 
 static enum node__hs_state read_reply(struct node__handshake *hs,
-                                      const uint8_t *body, size_t size,
+                                      const uint8_t *message, size_t size,
                                       struct etf_buffer *out)
 {
     bool right;
 
-    if (size != 4 + NODE__MD5_SIZE)
+    if (size != 1 + 4 + NODE__MD5_SIZE)
         return fail(hs, AGNER_EPROTO, "a digest of the wrong size");
-    hs->peer_challenge = read32(body);
-    right = digest_is_right(hs, body + 4);
+    hs->peer_challenge = node__read32(message + 1);
+    right = digest_is_right(hs, message + 5);
     if (hs->peer_challenge == hs->self.challenge)
         return fail(hs, AGNER_EAUTH, "our own challenge was sent back");
     if (!right)
@@ -393,20 +390,23 @@ static enum node__hs_state read_reply(struct node__handshake *hs,
 
 /* ---- The machine -------------------------------------------------------- */
 
-/* The only message that a state accepts, and its reader. States without a row
- * take no bytes. */
+/* The messages that a state accepts, and their reader, which gets them with
+ * their tag. States without a row take no bytes. */
 static const struct row {
     uint8_t tag;
-    enum node__hs_state (*read)(struct node__handshake *hs, const uint8_t *body,
-                                size_t size, struct etf_buffer *out);
+    uint8_t old_tag; /* of version 5, or 0 */
+    enum node__hs_state (*read)(struct node__handshake *hs,
+                                const uint8_t *message, size_t size,
+                                struct etf_buffer *out);
 } rows[] = {
-    [HS_STATUS] = { 's', read_status },
-    [HS_CHALLENGE] = { 'N', read_challenge },
-    [HS_ACK] = { 'a', read_ack },
-    [HS_NAME] = { 'N', read_name },
-    [HS_ALIVE] = { 's', read_alive },
-    [HS_REPLY] = { 'r', read_reply },
-    [HS_FAILED] = { 0, NULL },
+    [HS_STATUS] = { 's', 0, read_status },
+    [HS_CHALLENGE] = { 'N', 'n', read_challenge },
+    [HS_ACK] = { 'a', 0, read_ack },
+    [HS_NAME] = { 'N', 'n', read_name },
+    [HS_ALIVE] = { 's', 0, read_alive },
+    [HS_COMPLEMENT] = { 'c', 0, read_complement },
+    [HS_REPLY] = { 'r', 0, read_reply },
+    [HS_FAILED] = { 0, 0, NULL },
 };
 
 static enum node__hs_state read_message(struct node__handshake *hs,
@@ -414,16 +414,18 @@ static enum node__hs_state read_message(struct node__handshake *hs,
                                         struct etf_buffer *out)
 {
     const struct row *row = &rows[hs->state];
+    bool old = row->old_tag != 0 && message[0] == row->old_tag;
 
-    if (message[0] == 'n' && row->tag == 'N')
-        return fail(hs, AGNER_EPROTO, "the old handshake, version 5");
-    if (message[0] != row->tag) {
+    if (old && hs->state == HS_CHALLENGE && !hs->old)
+        return fail(hs, AGNER_EPROTO,
+                    "a challenge of version 5 to a name of version 6");
+    if (message[0] != row->tag && !old) {
         (void)agner_fail(&hs->error, AGNER_EPROTO,
                          "message 0x%02x while waiting for %s", message[0],
                          waits_for[hs->state]);
         return failed(hs);
     }
-    return row->read(hs, message + 1, size - 1, out);
+    return row->read(hs, message, size, out);
 }
 
 /* Two bytes that are no length of ours: what do they look like? (B-DST-1) */
@@ -500,35 +502,51 @@ static void begin(struct node__handshake *hs, const struct node__hs_self *self)
     hs->self = *self;
 }
 
+static enum agner_err dial(struct node__handshake *hs,
+                           const struct node__hs_self *self, const char *peer,
+                           bool old, struct etf_buffer *out,
+                           struct agner_error *error)
+{
+    size_t peer_size = strlen(peer), name_size = strlen(self->name);
+    enum agner_err err = node__name_check(peer, peer_size, error);
+
+    if (err == AGNER_OK)
+        err = self->flags & NODE__FLAG_NAME_ME
+                  ? node__host_check(self->name, name_size, error)
+                  : node__name_check(self->name, name_size, error);
+    if (err != AGNER_OK)
+        return err;
+    begin(hs, self);
+    hs->initiator = true;
+    hs->old = old;
+    hs->state = HS_STATUS;
+    memcpy(hs->peer, peer, peer_size + 1);
+    err = say_hello(hs, old, false, self->flags, out);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "no memory to greet %s", peer);
+    say(hs, "send name %s%s, flags 0x%llx", self->name,
+        old ? " in version 5" : "", (unsigned long long)self->flags);
+    return AGNER_OK;
+}
+
 enum agner_err node__handshake_dial(struct node__handshake *hs,
                                     const struct node__hs_self *self,
                                     const char *peer, struct etf_buffer *out,
                                     struct agner_error *error)
 {
-    uint8_t message[1 + 8 + 4 + 2 + NODE__NAME_MAX];
-    size_t peer_size = strlen(peer), name_size = strlen(self->name);
-    uint8_t *p = message;
-    enum agner_err err = node__name_check(peer, peer_size, error);
+    return dial(hs, self, peer, false, out, error);
+}
 
-    if (err == AGNER_OK)
-        err = node__name_check(self->name, name_size, error);
-    if (err != AGNER_OK)
-        return err;
-    begin(hs, self);
-    hs->initiator = true;
-    hs->state = HS_STATUS;
-    memcpy(hs->peer, peer, peer_size + 1);
-    *p++ = 'N';
-    p = write64(p, self->flags);
-    p = write32(p, self->creation);
-    p = write16(p, name_size);
-    p = write_bytes(p, self->name, name_size);
-    err = send(out, message, p);
-    if (err != AGNER_OK)
-        return agner_fail(error, err, "no memory to greet %s", peer);
-    say(hs, "send name %s, flags 0x%llx", self->name,
-        (unsigned long long)self->flags);
-    return AGNER_OK;
+enum agner_err node__handshake_dial_old(struct node__handshake *hs,
+                                        const struct node__hs_self *self,
+                                        const char *peer,
+                                        struct etf_buffer *out,
+                                        struct agner_error *error)
+{
+    if (self->flags & NODE__FLAG_NAME_ME)
+        return agner_fail(error, AGNER_ENOTSUP,
+                          "%s speaks version 5, and gives no names", peer);
+    return dial(hs, self, peer, true, out, error);
 }
 
 void node__handshake_accept(struct node__handshake *hs,
@@ -541,15 +559,33 @@ void node__handshake_accept(struct node__handshake *hs,
 enum node__hs_state node__handshake_go_on(struct node__handshake *hs,
                                           bool go_on, struct etf_buffer *out)
 {
-    const char *text = go_on ? "strue" : "sfalse";
+    const char *text = go_on ? "true" : "false";
 
     assert(hs->state == HS_ASK_ALIVE);
-    say(hs, "send %s", text + 1);
-    hs->state = send_and(hs, out, (const uint8_t *)text,
-                         (const uint8_t *)text + strlen(text), HS_CHALLENGE);
+    say(hs, "send %s", text);
+    hs->state = send_status(hs, text, out, HS_CHALLENGE);
     if (hs->state == HS_CHALLENGE && !go_on)
         hs->state = fail(hs, AGNER_EALREADY, "our old connection stays");
     return hs->state;
+}
+
+/* What a status leads to once it is sent. */
+static enum node__hs_state after(struct node__handshake *hs,
+                                 enum node__hs_status status,
+                                 struct etf_buffer *out)
+{
+    switch (status) {
+    case HS_OK:
+    case HS_OK_SIMULTANEOUS:
+        return send_challenge(hs, out);
+    case HS_NOK:
+        return fail(hs, AGNER_EALREADY, "we are dialling it ourselves");
+    case HS_NOT_ALLOWED:
+        return fail(hs, AGNER_ENOTALLOWED, "this peer is not allowed");
+    case HS_IS_ALIVE:
+        break;
+    }
+    return HS_ALIVE;
 }
 
 enum node__hs_state node__handshake_decide(struct node__handshake *hs,
@@ -558,24 +594,10 @@ enum node__hs_state node__handshake_decide(struct node__handshake *hs,
 {
     assert(hs->state == HS_DECIDE);
     assert(!hs->wants_name || status == HS_NOT_ALLOWED);
-    hs->state = send_status(hs, status, out,
-                            status == HS_IS_ALIVE ? HS_ALIVE : HS_REPLY);
-    if (hs->state != HS_REPLY)
-        return hs->state;
-    switch (status) {
-    case HS_OK:
-    case HS_OK_SIMULTANEOUS:
-        hs->state = send_challenge(hs, out);
-        break;
-    case HS_NOK:
-        hs->state = fail(hs, AGNER_EALREADY, "we are dialling it ourselves");
-        break;
-    case HS_NOT_ALLOWED:
-        hs->state = fail(hs, AGNER_ENOTALLOWED, "this peer is not allowed");
-        break;
-    case HS_IS_ALIVE:
-        break;
-    }
+    say(hs, "send status %s", status_texts[status]);
+    hs->state = send_status(hs, status_texts[status], out, HS_DECIDE);
+    if (hs->state == HS_DECIDE)
+        hs->state = after(hs, status, out);
     return hs->state;
 }
 
@@ -583,31 +605,33 @@ enum node__hs_state node__handshake_rename(struct node__handshake *hs,
                                            const char *name, uint32_t creation,
                                            struct etf_buffer *out)
 {
-    uint8_t message[7 + 2 + NODE__NAME_MAX + 4];
+    uint8_t body[6 + 2 + NODE__NAME_MAX + 4] = "named:";
+    uint8_t *p = body + 6;
     size_t size = strlen(name);
-    uint8_t *p = message;
 
     assert(hs->state == HS_DECIDE && hs->wants_name);
     assert(node__name_check(name, size, NULL) == AGNER_OK);
-    p = write_bytes(p, "snamed:", 7);
-    p = write16(p, size);
-    p = write_bytes(p, name, size);
-    p = write32(p, creation);
+    p = node__write16(p, size);
+    memcpy(p, name, size);
+    p = node__write32(p + size, creation);
     say(hs, "send name %s, creation %u", name, creation);
     memcpy(hs->peer, name, size + 1);
     hs->peer_creation = creation;
-    hs->state = send_and(hs, out, message, p, HS_REPLY);
+    hs->state = sent(
+        hs, node__message_write(out, 's', body, (size_t)(p - body)), HS_REPLY);
     if (hs->state == HS_REPLY)
         hs->state = send_challenge(hs, out);
     return hs->state;
 }
 
-void node__handshake_cookie(struct node__handshake *hs, const char *cookie,
-                            size_t size)
+void node__handshake_cookies(struct node__handshake *hs, const char *out,
+                             const char *in)
 {
     assert(hs->state == HS_DECIDE || hs->state == HS_STATUS);
-    hs->self.cookie = cookie;
-    hs->self.cookie_size = size;
+    hs->self.cookie = out;
+    hs->self.cookie_size = strlen(out);
+    hs->self.cookie_in = in;
+    hs->self.cookie_in_size = strlen(in);
 }
 
 void node__handshake_ended(struct node__handshake *hs, enum agner_err err,
@@ -631,20 +655,4 @@ void node__handshake_ended(struct node__handshake *hs, enum agner_err err,
 const char *node__handshake_waits_for(enum node__hs_state state)
 {
     return waits_for[state];
-}
-
-enum node__hs_status node__handshake_tie_break(const char *self,
-                                               const char *peer)
-{
-    return strcmp(self, peer) >= 0 ? HS_NOK : HS_OK_SIMULTANEOUS;
-}
-
-enum node__hs_status node__handshake_status(const char *self, const char *peer,
-                                            bool connected, bool dialling)
-{
-    if (strcmp(self, peer) == 0)
-        return HS_NOK;
-    if (connected)
-        return HS_IS_ALIVE;
-    return dialling ? node__handshake_tie_break(self, peer) : HS_OK;
 }

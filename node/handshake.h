@@ -4,31 +4,37 @@
  * Private to node/. No socket, clock, random number or allocation; whoever owns
  * the connection feeds it, sends what it wrote, and knows the deadline. What
  * needs the node's knowledge (is that name connected? do we dial it?) is asked
- * for by a state that the owner answers. Version 6 only.
- * Source: Erlang Distribution Protocol, "Distribution Handshake";
- * spec/distribution.md 2.
+ * for by a state that the owner answers. Version 6, and version 5 towards who
+ * speaks only that. Source: Erlang Distribution Protocol, "Distribution
+ * Handshake"; spec/distribution.md 2.
  *
  * The side that connects:
  *
- *   state             leaves on                    does                next
- *   ----------------  ---------------------------  ------------------  ------
- *   HS_STATUS         's' ok, ok_simultaneous      nothing CHALLENGE 's' alive
- * asks the owner      ASK_ALIVE 's' nok, not_allowed         names the cause
- * FAILED HS_ASK_ALIVE      node__handshake_go_on()      "strue" CHALLENGE or
- * "sfalse"         FAILED HS_CHALLENGE      'N'                          'r':
- * digest, ours   ACK HS_ACK            'a' with the right digest    nothing UP
+ *   state           leaves on                  does               next
+ *   --------------  -------------------------  -----------------  ------------
+ *   HS_STATUS       's' ok, ok_simultaneous    nothing            HS_CHALLENGE
+ *                   's' named, if we asked     takes the name     HS_CHALLENGE
+ *                   's' alive                  asks the owner     HS_ASK_ALIVE
+ *                   's' nok, not_allowed       names the cause    HS_FAILED
+ *   HS_ASK_ALIVE    node__handshake_go_on()    's' true           HS_CHALLENGE
+ *                                              's' false          HS_FAILED
+ *   HS_CHALLENGE    'N', or 'n' in version 5   ['c'] 'r': digest  HS_ACK
+ *   HS_ACK          'a' with the right digest  nothing            HS_UP
  *
  * The side that accepts:
  *
- *   HS_NAME           'N'                          asks the owner      DECIDE
- *   HS_DECIDE         node__handshake_decide()     status, challenge   REPLY
- *                       with alive                 status              ALIVE
- *                       with nok, not_allowed      status              FAILED
- *                     node__handshake_rename()     status, challenge   REPLY
- *   HS_ALIVE          's' true                     challenge           REPLY
- *                     's' false                    nothing             FAILED
- *   HS_REPLY          'r' with the right digest    'a' with ours       UP
+ *   HS_NAME         'N', or 'n'                asks the owner     HS_DECIDE
+ *   HS_DECIDE       node__handshake_decide()   status, challenge  HS_REPLY
+ *                     to an 'n'                the same           HS_COMPLEMENT
+ *                     with alive               status             HS_ALIVE
+ *                     with nok, not_allowed    status             HS_FAILED
+ *                   node__handshake_rename()   status, challenge  HS_REPLY
+ *   HS_ALIVE        's' true                   challenge          as above
+ *                   's' false                  nothing            HS_FAILED
+ *   HS_COMPLEMENT   'c'                        adds it            HS_REPLY
+ *   HS_REPLY        'r' with the right digest  'a' with ours      HS_UP
  *
+ * An 'n' without HANDSHAKE_23 is answered with an 'n', and no 'c' follows.
  * Anything else leads to HS_FAILED and `error` says why. UP and FAILED are
  * final.
  */
@@ -39,10 +45,8 @@
 
 #include "md5.h"
 
-#define NODE__NAME_MAX 255 /* bytes of a node's name */
-#define NODE__HS_MESSAGE_MAX \
-    1100 /* bytes of one message: a longer one fails \
-          */
+#define NODE__NAME_MAX       255  /* bytes of a node's name */
+#define NODE__HS_MESSAGE_MAX 1100 /* bytes of one: a longer one fails */
 
 enum node__hs_state {
     HS_STATUS,
@@ -52,6 +56,7 @@ enum node__hs_state {
     HS_NAME,
     HS_DECIDE,
     HS_ALIVE,
+    HS_COMPLEMENT,
     HS_REPLY,
     HS_UP,
     HS_FAILED,
@@ -68,11 +73,13 @@ enum node__hs_status {
 
 /* Who we are. All pointers are borrowed for as long as the handshake runs. */
 struct node__hs_self {
-    const char *name; /* name@host */
+    const char *name; /* name@host; with NAME_ME the host, and `creation` 0 */
     uint32_t creation;
-    uint64_t flags;     /* offered */
-    const char *cookie; /* for this peer */
+    uint64_t flags;     /* offered; with NAME_ME a dial asks for a name */
+    const char *cookie; /* what we show this peer */
     size_t cookie_size;
+    const char *cookie_in; /* what it has to show, or NULL: the same */
+    size_t cookie_in_size;
     uint32_t challenge; /* random, for this handshake only */
     /* Each step as a line of text, for people; or NULL. */
     void (*line)(void *ctx, const char *text);
@@ -85,15 +92,19 @@ struct node__handshake {
     /* Acceptor, from HS_DECIDE on: it asks for a name; `peer` is only its host
      * until node__handshake_rename(). */
     bool wants_name;
+    bool old;          /* its name went in the form of version 5 */
     bool simultaneous; /* initiator: the status was ok_simultaneous */
+    /* Initiator that asked for a name: what it is called now, and `self` says
+     * so too; else empty. */
+    char given[NODE__NAME_MAX + 1];
     struct node__hs_self self;
 
     /* The peer. Initiator: the name is what was dialled, the rest is known
      * after HS_CHALLENGE. Acceptor: all known from HS_DECIDE on. */
     char peer[NODE__NAME_MAX + 1];
-    uint64_t peer_flags; /* its offer, expanded */
-    uint32_t peer_creation;
-    uint64_t flags; /* what both offered */
+    uint64_t peer_flags;    /* its offer, expanded */
+    uint32_t peer_creation; /* 0: not known, it spoke version 5 only */
+    uint64_t flags;         /* what both offered */
 
     struct agner_error error; /* HS_FAILED: why */
 
@@ -111,6 +122,13 @@ enum agner_err node__handshake_dial(struct node__handshake *hs,
                                     const struct node__hs_self *self,
                                     const char *peer, struct etf_buffer *out,
                                     struct agner_error *error);
+
+/* The same in the form of version 5, for a peer that epmd says no more of. */
+enum agner_err node__handshake_dial_old(struct node__handshake *hs,
+                                        const struct node__hs_self *self,
+                                        const char *peer,
+                                        struct etf_buffer *out,
+                                        struct agner_error *error);
 
 /* Begins as the side that accepted. Says nothing yet. */
 void node__handshake_accept(struct node__handshake *hs,
@@ -144,9 +162,10 @@ enum node__hs_state node__handshake_rename(struct node__handshake *hs,
                                            const char *name, uint32_t creation,
                                            struct etf_buffer *out);
 
-/* HS_DECIDE, HS_STATUS: the cookie for this peer is another one. Borrowed. */
-void node__handshake_cookie(struct node__handshake *hs, const char *cookie,
-                            size_t size);
+/* HS_DECIDE, HS_STATUS: the cookies for this peer are others: what we show it,
+ * and what it has to show. Borrowed, terminated. */
+void node__handshake_cookies(struct node__handshake *hs, const char *out,
+                             const char *in);
 
 /* The connection ended (err, text: what the network said; AGNER_ETIMEOUT: the
  * deadline) before HS_UP: HS_FAILED, and `error` has the likely cause in this
@@ -174,6 +193,9 @@ enum node__hs_status node__handshake_status(const char *self, const char *peer,
  */
 enum agner_err node__name_check(const char *name, size_t size,
                                 struct agner_error *error);
+/* The same for a host alone. */
+enum agner_err node__host_check(const char *host, size_t size,
+                                struct agner_error *error);
 
 /* Is it UTF-8; and is it that without control characters, fit to be printed? */
 bool node__is_utf8(const uint8_t *bytes, size_t size);
@@ -186,5 +208,6 @@ enum agner_err node__name_make(const char *host, uint64_t random, char *name);
 /* MD5 of the cookie and the challenge in decimal. */
 void node__handshake_digest(const char *cookie, size_t cookie_size,
                             uint32_t challenge, uint8_t digest[NODE__MD5_SIZE]);
+bool node__handshake_same_digest(const uint8_t *a, const uint8_t *b);
 
 #endif

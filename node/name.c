@@ -93,6 +93,17 @@ enum agner_err node__name_check(const char *name, size_t size,
     return AGNER_OK;
 }
 
+enum agner_err node__host_check(const char *host, size_t size,
+                                struct agner_error *error)
+{
+    if (size > 0 && size < NODE__NAME_MAX &&
+        node__is_plain((const uint8_t *)host, size) &&
+        memchr(host, '@', size) == NULL)
+        return AGNER_OK;
+    return agner_fail(error, AGNER_EINVAL,
+                      "asks for a name on a host that cannot be");
+}
+
 enum agner_err node__name_make(const char *host, uint64_t random, char *name)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
