@@ -11,6 +11,10 @@ extern const struct gen_server kernel__net_kernel;
 extern const struct gen_server kernel__rex;
 extern const struct gen_server kernel__global_name_server;
 
+/* Calls of other nodes that run at one time, of rex and of erpc each; one more
+ * is refused with `system_limit`. */
+#define KERNEL_CALLS_MAX 65536u
+
 /* What nobody has to hear of: unknown messages of other nodes. */
 enum gen_next kernel__drop(struct gen *self, etf_term message);
 

@@ -1,37 +1,278 @@
 /*
  * rex.c -- the server of rpc's older requests.
  *
- * features_request is answered with no features: functions cannot be called
- * here yet. rpc's older requests get {badrpc, not_supported}, so that nobody
- * waits in vain. Source: spec/distribution.md 9, 12; spec/gen.md 2.6.
+ *   request                         as        answer
+ *   ------------------------------  --------  ------------------------------
+ *   {call, M, F, Args, Leader}      call      Value | {badrpc, Reason}
+ *   {block_call, M, F, Args, L}     call      the same; rex itself runs it
+ *   {cast, M, F, Args, Leader}      cast
+ *   {From, {call, M, F, Args, L}}   message   {rex, Value | {badrpc, _}}
+ *   {From, {sbcast, Name, Msg}}     message   {rex, Node, Node}, or
+ *                                             {rex, Node, {nonexisting_name,
+ * N}} {From, {send, Name, Msg}}       message   nothing, or the latter {From,
+ * features_request}        message   {features_reply, Node, [erpc]}
+ *
+ * Today's Erlang nodes use erpc.c for most of it; what is left are block_call,
+ * sbcast, C nodes, and peers without spawn requests. A call runs in a process
+ * of its own, a worker, whose end is the answer: its monitor's tag says who
+ * waits, so that rex keeps nothing but their number, and a worker that is
+ * killed is an answer too.
+ *
+ * Source: OTP 25, rpc; spec/distribution.md 9, 12; spec/gen.md 2.6.
  */
 #include "kernel_internal.h"
+
+#define START_MS \
+    5000u /* that a worker waits for its orders: rex was killed \
+           */
+
+struct rex {
+    etf_ref mark;     /* in the tags of our monitors: others do not know it */
+    uint32_t workers; /* whose end has not come: at most KERNEL_CALLS_MAX */
+};
+
+static enum gen_next rex_init(struct gen *self, etf_term args)
+{
+    struct rex *rex = gen_state(self);
+
+    (void)args;
+    rex->mark = rt_make_ref(self);
+    return GEN_NEXT;
+}
+
+/* {badrpc, _} for what a function left with, or its value. */
+static etf_term classic(struct gen *self, enum gen_rpc_class class,
+                        etf_term result)
+{
+    if (class == GEN_RPC_VALUE || class == GEN_RPC_THROW)
+        return result;
+    return etf_make(self, "{badrpc, {'EXIT', _}}", result);
+}
+
+/* ---- Workers ------------------------------------------------------------ */
+
+/* Its orders are {Node, M, F, Args}; it ends with {rex, Answer}. */
+static void worker(struct gen *self, void *arg)
+{
+    etf_term orders, node, m, f, args, result;
+    enum gen_rpc_class class;
+
+    (void)arg;
+    if (rt_receive(self, START_MS, &orders) != AGNER_OK ||
+        !etf_match(orders, "{_, _, _, _}", &node, &m, &f, &args))
+        return;
+    class = gen_rpc_apply(self, node, m, f, args, &result);
+    rt_exit(self, etf_make(self, "{rex, _}", classic(self, class, result)));
+}
+
+/* What the worker's monitor says at its end: who waits for that. */
+static etf_term answer_of(struct gen *self, etf_term reason)
+{
+    etf_term answer;
+
+    if (etf_match(reason, "{rex, _}", &answer))
+        return answer;
+    return classic(self, GEN_RPC_EXIT, reason);
+}
+
+/* The group leader that a request names: a process, or `user`. */
+static bool leader_of(struct gen *self, etf_term leader, etf_pid *pid)
+{
+    if (etf_get_pid(leader, pid))
+        return true;
+    if (!etf_atom_is(leader, "user"))
+        return false;
+    if (rt_whereis(rt_of(self), leader, pid) != AGNER_OK)
+        *pid = rt_group_leader(self);
+    return true;
+}
+
+static etf_term bad_leader(struct gen *self, etf_term request)
+{
+    return etf_make(self,
+                    "{badrpc, {'EXIT', {badarg, "
+                    "[{rpc, set_group_leader, [_], []}]}}}",
+                    etf_tuple_items(request)[4]);
+}
+
+/* A worker with its orders, whose end comes as {{Mark, Who}, ...}. */
+static enum agner_err spawn(struct gen *self, etf_term who,
+                            const etf_pid *leader, etf_term orders)
+{
+    struct rex *rex = gen_state(self);
+    struct rt_spawn_options options = { .label = "rpc call",
+                                        .group_leader = leader };
+    etf_term tag = etf_make(self, "{_, _}", rex->mark, who);
+    enum agner_err err;
+    etf_pid pid;
+    etf_ref ref;
+
+    if (rex->workers >= KERNEL_CALLS_MAX)
+        return AGNER_ELIMIT;
+    if (etf_is_none(tag) || etf_is_none(orders))
+        return AGNER_ENOMEM;
+    err = rt_spawn(self, worker, NULL, &options, &pid);
+    if (err != AGNER_OK)
+        return err;
+    err = rt_monitor_tagged(self, etf_from_pid(NULL, pid), 0, tag, &ref);
+    if (err != AGNER_OK)
+        goto kill;
+    err = rt_send_pid(self, pid, orders);
+    if (err != AGNER_OK)
+        goto demonitor;
+    rex->workers++;
+    return AGNER_OK;
+
+demonitor:
+    (void)rt_demonitor(self, ref, true);
+kill:
+    (void)rt_exit_signal(self, pid, ETF_A(kill)); /* else it waits a while */
+    return err;
+}
+
+/* Has a worker do the request, and `who` be told: ETF_NONE, or what is to be
+ * answered now. */
+static etf_term start(struct gen *self, etf_term who, etf_term node,
+                      etf_term request)
+{
+    etf_term m, f, args, leader;
+    etf_pid leader_pid;
+
+    if (!etf_match(request, "{__, _, _, _, _}", &m, &f, &args, &leader) ||
+        !leader_of(self, leader, &leader_pid))
+        return bad_leader(self, request);
+    if (spawn(self, who, &leader_pid,
+              etf_make(self, "{_, _, _, _}", node, m, f, args)) != AGNER_OK)
+        return classic(self, GEN_RPC_EXIT, etf_atom("system_limit"));
+    return ETF_NONE;
+}
+
+/* ---- Requests ----------------------------------------------------------- */
+
+static etf_term node_of(struct gen *self, etf_pid pid)
+{
+    return etf_pid_is_local(pid) ? rt_node(rt_of(self)).name : pid.node;
+}
+
+/* As its documentation says: nobody else is served meanwhile. */
+static etf_term block(struct gen *self, etf_term node, etf_term request)
+{
+    etf_pid before = rt_group_leader(self), leader_pid;
+    etf_term m, f, args, leader, result;
+    enum gen_rpc_class class;
+
+    if (!etf_match(request, "{__, _, _, _, _}", &m, &f, &args, &leader) ||
+        !leader_of(self, leader, &leader_pid))
+        return bad_leader(self, request);
+    (void)rt_set_group_leader(self, rt_self(self), leader_pid);
+    class = gen_rpc_apply(self, node, m, f, args, &result);
+    (void)rt_set_group_leader(self, rt_self(self), before);
+    return classic(self, class, result);
+}
 
 static enum gen_next rex_call(struct gen *self, struct gen_from from,
                               etf_term request)
 {
-    (void)request;
-    return gen_reply(self, from, etf_make(self, "{badrpc, not_supported}"));
+    etf_term from_term = rt_from_term(self, &from), node = ETF_NONE;
+    etf_term answer = etf_make(self, "{badrpc, not_supported}");
+    etf_pid caller;
+
+    if (etf_match(from_term, "{_, __}", &caller))
+        node = node_of(self, caller);
+    if (etf_is_tagged(request, ETF_A(call), 5))
+        answer =
+            start(self, etf_make(self, "{call, _}", from_term), node, request);
+    else if (etf_is_tagged(request, etf_atom("block_call"), 5))
+        answer = block(self, node, request);
+    return etf_is_none(answer) ? GEN_NEXT : gen_reply(self, from, answer);
+}
+
+/* A request that nobody waits for: its sender is not known, so that a function
+ * with a list of nodes is not for it. */
+static enum gen_next rex_cast(struct gen *self, etf_term request)
+{
+    if (etf_is_tagged(request, ETF_A(cast), 5))
+        (void)start(self, ETF_A(cast), ETF_A(undefined), request);
+    return GEN_NEXT;
+}
+
+/* {From, {sbcast | send, Name, _}}; *there: the name was somebody's. */
+static etf_term deliver(struct gen *self, etf_term name, etf_term message,
+                        bool *there)
+{
+    etf_term node = rt_node(rt_of(self)).name;
+
+    *there = etf_is_atom(name) && rt_send(self, name, message) != AGNER_ENONAME;
+    if (*there)
+        return etf_make(self, "{rex, _, _}", node, node);
+    return etf_make(self, "{rex, _, {nonexisting_name, _}}", node, name);
+}
+
+/* What a C node or rpc itself sends; ETF_NONE: there is no answer, or not yet.
+ */
+static etf_term serve(struct gen *self, etf_pid from, etf_term request)
+{
+    etf_term name, message, answer;
+    bool there;
+
+    if (etf_atom_is(request, "features_request"))
+        return etf_make(self, "{features_reply, _, []}",
+                        rt_node(rt_of(self)).name);
+    if (etf_match(request, "{sbcast, _, _}", &name, &message))
+        return deliver(self, name, message, &there);
+    if (etf_match(request, "{send, _, _}", &name, &message)) {
+        answer = deliver(self, name, etf_make(self, "{_, _}", from, message),
+                         &there);
+        return there ? ETF_NONE : answer;
+    }
+    if (!etf_is_tagged(request, ETF_A(call), 5))
+        return ETF_NONE;
+    answer = start(self, etf_make(self, "{info, _}", from), node_of(self, from),
+                   request);
+    return etf_is_none(answer) ? answer : etf_make(self, "{rex, _}", answer);
+}
+
+/* A worker has ended. Who asked may be gone. */
+static void ended(struct gen *self, etf_term who, etf_term reason)
+{
+    struct rex *rex = gen_state(self);
+    etf_term from_term;
+    struct gen_from from;
+    etf_pid pid;
+
+    rex->workers--;
+    if (etf_match(who, "{call, _}", &from_term) &&
+        rt_get_from(self, from_term, &from))
+        (void)gen_reply(self, from, answer_of(self, reason));
+    else if (etf_match(who, "{info, _}", &pid))
+        (void)rt_send_pid(self, pid,
+                          etf_make(self, "{rex, _}", answer_of(self, reason)));
 }
 
 static enum gen_next rex_info(struct gen *self, etf_term message)
 {
+    struct rex *rex = gen_state(self);
+    etf_term who, reason, request, answer;
+    etf_ref mark;
     etf_pid from;
 
-    /* To a process that is gone is fine. */
-    if (etf_match(message, "{_, features_request}", &from))
-        (void)rt_send_pid(self, from,
-                          etf_make(self, "{features_reply, _, []}",
-                                   rt_node(rt_of(self)).name));
-    else if (etf_match(message, "{_, {call, __, __, __, __}}", &from))
-        (void)rt_send_pid(self, from,
-                          etf_make(self, "{rex, {badrpc, not_supported}}"));
+    if (etf_match(message, "{{_, _}, __, process, __, _}", &mark, &who,
+                  &reason) &&
+        etf_ref_equal(mark, rex->mark)) {
+        ended(self, who, reason);
+    } else if (etf_match(message, "{_, _}", &from, &request)) {
+        answer = serve(self, from, request);
+        if (!etf_is_none(answer))
+            (void)rt_send_pid(self, from, answer); /* it may be gone */
+    }
     return GEN_NEXT;
 }
 
 const struct gen_server kernel__rex = {
     .name = "rex",
+    .state_size = sizeof(struct rex),
+    .init = rex_init,
     .handle_call = rex_call,
-    .handle_cast = kernel__drop,
+    .handle_cast = rex_cast,
     .handle_info = rex_info,
 };

@@ -1,0 +1,95 @@
+/*
+ * erpc.c -- calls of other nodes, each a process that they ask for.
+ *
+ * A caller spawns {erpc, execute_call, 4} here with a monitor, and the reason
+ * that the process ends with is the answer: {Res, return, Value}, {Res, throw,
+ * Term}, {Res, exit, Term} or {Res, error, Reason, Stack}, where Res is a term
+ * of the caller's. Any other reason tells that the process was ended by
+ * somebody. {erpc, execute_cast, 3} is a call that nobody waits for.
+ *
+ * Source: OTP 25, erpc; spec/distribution.md 12.
+ */
+#include "kernel_internal.h"
+
+/* On whose behalf: who asked for the process is its parent. */
+static etf_term asking_node(struct gen *self)
+{
+    etf_pid parent = rt_parent(self);
+
+    return etf_pid_is_local(parent) ? ETF_NONE : parent.node;
+}
+
+static void execute_call(struct gen *self, etf_term res, etf_term m, etf_term f,
+                         etf_term args)
+{
+    etf_term result, reason, stack = ETF_NONE;
+
+    switch (gen_rpc_apply(self, asking_node(self), m, f, args, &result)) {
+    case GEN_RPC_VALUE:
+    case GEN_RPC_APPLY: /* never */
+        rt_exit(self, etf_make(self, "{_, return, _}", res, result));
+        break;
+    case GEN_RPC_THROW:
+        rt_exit(self, etf_make(self, "{_, throw, _}", res, result));
+        break;
+    case GEN_RPC_EXIT:
+        rt_exit(self, etf_make(self, "{_, exit, _}", res, result));
+        break;
+    case GEN_RPC_ERROR:
+        (void)etf_match(result, "{_, _}", &reason, &stack);
+        rt_exit(self, etf_make(self, "{_, error, _, _}", res, reason, stack));
+        break;
+    }
+}
+
+/* Ends as a process does that applies M:F(Args) and no more. */
+static void execute_cast(struct gen *self, etf_term m, etf_term f,
+                         etf_term args)
+{
+    etf_term result;
+    char text[200];
+
+    switch (gen_rpc_apply(self, asking_node(self), m, f, args, &result)) {
+    case GEN_RPC_VALUE:
+    case GEN_RPC_APPLY:
+        return;
+    case GEN_RPC_THROW:
+        result = etf_make(self, "{{nocatch, _}, []}", result);
+        break;
+    case GEN_RPC_EXIT:
+        rt_exit(self, result);
+        return;
+    case GEN_RPC_ERROR:
+        break;
+    }
+    rt_log_self(self, RT_LOG_ERROR, "a cast of another node failed: %s",
+                etf_format(text, sizeof text, result));
+    rt_exit(self, result);
+}
+
+static void run(struct gen *self, etf_term module, etf_term function,
+                etf_term args, void *data)
+{
+    etf_term res, m, f, a;
+
+    (void)data;
+    if (etf_atom_is(function, "execute_call") &&
+        etf_match(args, "[_, _, _, _]", &res, &m, &f, &a))
+        execute_call(self, res, m, f, a);
+    else if (etf_atom_is(function, "execute_cast") &&
+             etf_match(args, "[_, _, _]", &m, &f, &a))
+        execute_cast(self, m, f, a);
+    else
+        rt_exit(self, etf_make(self, "{undef, [{_, _, _, []}]}", module,
+                               function, args));
+}
+
+static const struct rt_remote erpc = { .run = run, .max = KERNEL_CALLS_MAX };
+
+enum agner_err kernel__erpc_register(struct rt *rt)
+{
+    enum agner_err err = rt_behavior_register(
+        rt, RT_GROUP_REMOTE, etf_atom("erpc"), &erpc, NULL, NULL);
+
+    return err == AGNER_ETAKEN ? AGNER_OK : err; /* rex was started again */
+}
