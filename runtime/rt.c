@@ -217,6 +217,7 @@ static void free_all(struct rt *rt)
     rt__env_fini(rt);
     rt__applications_fini(rt);
     rt__registry_fini(rt);
+    rt__boards_fini(rt);
     rt__events_fini(rt);
     for (i = 0; i < rt->worker_total; i++)
         if (rt->workers[i] != NULL)
@@ -268,6 +269,8 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
         err = rt__applications_init(rt);
     if (err == AGNER_OK)
         err = rt__registry_init(rt);
+    if (err == AGNER_OK)
+        err = rt__boards_init(rt);
     if (err == AGNER_OK)
         err = rt__events_init(rt);
     if (err == AGNER_OK)

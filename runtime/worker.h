@@ -172,6 +172,7 @@ struct rt {
     struct applications *applications; /* application.c */
     struct registry *registry;         /* registry.c */
     struct events *events;             /* event.c */
+    struct boards *boards;             /* board.c */
 
     _Atomic uint64_t ref_counter;
     struct wheel shared_wheel; /* timers of threads that are no workers */
@@ -509,12 +510,14 @@ uint32_t rt__names_of(struct rt *rt, struct process *p, etf_term *names,
                       uint32_t room);
 void rt__names_fini(struct rt *rt);
 
-/* ---- application.c, registry.c
+/* ---- application.c, board.c, registry.c
  * ----------------------------------------------------------------------
  */
 
 enum agner_err rt__applications_init(struct rt *rt);
 void rt__applications_fini(struct rt *rt);
+enum agner_err rt__boards_init(struct rt *rt);
+void rt__boards_fini(struct rt *rt);
 enum agner_err rt__registry_init(struct rt *rt);
 void rt__registry_fini(struct rt *rt);
 

@@ -657,6 +657,7 @@ AGNER_API enum agner_err rt_blocking(struct gen *self, void (*work)(void *arg),
 #endif
 
 /* More of a process, each in a header of its own. */
+#include <agner/rt_board.h>
 #include <agner/rt_env.h>
 #include <agner/rt_event.h>
 #include <agner/rt_info.h>

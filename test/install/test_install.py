@@ -14,6 +14,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 HEADERS = (
     "etf.h",
     "rt.h",
+    "rt_board.h",
     "rt_env.h",
     "rt_event.h",
     "rt_info.h",
@@ -24,6 +25,7 @@ HEADERS = (
     "kernel.h",
     "gen_application.h",
     "gen_event.h",
+    "gen_pg.h",
     "gen_proc.h",
     "gen_request.h",
     "gen_statem.h",
