@@ -17,6 +17,7 @@ static const struct gen_child_spec children[] = {
     { .name = "net_kernel", .server = &kernel__net_kernel },
     { .name = "rex", .server = &kernel__rex },
     { .name = "global_name_server", .server = &kernel__global_name_server },
+    { .name = "pg", .server = &gen_pg_server, .args = "pg" },
 };
 
 static const struct gen_application kernel = {

@@ -318,6 +318,7 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 
 #include <agner/gen_application.h>
 #include <agner/gen_event.h>
+#include <agner/gen_pg.h>
 #include <agner/gen_proc.h>
 #include <agner/gen_request.h>
 #include <agner/gen_rpc.h>
