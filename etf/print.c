@@ -83,6 +83,8 @@ static void printer_init(struct printer *p, struct etf_buffer *out,
         .size_max = SIZE_MAX,
         .width_max = INT64_MAX,
         .is_pretty = style != ETF_STYLE_W && style != ETF_STYLE_TW,
+        .has_strings = style != ETF_STYLE_W && style != ETF_STYLE_TW &&
+                       !options->no_strings,
         .is_unicode = style != ETF_STYLE_W && style != ETF_STYLE_P,
         .options = options,
     };
@@ -91,12 +93,18 @@ static void printer_init(struct printer *p, struct etf_buffer *out,
         p->size_max = SIZE_MAX;
 }
 
-/* As one line if that has fewer than columns - 1 characters. */
+/* The column that the text begins in, from 1. */
+static unsigned first_column(const struct printer *p)
+{
+    return p->options->column != 0 ? p->options->column : 1;
+}
+
+/* As one line if that leaves a column free at its end. */
 static bool print_short(struct printer *p, etf_term t, unsigned columns)
 {
     size_t size = p->out->size;
 
-    p->width_max = (int64_t)columns - 2;
+    p->width_max = (int64_t)columns - first_column(p) - 1;
     etf__print_flat(p, t);
     if (p->err != AGNER_OK || p->width <= p->width_max)
         return true;
@@ -119,7 +127,7 @@ static void print_long(struct printer *p, etf_term t, unsigned columns)
     etf__print_flat(&flat, t);
     p->err = flat.err;
     if (p->err == AGNER_OK)
-        etf__print_lines(p, &flat, columns);
+        etf__print_lines(p, &flat, columns, first_column(p));
     p->is_cut |= flat.is_cut;
     free(flat.nodes);
     etf_buffer_fini(&text);
@@ -135,6 +143,18 @@ static void print(struct printer *p, etf_term t)
         etf__print_flat(p, t);
     else if (!print_short(p, t, columns))
         print_long(p, t, columns);
+}
+
+enum agner_err etf__chars(struct etf_buffer *out, etf_term t, bool is_unicode)
+{
+    struct printer p = { .out = out,
+                         .size_max = SIZE_MAX,
+                         .width_max = INT64_MAX,
+                         .is_unicode = is_unicode };
+
+    if (!etf__print_chars(&p, t) && p.err == AGNER_OK)
+        return AGNER_EINVAL;
+    return p.err;
 }
 
 /* Puts "..." in place of the last characters of a text that was cut; `start` is

@@ -15,6 +15,8 @@
 
 enum node_kind {
     NODE_LEAF,     /* never broken */
+    NODE_DEEP,     /* [...]: as a leaf, but never goes on in a line */
+    NODE_DOTS,     /* in place of more parts, for which depth was out */
     NODE_LIST,     /* children: elements */
     NODE_IMPROPER, /* children: elements, then the tail */
     NODE_TUPLE,
@@ -45,7 +47,8 @@ struct printer {
     bool is_cut;
     enum agner_err err;
 
-    bool is_pretty;                          /* ~p: strings */
+    bool is_pretty;                          /* ~p */
+    bool has_strings;                        /* ~p without l */
     bool is_unicode;                         /* with t */
     const struct etf_print_options *options; /* borrowed */
 
@@ -74,16 +77,21 @@ void etf__print_flat(struct printer *p, etf_term t);
  * written, and true returned. */
 void etf__print_leaf(struct printer *p, etf_term t);
 bool etf__print_string(struct printer *p, etf_term list);
-/* Returns what kind of node it is. */
-enum node_kind etf__print_bits(struct printer *p, etf_term t);
+/* As much as `depth` has room for (0: all). Returns what kind of node it is. */
+enum node_kind etf__print_bits(struct printer *p, etf_term t, uint64_t depth);
 void etf__print_atom(struct printer *p, etf_term atom);
 
 /* The characters of an iolist, a binary or an atom; false, with nothing
- * written, when `t` is none of these. */
+ * written, when `t` is none of these. Binaries are UTF-8, or Latin-1 when they
+ * are not; unless is_unicode all is Latin-1, and characters above are none. */
 bool etf__print_chars(struct printer *p, etf_term t);
 
-/* Lays the nodes of `flat` out in lines of `columns` characters. */
+/* The same into a buffer; AGNER_EINVAL when `t` is none of these. */
+enum agner_err etf__chars(struct etf_buffer *out, etf_term t, bool is_unicode);
+
+/* Lays the nodes of `flat` out in lines of `columns` characters, of which
+ * `column` - 1 are taken on the first. */
 void etf__print_lines(struct printer *p, const struct printer *flat,
-                      unsigned columns);
+                      unsigned columns, unsigned column);
 
 #endif

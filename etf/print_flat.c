@@ -24,6 +24,8 @@ struct frame { /* words, as the stack keeps them */
     uint64_t index; /* of the next part */
     uint64_t node;  /* index */
     uint64_t pair;  /* of a map: the node of the newest pair */
+    uint64_t depth; /* that parts have, with one less for each of a tuple or
+                       list; 0: no limit */
 };
 
 #define FRAME_WORDS (sizeof(struct frame) / sizeof(uint64_t))
@@ -32,6 +34,7 @@ struct flat {
     struct printer *printer; /* borrowed */
     struct walk frames;
     size_t depth;
+    uint64_t io_depth; /* of the next term; 0: no limit */
 };
 
 /* ---- Nodes ---- */
@@ -104,7 +107,8 @@ static void open_frame(struct flat *f, enum frame_kind kind, etf_term t,
     }
     *frame = (struct frame){ .kind = kind,
                              .term = t.word,
-                             .node = open_node(f->printer, node_kind) };
+                             .node = open_node(f->printer, node_kind),
+                             .depth = f->io_depth > 0 ? f->io_depth - 1 : 0 };
     f->depth++;
 }
 
@@ -118,13 +122,13 @@ static void close_frame(struct flat *f, const char *bracket)
     f->depth--;
 }
 
-static void print_leaf(struct printer *p, etf_term t)
+static void print_leaf(struct printer *p, etf_term t, uint64_t depth)
 {
     bool has_node = p->has_nodes && !etf__print_stopped(p);
     size_t node = open_node(p, NODE_LEAF);
 
     if (etf_kind(t) == ETF_KIND_BINARY || etf_kind(t) == ETF_KIND_BITSTRING) {
-        enum node_kind kind = etf__print_bits(p, t);
+        enum node_kind kind = etf__print_bits(p, t, depth);
 
         if (has_node && p->err == AGNER_OK)
             p->nodes[node].kind = kind;
@@ -138,7 +142,7 @@ static bool is_string(struct printer *p, etf_term t)
 {
     size_t node = p->node_count;
 
-    if (!p->is_pretty)
+    if (!p->has_strings)
         return false;
     (void)open_node(p, NODE_LEAF);
     if (etf__print_string(p, t)) {
@@ -154,7 +158,7 @@ static void begin_tuple(struct flat *f, etf_term t)
     size_t size = etf_tuple_size(t);
 
     if (size == 0) {
-        print_leaf(f->printer, t);
+        print_leaf(f->printer, t, 0);
         return;
     }
     open_frame(f, FRAME_TUPLE, t,
@@ -170,12 +174,24 @@ static bool has_room_below(const struct flat *f)
     return max == 0 || f->depth < max;
 }
 
-static void begin_too_deep(struct printer *p)
+/* Text in place of a term, or of more of them. */
+static void put_node(struct printer *p, const char *text, enum node_kind kind)
 {
-    size_t node = open_node(p, NODE_LEAF);
+    size_t node = open_node(p, kind);
 
-    etf__put_text(p, "...");
+    etf__put_text(p, text);
     close_node(p, node);
+}
+
+/* What a bracket without room for any part is. */
+static void put_deep(struct printer *p, enum etf_kind kind)
+{
+    if (kind == ETF_KIND_LIST)
+        put_node(p, "[...]", NODE_DEEP);
+    else if (kind == ETF_KIND_TUPLE)
+        put_node(p, "{...}", NODE_LEAF);
+    else
+        put_node(p, p->is_pretty ? "#{...}" : "#{}", NODE_LEAF);
 }
 
 /* Writes a term, or begins to. */
@@ -187,10 +203,12 @@ static void begin(struct flat *f, etf_term t)
                      (kind == ETF_KIND_TUPLE && etf_tuple_size(t) > 0) ||
                      (kind == ETF_KIND_MAP && etf_map_size(t) > 0);
 
-    if (kind == ETF_KIND_LIST && is_string(p, t))
+    if (kind == ETF_KIND_LIST && f->io_depth != 1 && is_string(p, t))
         return;
     if (is_nested && !has_room_below(f)) {
-        begin_too_deep(p);
+        put_node(p, "...", NODE_LEAF);
+    } else if (is_nested && f->io_depth == 1) {
+        put_deep(p, kind);
     } else if (kind == ETF_KIND_LIST) {
         open_frame(f, FRAME_LIST, t, NODE_LIST);
         etf__put_text(p, "[");
@@ -203,11 +221,24 @@ static void begin(struct flat *f, etf_term t)
         open_frame(f, FRAME_FREE, t, NODE_LEAF);
         etf__print_leaf(p, t);
     } else {
-        print_leaf(p, t);
+        print_leaf(p, t, f->io_depth);
     }
 }
 
 /* ---- Parts: each writes what stands before the next part, or closes ---- */
+
+/* The depth of the next part, of which the first has what the bracket left, and
+ * each further one less than the one before. false: no room for it. */
+static bool descend(struct flat *f, struct frame *frame)
+{
+    f->io_depth = frame->depth;
+    if (frame->depth == 0 || frame->index == 0)
+        return true;
+    if (frame->depth == 1)
+        return false;
+    f->io_depth = --frame->depth;
+    return true;
+}
 
 static bool next_of_tuple(struct flat *f, struct frame *frame, etf_term *out)
 {
@@ -219,6 +250,11 @@ static bool next_of_tuple(struct flat *f, struct frame *frame, etf_term *out)
     }
     if (frame->index > 0)
         etf__put_text(f->printer, ",");
+    if (!descend(f, frame)) {
+        put_node(f->printer, "...", NODE_DOTS);
+        close_frame(f, "}");
+        return false;
+    }
     *out = etf_tuple_items(t)[frame->index++];
     return true;
 }
@@ -227,15 +263,21 @@ static bool next_of_list(struct flat *f, struct frame *frame, etf_term *out)
 {
     etf_term rest = etf__word(frame->term);
 
+    if (etf_same(rest, etf_nil())) {
+        close_frame(f, "]");
+        return false;
+    }
+    if (!descend(f, frame)) {
+        etf__put_text(f->printer, "|");
+        put_node(f->printer, "...", NODE_DOTS);
+        close_frame(f, "]");
+        return false;
+    }
     if (etf_list_next(&rest, out)) {
         if (frame->index++ > 0)
             etf__put_text(f->printer, ",");
         frame->term = rest.word;
         return true;
-    }
-    if (etf_same(rest, etf_nil())) {
-        close_frame(f, "]");
-        return false;
     }
     etf__put_text(f->printer, "|");
     if (f->printer->has_nodes && !etf__print_stopped(f->printer))
@@ -250,22 +292,31 @@ static bool next_of_map(struct flat *f, struct frame *frame, etf_term *out)
     struct printer *p = f->printer;
     etf_term t = etf__word(frame->term);
     size_t index = frame->index / 2;
+    bool is_end, is_deep;
     etf_term value;
 
     if (frame->index % 2 == 1) {
         etf__put_text(p, " => ");
+        f->io_depth = frame->depth;
         etf_map_pair(t, index, &value, out);
         frame->index++;
         return true;
     }
     if (index > 0)
         close_node(p, frame->pair);
-    if (index == etf_map_size(t)) {
+    is_end = index == etf_map_size(t);
+    /* ~W looks at the depth first, and ~P at what there is. */
+    is_deep =
+        frame->depth > 0 && index >= frame->depth && !(is_end && p->is_pretty);
+    if (index > 0 && (is_deep || !is_end))
+        etf__put_text(p, ",");
+    if (is_deep)
+        put_node(p, "...", NODE_DOTS);
+    if (is_deep || is_end) {
         close_frame(f, "}");
         return false;
     }
-    if (index > 0)
-        etf__put_text(p, ",");
+    f->io_depth = frame->depth;
     frame->pair = open_node(p, NODE_PAIR);
     etf_map_pair(t, index, out, &value);
     frame->index++;
@@ -308,7 +359,7 @@ static bool next(struct flat *f, etf_term *out)
 
 void etf__print_flat(struct printer *p, etf_term t)
 {
-    struct flat f = { .printer = p };
+    struct flat f = { .printer = p, .io_depth = p->options->io_depth };
 
     etf__walk_init(&f.frames);
     begin(&f, t);

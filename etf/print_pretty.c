@@ -42,10 +42,11 @@ struct layout {
     const struct node *nodes; /* borrowed */
     const uint8_t *text;      /* borrowed: the flat text */
     int64_t columns;
-    int64_t total; /* width of the whole */
-    int64_t step;  /* of tagged tuples: 0 is behind the tag, or 4, or 1 */
-    bool gave_up;  /* too far to the right: try the next step */
-    bool is_dry;   /* only to see whether it gives up */
+    int64_t column; /* that the first line begins in */
+    int64_t total;  /* width of the whole */
+    int64_t step;   /* of tagged tuples: 0 is behind the tag, or 4, or 1 */
+    bool gave_up;   /* too far to the right: try the next step */
+    bool is_dry;    /* only to see whether it gives up */
     struct walk brackets;
 };
 
@@ -224,7 +225,11 @@ static void put_part(struct layout *l, size_t index, struct place at)
     case NODE_BITS:
         put_bits(l, n, at);
         return;
+    case NODE_DEEP:
+        put_node(l, n);
+        return;
     case NODE_LEAF:
+    case NODE_DOTS:
         return;
     }
 }
@@ -303,11 +308,16 @@ static void put_items(struct layout *l, struct bracket *b)
     }
     behind = l->nodes[index].end;
     b->child = behind;
+    if (l->nodes[index].kind == NODE_DOTS) { /* wherever it is */
+        put_text(l, whole->kind == NODE_LIST ? "|..." : ",...");
+        return;
+    }
     if (whole->kind == NODE_IMPROPER && behind == whole->end) {
         put_tail(l, b, index);
         return;
     }
-    if (whole->kind == NODE_IMPROPER)
+    if (whole->kind == NODE_IMPROPER ||
+        (behind < whole->end && l->nodes[behind].kind == NODE_DOTS))
         put_item(l, b, index, l->nodes[behind].end == whole->end);
     else
         put_item(l, b, index, behind == whole->end && !is_cut);
@@ -338,7 +348,7 @@ static void put_pair(struct layout *l, struct bracket *b)
 
 static void lay_out(struct layout *l)
 {
-    const struct place start = { .col = 1 };
+    const struct place start = { .col = l->column, .indent = l->column - 1 };
 
     l->brackets.top = l->brackets.base;
     put_part(l, 0, start);
@@ -354,13 +364,14 @@ static void lay_out(struct layout *l)
 }
 
 void etf__print_lines(struct printer *p, const struct printer *flat,
-                      unsigned columns)
+                      unsigned columns, unsigned column)
 {
     static const int64_t steps[] = { 0, 4, 1 };
     struct layout l = { .out = p,
                         .nodes = flat->nodes,
                         .text = flat->out->data,
                         .columns = columns,
+                        .column = column,
                         .total = flat->nodes[0].width,
                         .is_dry = true };
 

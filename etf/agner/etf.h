@@ -508,8 +508,12 @@ enum etf_style {
 struct etf_print_options {
     enum etf_style style;
     unsigned columns;   /* ~p: line width, 0 for one line (~0p) */
+    unsigned column;    /* ~p: where the text begins, from 1; 0: 1 */
     size_t bytes_max;   /* text is cut there with "..."; 0: no limit */
     unsigned depth_max; /* deeper parts print as "..."; 0: no limit */
+    unsigned io_depth;  /* the depth of ~P and ~W, which counts elements too;
+                           0: no limit */
+    bool no_strings;    /* ~lp: lists and binaries are never text */
     bool full_ids;      /* #pid(node,id,serial,creation) as in the vectors */
     const struct etf_self *self; /* for full_ids of local identifiers */
 };
@@ -521,6 +525,19 @@ AGNER_API enum agner_err etf_print(struct etf_buffer *b, etf_term t,
 /* `~tp` on one line into a fixed buffer, cut with "..." when too long; always
  * terminated; returns `buffer`. For logs and errors. */
 AGNER_API char *etf_format(char *buffer, size_t size, etf_term t);
+
+/*
+ * Appends what io_lib:format(Format, Args) is in OTP 25, as UTF-8.
+ *
+ *   format  text as Erlang has it: a list, an atom, or a binary of Latin-1
+ *   args    a proper list
+ *
+ * On failure `b` is as long as before. AGNER_EINVAL where OTP has badarg, and
+ * for widths over 100,000; AGNER_ENOMEM; AGNER_ELIMIT (b->size_max).
+ */
+AGNER_API enum agner_err etf_io_format(struct etf_buffer *b, etf_term format,
+                                       etf_term args,
+                                       struct agner_error *error);
 
 /*
  * Appends `t` as JSON: atoms and UTF-8 binaries are strings, true, false and

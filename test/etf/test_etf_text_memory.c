@@ -148,6 +148,40 @@ static void printing_without_memory_is_an_error(void **state)
     region = NULL;
 }
 
+static enum agner_err format_term(void)
+{
+    struct etf_buffer b = { .size_max = 0 };
+    etf_term format, args;
+    enum agner_err err;
+
+    if (etf_buffer_add(&b, "before", 6) != AGNER_OK)
+        return AGNER_ENOMEM;
+    assert_true(etf_match(term, "{_, _}", &format, &args));
+    err = etf_io_format(&b, format, args, NULL);
+    if (err != AGNER_OK)
+        assert_int_equal(b.size, 6);
+    etf_buffer_fini(&b);
+    return err;
+}
+
+static void formatting_without_memory_is_an_error(void **state)
+{
+    static const char formats[] =
+        "{\"~20p ~200w ~s ~.16# ~x ~300.200.xs ~f\",[{tag,[a,b,{c,\"text\"}]},"
+        "[1,2],[[[[[[[[\"deep\"]]]]]]]],255,16,\"prefix\",<<\"b\">>,1.5]}";
+
+    (void)state;
+    region = etf_region_new(0);
+    assert_non_null(region);
+    assert_int_equal(
+        etf_parse(region, formats, sizeof formats - 1, &term, NULL, NULL),
+        AGNER_OK);
+    (void)format_term(); /* its pattern is compiled once */
+    fail_each(format_term, 8);
+    etf_region_free(region);
+    region = NULL;
+}
+
 /* A first use that fails is no last use: the call site tries again. */
 static enum agner_err match_term(void)
 {
@@ -228,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parsing_without_memory_is_an_error),
         cmocka_unit_test(printing_without_memory_is_an_error),
+        cmocka_unit_test(formatting_without_memory_is_an_error),
         cmocka_unit_test(a_pattern_that_found_no_memory_is_compiled_later),
         cmocka_unit_test(a_struct_without_memory_stays_as_it_is),
     };
