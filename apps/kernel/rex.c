@@ -20,6 +20,7 @@
  *
  * Source: OTP 25, rpc; spec/distribution.md 9, 12; spec/gen.md 2.6.
  */
+#include "functions.h"
 #include "kernel_internal.h"
 
 #define START_MS \
@@ -34,9 +35,15 @@ struct rex {
 static enum gen_next rex_init(struct gen *self, etf_term args)
 {
     struct rex *rex = gen_state(self);
+    enum agner_err err;
 
     (void)args;
     rex->mark = rt_make_ref(self);
+    err = kernel__functions_provide(rt_of(self));
+    if (err != AGNER_OK)
+        rt_log_self(self, RT_LOG_ERROR,
+                    "not all functions of OTP are provided: %s",
+                    agner_strerror(err));
     return GEN_NEXT;
 }
 

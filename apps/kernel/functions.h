@@ -1,0 +1,54 @@
+/*
+ * functions.h -- the functions of OTP that a node answers to: rpc:call(Node,
+ * erlang, node, []) and so on. Private to apps/kernel/.
+ *
+ * Each table is in a file of its own, and holds what has a true answer here.
+ * What is in none of them is `undef` to the caller.
+ */
+#ifndef KERNEL_FUNCTIONS_H
+#define KERNEL_FUNCTIONS_H
+
+#include <agner/gen.h>
+
+/* Provides all of them, once for a runtime; a further time does nothing.
+ * AGNER_ETAKEN: a program was there first with one of them. */
+enum agner_err kernel__functions_provide(struct rt *rt);
+
+struct kernel__table {
+    const struct gen_rpc_function *functions;
+    size_t count;
+};
+
+#define KERNEL_TABLE(rows) \
+    { \
+        (rows), sizeof(rows) / sizeof *(rows) \
+    }
+
+extern const struct kernel__table kernel__fun_erlang;  /* processes, names */
+extern const struct kernel__table kernel__fun_time;    /* clocks */
+extern const struct kernel__table kernel__fun_process; /* process_info */
+extern const struct kernel__table kernel__fun_system;  /* figures of the node */
+extern const struct kernel__table kernel__fun_otp;     /* other modules */
+
+/* What the figures are compared with: one for a runtime, until it ends. NULL:
+ * the kernel was not started. */
+struct kernel__since {
+    uint64_t start_ms; /* of rt_now_ms() */
+    /* At the last statistics(); any thread, no order: figures. */
+    _Atomic uint64_t reductions, wall_ms;
+};
+struct kernel__since *kernel__since(struct rt *rt);
+
+/* A function's value. */
+static inline enum gen_rpc_class fun_value(etf_term *result, etf_term value)
+{
+    *result = value;
+    return GEN_RPC_VALUE;
+}
+
+static inline enum gen_rpc_class fun_atom(etf_term *result, const char *text)
+{
+    return fun_value(result, etf_atom(text));
+}
+
+#endif
