@@ -54,7 +54,7 @@ static enum agner_err send_up(struct peer *peer, uint64_t mode,
 {
     struct draft draft;
     enum agner_err err =
-        node__draft_init(&draft, peer->node, mode & ~PEER_IS_UP, signal);
+        node__draft_init(&draft, peer->node, mode & PEER_FLAGS, signal);
 
     if (err == AGNER_OK)
         err = queue(peer, mode, &draft, signal);

@@ -39,9 +39,9 @@ static void log_stranger(struct conn *conn, enum rt_log_level level,
         return;
     if (hidden > 0)
         rt_log(node->rt, RT_LOG_WARNING, "%s: %u more like the next from %s",
-               node->name, hidden, conn->address.host);
+               node__name(node), hidden, conn->address.host);
     rt_log(node->rt, level, "%s: refused %s:%u%s%s after %zu bytes: %s",
-           node->name, conn->address.host, conn->address.port,
+           node__name(node), conn->address.host, conn->address.port,
            conn->handshake.peer[0] != '\0' ? ", which says it is " : "",
            conn->handshake.peer, conn->bytes_before_up, text);
 }
@@ -53,8 +53,8 @@ static void log_end(struct conn *conn, enum conn_phase phase,
 
     if (phase == CONN_UP)
         rt_log(node->rt, why == AGNER_OK ? RT_LOG_INFO : RT_LOG_WARNING,
-               "%s: connection to %s ended after %llu bytes: %s", node->name,
-               conn->peer->text,
+               "%s: connection to %s ended after %llu bytes: %s",
+               node__name(node), conn->peer->text,
                (unsigned long long)load_relaxed(&conn->wire->bytes_in), text);
     else if (conn->peer == NULL)
         log_stranger(conn, why == AGNER_EALREADY ? RT_LOG_INFO : RT_LOG_WARNING,
@@ -97,6 +97,8 @@ void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
     va_end(args);
     node->net->timer_stop(node->loop, &conn->deadline);
     leave_admission(conn, is_failure(why));
+    if (conn->given != NULL)
+        node__given_back(conn->given);
     log_end(conn, phase, why, text);
     if (conn->net != NULL)
         node->net->close(conn->net, phase == CONN_HANDSHAKE);
@@ -104,6 +106,7 @@ void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
         node__peer_lost(conn->peer, conn->wire, why);
     else if (conn->peer != NULL)
         node__peer_dial_failed(conn->peer, why, text);
+    node__name_drop(node);
 }
 
 void node__conn_abort(struct conn *conn)
@@ -161,32 +164,56 @@ static enum node__hs_status status_for(struct node *node, const char *name)
         state = peer->state;
         rt__unlock(&peer->lock);
     }
-    return node__handshake_status(node->name, name, state == PEER_UP,
+    return node__handshake_status(node__name(node), name, state == PEER_UP,
                                   peer != NULL && peer->dialled != NULL);
+}
+
+static enum node__hs_state give_name(struct conn *conn, struct etf_buffer *out)
+{
+    struct node__handshake *hs = &conn->handshake;
+    struct node *node = conn->node;
+    uint64_t random[2];
+
+    node->world->random(node->world->ctx, random, sizeof random);
+    if (load_relaxed(&node->stopping) != 0 ||
+        node__given_take(&node->given, hs->peer, random, &conn->given) !=
+            AGNER_OK)
+        return node__handshake_decide(hs, HS_NOT_ALLOWED, out);
+    return node__handshake_rename(hs, conn->given->name, conn->given->creation,
+                                  out);
 }
 
 static enum node__hs_state decide(struct conn *conn, struct etf_buffer *out)
 {
     struct node__handshake *hs = &conn->handshake;
     struct node *node = conn->node;
-    char name[NODE__NAME_MAX + 1];
-    struct {
-        uint64_t name;
-        uint32_t creation;
-    } random;
 
-    if (!hs->wants_name)
-        return node__handshake_decide(hs, status_for(node, hs->peer), out);
-    node->world->random(node->world->ctx, &random, sizeof random);
-    if (node__name_make(hs->peer, random.name, name) != AGNER_OK)
+    if (!node__policy_allows(&node->policy, hs->peer))
         return node__handshake_decide(hs, HS_NOT_ALLOWED, out);
-    return node__handshake_rename(hs, name, random.creation | 1, out);
+    if (node__policy_find(&node->policy, hs->peer, &conn->cookies))
+        node__handshake_cookies(hs, conn->cookies.out, conn->cookies.in);
+    if (hs->wants_name)
+        return give_name(conn, out);
+    return node__handshake_decide(hs, status_for(node, hs->peer), out);
 }
 
 /* The peer believes that we are connected. We dial only what is not. */
 static enum node__hs_state go_on(struct conn *conn, struct etf_buffer *out)
 {
     return node__handshake_go_on(&conn->handshake, true, out);
+}
+
+/* Are we who this handshake said that we are? A node that asks for its name may
+ * have got one, or lost it, since the handshake began. */
+static bool is_still_us(const struct conn *conn)
+{
+    const struct node__handshake *hs = &conn->handshake;
+    struct node *node = conn->node;
+
+    if (hs->given[0] != '\0')
+        return node__name_take(node, hs->given, hs->self.creation);
+    return strcmp(hs->self.name, node__name(node)) == 0 &&
+           hs->self.creation == node__self(node).creation;
 }
 
 static void become_up(struct conn *conn)
@@ -197,6 +224,12 @@ static void become_up(struct conn *conn)
 
     node->net->timer_stop(node->loop, &conn->deadline);
     leave_admission(conn, false);
+    explicit_bzero(&conn->cookies, sizeof conn->cookies);
+    if (!is_still_us(conn)) {
+        node__conn_close(conn, AGNER_EAGAIN,
+                         "this node has another name by now");
+        return;
+    }
     if (peer == NULL) {
         etf_term name = etf_atom(hs->peer);
 
@@ -318,14 +351,19 @@ static struct node__hs_self self_of(struct conn *conn)
 {
     struct node *node = conn->node;
     struct node__hs_self self = {
-        .name = node->name,
-        .creation = node->self.creation,
+        .name = node__name(node),
+        .creation = node__self(node).creation,
         .flags = node->flags,
         .cookie = node->cookie,
         .cookie_size = node->cookie_size,
         .line = node->trace != NULL ? line : NULL,
         .ctx = conn,
     };
+
+    if (node->asks_name && self.creation == 0) {
+        self.name = node->host;
+        self.flags |= NODE__FLAG_NAME_ME;
+    }
 
     node->world->random(node->world->ctx, &self.challenge,
                         sizeof self.challenge);
@@ -346,8 +384,12 @@ static void opened(void *ctx, struct rt_conn *net)
     conn->phase = CONN_HANDSHAKE;
     node__trace(conn->node, "connected to %s:%u", conn->address.host,
                 conn->address.port);
-    err = node__handshake_dial(&conn->handshake, &self, conn->peer->text, &out,
-                               &error);
+    err = (conn->old ? node__handshake_dial_old : node__handshake_dial)(
+        &conn->handshake, &self, conn->peer->text, &out, &error);
+    if (err == AGNER_OK && node__policy_find(&conn->node->policy,
+                                             conn->peer->text, &conn->cookies))
+        node__handshake_cookies(&conn->handshake, conn->cookies.out,
+                                conn->cookies.in);
     if (err != AGNER_OK)
         node__conn_close(conn, err, "%s", error.text);
     else
@@ -387,6 +429,21 @@ static struct conn *conn_new(struct node *node,
     return conn;
 }
 
+bool node__conn_is_incoming(const struct node *node, const char *name)
+{
+    const struct conn *conn = node->conns;
+
+    for (; conn != NULL; conn = conn->next) {
+        const struct node__handshake *hs = &conn->handshake;
+
+        if (conn->phase == CONN_HANDSHAKE && !hs->initiator &&
+            hs->state > HS_DECIDE && hs->state < HS_UP &&
+            strcmp(hs->peer, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static struct rt_conn_owner owner_of(struct conn *conn)
 {
     return (struct rt_conn_owner){
@@ -395,7 +452,7 @@ static struct rt_conn_owner owner_of(struct conn *conn)
 }
 
 enum agner_err node__conn_dial(struct node *node, struct peer *peer,
-                               const struct rt_address *address,
+                               const struct rt_address *address, bool old,
                                struct agner_error *error)
 {
     struct conn *conn = conn_new(node, address, CONN_OPENING);
@@ -413,6 +470,7 @@ enum agner_err node__conn_dial(struct node *node, struct peer *peer,
         return err;
     }
     conn->peer = peer;
+    conn->old = old;
     peer->dialled = conn;
     return AGNER_OK;
 }

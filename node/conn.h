@@ -20,7 +20,9 @@
 #include <rt_world.h>
 
 #include "handshake.h"
+#include "policy.h"
 
+struct given_name;
 struct node;
 struct node_source;
 struct peer;
@@ -35,18 +37,25 @@ struct conn {
     enum conn_phase phase;
     struct peer *peer; /* whom we dialled; an incoming one has it when up */
     struct node_source *source; /* borrowed; incoming, until up or closing */
+    struct given_name *given;   /* ours until closing: the peer asked for it */
     struct wire *wire;          /* owned; from CONN_UP on */
     struct rt_loop_timer deadline;
     size_t bytes_before_up;
     bool replaces; /* we said `alive`: it will take the old one's place */
+    bool old;      /* we dial what speaks version 5 only */
+    struct cookies cookies;    /* of this peer alone, until it is up */
     struct rt_address address; /* the other end */
     struct node__handshake handshake;
 };
 
-/* Dials `peer` at `address`. */
+/* Dials `peer` at `address`; `old`: in version 5 of the handshake. */
 enum agner_err node__conn_dial(struct node *node, struct peer *peer,
-                               const struct rt_address *address,
+                               const struct rt_address *address, bool old,
                                struct agner_error *error);
+
+/* Is a handshake under way that a peer of this name began, and that may become
+ * a connection? Whether it is that peer is not proven. */
+bool node__conn_is_incoming(const struct node *node, const char *name);
 
 /* Somebody came in: adopts the connection. AGNER_ENOMEM: the caller closes it.
  */

@@ -20,7 +20,7 @@ static enum agner_err peer_of(struct node *node, const char *name,
 
     if (err != AGNER_OK)
         return err;
-    if (strcmp(name, node->name) == 0)
+    if (strcmp(name, node__name(node)) == 0)
         return agner_fail(error, AGNER_EINVAL, "%s is this node", name);
     *peer = node__peers_get(&node->peers, node, etf_atom(name));
     if (*peer == NULL)
@@ -76,6 +76,41 @@ enum agner_err node_route(struct node *node, const char *name, const char *host,
     rt__unlock(&peer->lock);
     free(copy);
     return err;
+}
+
+/* ---- Who may, and with which cookies
+ * --------------------------------------------- */
+
+static enum agner_err check_cookie(const char *cookie)
+{
+    size_t size = strlen(cookie);
+
+    return size > 0 && size <= NODE__COOKIE_MAX ? AGNER_OK : AGNER_EINVAL;
+}
+
+enum agner_err node_cookie_set(struct node *node, const char *peer,
+                               const char *out, const char *in)
+{
+    enum agner_err err = node__name_check(peer, strlen(peer), NULL);
+
+    if (in == NULL)
+        in = out;
+    if (err == AGNER_OK && out != NULL)
+        err = check_cookie(out);
+    if (err == AGNER_OK && out != NULL)
+        err = check_cookie(in);
+    if (err != AGNER_OK)
+        return err;
+    return node__policy_cookies(&node->policy, peer, out, in);
+}
+
+enum agner_err node_allow(struct node *node, const char *name)
+{
+    bool is_node = strchr(name, '@') != NULL;
+    enum agner_err err = is_node ? node__name_check(name, strlen(name), NULL)
+                                 : node__host_check(name, strlen(name), NULL);
+
+    return err == AGNER_OK ? node__policy_allow(&node->policy, name) : err;
 }
 
 /* ---- Peers

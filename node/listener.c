@@ -15,7 +15,7 @@ static void refuse(struct node *node, struct rt_conn *conn,
 
     if (node__admission_log(&node->admission, from->host, now_ms, &hidden))
         rt_log(node->rt, RT_LOG_WARNING,
-               "%s: refused %s:%u: %s (%u more like this)", node->name,
+               "%s: refused %s:%u: %s (%u more like this)", node__name(node),
                from->host, from->port, why, hidden);
     node->net->close(conn, false);
 }

@@ -71,6 +71,47 @@ void node__on_loop(struct node *node, void (*work)(void *ctx), void *ctx)
         node->world->wait(node->world->ctx, &call.done, 0, RT_NEVER);
 }
 
+/* ---- A name that is asked for
+ * ------------------------------------------------- */
+
+static bool is_nameless(const struct node *node)
+{
+    return strcmp(node__name(node), NODE__NO_NAME) == 0;
+}
+
+/* Whoever encodes for a peer meanwhile finds it in another mode (peer.h). */
+static enum agner_err rename_to(struct node *node, const char *name,
+                                uint32_t creation)
+{
+    enum agner_err err = node__identity_set(&node->identity, name, creation);
+
+    if (err != AGNER_OK)
+        return err;
+    node->life++;
+    rt__node_set(node->rt, node__self(node).name, creation);
+    return AGNER_OK;
+}
+
+bool node__name_take(struct node *node, const char *name, uint32_t creation)
+{
+    if (!is_nameless(node) || rename_to(node, name, creation) != AGNER_OK)
+        return false;
+    rt_log(node->rt, RT_LOG_INFO, "%s is our name now", name);
+    return true;
+}
+
+void node__name_drop(struct node *node)
+{
+    const struct conn *conn = node->conns;
+
+    if (!node->asks_name || is_nameless(node))
+        return;
+    while (conn != NULL && conn->phase != CONN_UP)
+        conn = conn->next;
+    if (conn == NULL) /* that text is there: it cannot fail */
+        (void)rename_to(node, NODE__NO_NAME, 0);
+}
+
 /* ---- Birth
  * ----------------------------------------------------------------------- */
 
@@ -145,20 +186,21 @@ enum agner_err node_start(const struct node_options *options, struct node **out,
     struct node *node = calloc(1, sizeof *node);
     struct beginning beginning = { .node = node, .error = error };
     struct rt_carrier carrier;
+    uint32_t creation = 0;
     enum agner_err err;
 
     if (node == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no memory for a node");
     err = node__options_take(node, options, error);
     if (err != AGNER_OK)
-        goto free_node;
+        goto free_identity;
     node->world =
         options->rt.world != NULL ? options->rt.world : rt_world_real();
     node->net = node->world->net;
     err = node__peers_init(&node->peers);
     if (err != AGNER_OK) {
         (void)agner_fail(error, err, "no memory for a node");
-        goto free_node;
+        goto free_identity;
     }
     err = rt_new(&options->rt, &node->rt, error);
     if (err != AGNER_OK)
@@ -172,10 +214,11 @@ enum agner_err node_start(const struct node_options *options, struct node **out,
     node__on_loop(node, begin, &beginning);
     err = beginning.err;
     if (err == AGNER_OK)
-        err = node__register_wait(node, &node->self.creation, error);
+        err = node__register_wait(node, &creation, error);
     if (err != AGNER_OK)
         goto free_loop;
-    rt__node_set(node->rt, node->self.name, node->self.creation);
+    if (!node->asks_name) /* that text is there: it cannot fail */
+        (void)rename_to(node, node__name(node), creation);
     node__on_loop(node, open_up, node);
     rt__loop_set(node->rt, node->loop);
     *out = node;
@@ -189,7 +232,8 @@ free_rt:
     rt_free(node->rt, 0);
 fini_peers:
     node__peers_fini(&node->peers);
-free_node:
+free_identity:
+    node__identity_fini(&node->identity);
     free(node);
     return err;
 }
@@ -237,6 +281,9 @@ void node_stop(struct node *node, uint64_t grace_ms)
     node->net->loop_free(node->loop);
     rt_free(node->rt, 0);
     node__peers_fini(&node->peers);
+    node__policy_fini(&node->policy);
+    node__given_fini(&node->given);
+    node__identity_fini(&node->identity);
     free(node);
 }
 
@@ -250,12 +297,12 @@ struct rt *node_rt(const struct node *node)
 
 const char *node_name(const struct node *node)
 {
-    return node->name;
+    return node__name(node);
 }
 
 uint32_t node_creation(const struct node *node)
 {
-    return node->self.creation;
+    return node__self(node).creation;
 }
 
 uint16_t node_port(const struct node *node)

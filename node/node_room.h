@@ -17,8 +17,11 @@
 #include "admission.h"
 #include "epmd_client.h"
 #include "epmd_server.h"
+#include "given.h"
 #include "handshake.h"
+#include "identity.h"
 #include "peers.h"
+#include "policy.h"
 
 /* Ticks go out every quarter of the tick time; four silent rounds end a
  * connection (G37). */
@@ -41,11 +44,11 @@ struct node {
     const struct rt_net *net;     /* borrowed from it */
     struct rt_loop *loop;
     struct rt *rt;
-    char name[NODE__NAME_MAX + 1];
-    char alive_name[NODE__NAME_MAX + 1]; /* before the @ */
+    char alive_name[NODE__NAME_MAX + 1]; /* before the @, or empty */
+    char host[NODE__NAME_MAX + 1];       /* behind it */
+    bool asks_name;                      /* it has no name but a given one */
     char cookie[256];
     size_t cookie_size;
-    struct etf_self self;
     uint64_t flags; /* what we offer */
     bool hidden;
     bool no_listen;
@@ -56,7 +59,9 @@ struct node {
     size_t packet_max, high_mark, fragment_size;
     uint32_t atoms_per_peer;
 
+    struct identity identity;
     struct peers peers;
+    struct policy policy;
     _Atomic uint32_t stopping;
 
     /* How the first registration with epmd ended: the loop writes, the starting
@@ -74,11 +79,32 @@ struct node {
     unsigned epmd_attempts; /* to start one, before the first registration */
     struct rt_listener *listener;
     struct node_admission admission;
+    struct node__given given; /* names, to those who ask */
+    uint32_t life;            /* counts our own names */
     struct node__epmd_keeper *keeper;
     struct node__epmd_host *epmd_host;
     struct conn *conns; /* all connections, newest first */
     struct rt_loop_timer tick_timer;
 };
+
+/* Who this node is, now. Any thread. */
+static inline const char *node__name(const struct node *node)
+{
+    return node__identity_name(&node->identity);
+}
+
+static inline struct etf_self node__self(const struct node *node)
+{
+    return node__identity_self(&node->identity);
+}
+
+/* Loop thread. A peer gives us a name. False: we have another one by now, or no
+ * memory for it. */
+bool node__name_take(struct node *node, const char *name, uint32_t creation);
+
+/* Loop thread. A connection has ended: a name that was given goes with the last
+ * one. */
+void node__name_drop(struct node *node);
 
 /* Milliseconds on the world's monotonic clock. */
 uint64_t node__now_ms(const struct node *node);

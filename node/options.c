@@ -17,6 +17,7 @@
 #define ATOMS_PER_PEER 16384
 #define FRAGMENT_MIN   64u /* less would be all heads */
 
+/* "@host" is no name but where it will be given one. */
 static enum agner_err take_name(struct node *node, const char *name,
                                 struct agner_error *error)
 {
@@ -25,15 +26,18 @@ static enum agner_err take_name(struct node *node, const char *name,
 
     if (name == NULL)
         return agner_fail(error, AGNER_EINVAL, "a node needs a name");
-    err = node__name_check(name, strlen(name), &cause);
+    node->asks_name = name[0] == '@' && name[1] != '\0';
+    err = node->asks_name ? node__host_check(name + 1, strlen(name + 1), &cause)
+                          : node__name_check(name, strlen(name), &cause);
     if (err != AGNER_OK)
         return agner_fail(error, err, "node name: %s", cause.text);
-    memcpy(node->name, name, strlen(name) + 1);
     memcpy(node->alive_name, name, strlen(name) + 1);
     *strchr(node->alive_name, '@') = '\0';
-    node->self.name = etf_atom(name);
-    if (etf_is_none(node->self.name))
-        return agner_fail(error, AGNER_ENOMEM, "no room for an atom");
+    memcpy(node->host, strchr(name, '@') + 1, strlen(strchr(name, '@')));
+    err = node__identity_set(&node->identity,
+                             node->asks_name ? NODE__NO_NAME : name, 0);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "no room for an atom");
     return AGNER_OK;
 }
 
@@ -58,7 +62,7 @@ static enum agner_err take_address(struct node *node,
 {
     const char *host = options->listen_host;
 
-    node->no_listen = options->no_listen;
+    node->no_listen = options->no_listen || node->asks_name;
     node->listen_address.kind = RT_ADDRESS_TCP;
     node->listen_address.port = options->listen_port;
     if (host != NULL && strlen(host) >= sizeof node->listen_address.host)
@@ -89,11 +93,11 @@ static enum agner_err take_epmd_port(struct node *node, uint16_t port,
     return AGNER_OK;
 }
 
-static uint64_t flags_of(const struct node_options *options)
+static uint64_t flags_of(const struct node_options *options, bool hidden)
 {
     uint64_t flags = NODE__FLAGS_OFFERED & ~options->flags_off;
 
-    if (options->hidden)
+    if (hidden)
         flags &= ~NODE__FLAG_PUBLISHED;
     if (options->no_atom_cache)
         flags &= ~NODE__FLAG_DIST_HDR_ATOM_CACHE;
@@ -125,9 +129,9 @@ enum agner_err node__options_take(struct node *node,
         return agner_fail(error, AGNER_EINVAL,
                           "fragment_size is %zu, at least %u is needed",
                           options->fragment_size, FRAGMENT_MIN);
-    node->hidden = options->hidden;
-    node->flags = flags_of(options);
-    node->epmd_mode = options->no_listen ? NODE_EPMD_NONE : options->epmd;
+    node->hidden = options->hidden || node->asks_name;
+    node->flags = flags_of(options, node->hidden);
+    node->epmd_mode = node->no_listen ? NODE_EPMD_NONE : options->epmd;
     node->tick_time_ms = or_default(options->tick_time_ms, TICK_TIME_MS);
     node->setup_time_ms = or_default(options->setup_time_ms, SETUP_TIME_MS);
     node->packet_max = or_default(options->packet_max, PACKET_MAX);

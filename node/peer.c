@@ -20,6 +20,10 @@
 #include "send.h"
 #include "wire.h"
 
+/* Versions of the handshake, as epmd has them. */
+#define VERSION_NOW 6
+#define VERSION_OLD 5
+
 /* A signal that waits for a connection. */
 struct held {
     struct held *next;
@@ -31,6 +35,8 @@ struct held {
 
 static void look(struct rt_task *task);
 static void attempt_late(struct rt_loop_timer *timer);
+static void attempt_begin(struct peer *peer);
+static void grace_over(struct rt_loop_timer *timer);
 
 struct peer *node__peer_new(struct node *node, etf_term name)
 {
@@ -49,6 +55,7 @@ struct peer *node__peer_new(struct node *node, etf_term name)
     peer->far.name = name;
     peer->task.run = look;
     peer->deadline.fire = attempt_late;
+    peer->grace.fire = grace_over;
     return peer;
 }
 
@@ -343,6 +350,7 @@ static void attempt_clear(struct peer *peer)
     peer->trying = false;
     peer->dialled = NULL;
     peer->node->net->timer_stop(peer->node->loop, &peer->deadline);
+    peer->node->net->timer_stop(peer->node->loop, &peer->grace);
     if (peer->lookup != NULL)
         node__epmd_look_up_cancel(peer->lookup);
     peer->lookup = NULL;
@@ -360,8 +368,8 @@ static void attempt_failed(struct peer *peer, enum agner_err err,
 
     attempt_clear(peer);
     node__trace(node, "%s: %s", peer->text, text);
-    rt_log(node->rt, RT_LOG_INFO, "%s: no connection to %s: %s", node->name,
-           peer->text, text);
+    rt_log(node->rt, RT_LOG_INFO, "%s: no connection to %s: %s",
+           node__name(node), peer->text, text);
     rt__lock(&peer->lock);
     peer->state = PEER_DOWN;
     held = peer->held;
@@ -392,6 +400,10 @@ void node__peer_dial_failed(struct peer *peer, enum agner_err err,
                             const char *text)
 {
     peer->dialled = NULL;
+    if (err == AGNER_EAGAIN) {
+        attempt_begin(peer);
+        return;
+    }
     if (err != AGNER_EALREADY) {
         attempt_failed(peer, err, text);
         return;
@@ -422,17 +434,36 @@ static void attempt_late(struct rt_loop_timer *timer)
     attempt_failed(peer, AGNER_ETIMEOUT, text);
 }
 
-static void dial(struct peer *peer, const char *host, uint16_t port)
+static void dial_now(struct peer *peer)
 {
-    struct rt_address address = { .kind = RT_ADDRESS_TCP, .port = port };
     struct agner_error error;
     enum agner_err err;
 
-    (void)snprintf(address.host, sizeof address.host, "%s", host);
-    node__trace(peer->node, "dial %s:%u", host, port);
-    err = node__conn_dial(peer->node, peer, &address, &error);
+    node__trace(peer->node, "dial %s:%u", peer->to.host, peer->to.port);
+    err = node__conn_dial(peer->node, peer, &peer->to, peer->old, &error);
     if (err != AGNER_OK)
         attempt_failed(peer, err, error.text);
+}
+
+static void grace_over(struct rt_loop_timer *timer)
+{
+    dial_now((struct peer *)((char *)timer - offsetof(struct peer, grace)));
+}
+
+static void dial(struct peer *peer, const char *host, uint16_t port, bool old)
+{
+    struct node *node = peer->node;
+
+    peer->to = (struct rt_address){ .kind = RT_ADDRESS_TCP, .port = port };
+    (void)snprintf(peer->to.host, sizeof peer->to.host, "%s", host);
+    peer->old = old;
+    if (!node__conn_is_incoming(node, peer->text)) {
+        dial_now(peer);
+        return;
+    }
+    node__trace(node, "%s is dialling us: wait for that", peer->text);
+    (void)agner_fail(&peer->failure, AGNER_ETIMEOUT, "it dials us, too slowly");
+    node->net->timer_start(node->loop, &peer->grace, PEER_GRACE_MS, 0);
 }
 
 static const char *host_of(const struct peer *peer)
@@ -444,15 +475,25 @@ static void looked_up(void *ctx, enum agner_err err,
                       const struct node__epmd_node *found, const char *text)
 {
     struct peer *peer = ctx;
+    char versions[100];
 
     peer->lookup = NULL;
     if (err != AGNER_OK) {
         attempt_failed(peer, err, text);
         return;
     }
-    node__trace(peer->node, "epmd at %s says port %u", host_of(peer),
-                found->port);
-    dial(peer, host_of(peer), found->port);
+    node__trace(peer->node, "epmd at %s says port %u, versions %u to %u",
+                host_of(peer), found->port, found->low, found->high);
+    if (found->low > VERSION_NOW || found->high < VERSION_OLD) {
+        (void)snprintf(
+            versions, sizeof versions,
+            "it speaks versions %u to %u of the distribution, and we "
+            "%d to %d",
+            found->low, found->high, VERSION_OLD, VERSION_NOW);
+        attempt_failed(peer, AGNER_EPROTO, versions);
+        return;
+    }
+    dial(peer, host_of(peer), found->port, found->high < VERSION_NOW);
 }
 
 static void look_up(struct peer *peer)
@@ -489,8 +530,13 @@ static void attempt_begin(struct peer *peer)
         attempt_failed(peer, AGNER_EINVAL, error.text);
         return;
     }
-    if (strcmp(peer->text, node->name) == 0) {
+    if (strcmp(peer->text, node__name(node)) == 0) {
         attempt_failed(peer, AGNER_EINVAL, "that is this node's own name");
+        return;
+    }
+    if (!node__policy_allows(&node->policy, peer->text)) {
+        attempt_failed(peer, AGNER_ENOTALLOWED,
+                       "it is not among the nodes that are allowed here");
         return;
     }
     rt__lock(&peer->lock);
@@ -499,7 +545,7 @@ static void attempt_begin(struct peer *peer)
     port = peer->route_port;
     rt__unlock(&peer->lock);
     if (host[0] != '\0')
-        dial(peer, host, port);
+        dial(peer, host, port, false);
     else
         look_up(peer);
 }
@@ -514,7 +560,7 @@ static bool old_stays(const struct wire *old, const struct wire *wire)
 {
     const struct node *node = wire->node;
     bool old_is_ours = old->conn->handshake.initiator;
-    bool we_are_greater = strcmp(node->name, wire->peer->text) > 0;
+    bool we_are_greater = strcmp(node__name(node), wire->peer->text) > 0;
 
     if (wire->conn->replaces || old_is_ours == wire->conn->handshake.initiator)
         return false;
@@ -566,7 +612,10 @@ static struct attempt *drain(struct peer *peer, struct wire *wire)
     peer->wire = wire;
     peer->state = PEER_UP;
     /* Order: release pairs with the acquire in send(), carrier.c. */
-    store_release(&peer->mode, wire->out.flags | PEER_IS_UP);
+    store_release(&peer->mode, wire->out.flags |
+                                   (uint64_t)(wire->node->life & 0xffff)
+                                       << PEER_LIFE_SHIFT |
+                                   PEER_IS_UP);
     attempt = peer->attempt;
     peer->attempt = NULL;
     rt__unlock(&peer->lock);
@@ -593,8 +642,9 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
         node__conn_close(old->conn, AGNER_OK, "replaced by a new connection");
     attempt_clear(peer);
     wire->announced = true;
-    rt_log(node->rt, RT_LOG_INFO, "%s: connected to %s at %s:%u", node->name,
-           peer->text, wire->conn->address.host, wire->conn->address.port);
+    rt_log(node->rt, RT_LOG_INFO, "%s: connected to %s at %s:%u",
+           node__name(node), peer->text, wire->conn->address.host,
+           wire->conn->address.port);
     peer->far.info.hidden = (wire->out.flags & NODE__FLAG_PUBLISHED) == 0;
     peer->far.info.creation = wire->conn->handshake.peer_creation;
     rt__node_up(node->rt, &peer->far);

@@ -12,14 +12,16 @@
  *                    be; signals are held, in order
  *   PEER_UP          `wire` is the connection               its end
  *
- * `mode` is 0 unless the peer is up; then it is the agreed flags and
- * PEER_IS_UP. Senders read it without the lock to encode, and compare it again
- * under the lock: what was encoded for other flags is encoded anew.
+ * `mode` is 0 unless the peer is up; then it is the agreed flags, the number of
+ * our own name, and PEER_IS_UP. Senders read it without the lock to encode, and
+ * compare it again under the lock: what was encoded for other flags, or by
+ * another name, is encoded anew.
  *
  * The attempt (loop thread): look the port up, dial, shake hands, all within
- * the set-up time. An incoming connection that gets up first ends it. When it
- * fails, what was held is dropped and counted, and rt__node_down() says so
- * (G12).
+ * the set-up time. An incoming connection that gets up first ends it; while one
+ * shakes hands, the dial waits a moment for it, as OTP's does: the peer counts
+ * on it. When the attempt fails, what was held is dropped and counted, and
+ * rt__node_down() says so (G12).
  */
 #ifndef NODE_PEER_H
 #define NODE_PEER_H
@@ -27,6 +29,10 @@
 #include <rt_carrier.h>
 #include <rt_world.h>
 #include <spin.h>
+
+/* A peer whose name has been accepted is dialled only when that handshake is
+ * not over so much later: both would not know of the other's attempt. */
+#define PEER_GRACE_MS 1000
 
 struct node;
 struct conn;
@@ -36,7 +42,12 @@ struct node__epmd_lookup;
 
 enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_UP };
 
-#define PEER_IS_UP (UINT64_C(1) << 63) /* in `mode`, above all flags */
+/* In `mode`. */
+#define PEER_IS_UP (UINT64_C(1) << 63)
+#define PEER_LIFE_SHIFT \
+    40 /* 16 bits: enough that none comes again meanwhile \
+        */
+#define PEER_FLAGS ((UINT64_C(1) << PEER_LIFE_SHIFT) - 1)
 
 /* How an attempt to connect ended, for those who wait for it (node_connect).
  * Whoever lets go of the last count frees it. */
@@ -69,7 +80,10 @@ struct peer {
     struct rt_task task;
 
     /* Loop thread only. */
-    struct conn *dialled; /* our attempt's connection, or NULL */
+    struct conn *dialled;       /* our attempt's connection, or NULL */
+    struct rt_address to;       /* whom it dials */
+    bool old;                   /* in version 5 of the handshake */
+    struct rt_loop_timer grace; /* then it does */
     struct node__epmd_lookup *lookup;
     struct rt_loop_timer deadline; /* of the attempt */
     bool trying;                   /* the attempt has begun */

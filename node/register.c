@@ -31,7 +31,7 @@ static void registered(void *ctx, uint32_t creation)
 
     if (load_relaxed(&node->registered) != 0) {
         rt_log(node->rt, RT_LOG_NOTICE, "%s: registered with epmd again",
-               node->name);
+               node__name(node));
         return;
     }
     node->epmd_creation = creation;
@@ -51,8 +51,8 @@ static bool serve(struct node *node)
     err = node__epmd_host_open(node->world, node->loop, &address, NULL, NULL,
                                &node->epmd_host, NULL, &error);
     if (err == AGNER_OK)
-        rt_log(node->rt, RT_LOG_NOTICE, "%s: is epmd on port %u", node->name,
-               node->epmd_port);
+        rt_log(node->rt, RT_LOG_NOTICE, "%s: is epmd on port %u",
+               node__name(node), node->epmd_port);
     return err == AGNER_OK || err == AGNER_ETAKEN;
 }
 
@@ -66,7 +66,7 @@ static bool failed(void *ctx, enum agner_err err, const char *text)
 
     if (!first) {
         rt_log(node->rt, RT_LOG_WARNING, "%s: not known to epmd: %s",
-               node->name, text);
+               node__name(node), text);
         return again;
     }
     node->epmd_attempts++;
@@ -125,8 +125,8 @@ enum agner_err node__register_wait(struct node *node, uint32_t *creation,
         node->world->wait(node->world->ctx, &node->registered, 0, end_ns);
     }
     if (node->epmd_error.code != AGNER_OK)
-        return agner_fail(error, node->epmd_error.code, "%s: %s", node->name,
-                          node->epmd_error.text);
+        return agner_fail(error, node->epmd_error.code, "%s: %s",
+                          node__name(node), node->epmd_error.text);
     *creation =
         node->epmd_creation != 0 ? node->epmd_creation : random_creation(node);
     return AGNER_OK;

@@ -43,7 +43,8 @@ static enum agner_err encode(struct draft *draft, struct node *node,
     struct parcel *parcel = &draft->parcel;
     bool cached = (flags & NODE__FLAG_DIST_HDR_ATOM_CACHE) != 0;
     struct etf_atom_cache cache = { node__atoms_index, &draft->atoms };
-    struct etf_encode_options options = { .self = &node->self,
+    struct etf_self self = node__self(node);
+    struct etf_encode_options options = { .self = &self,
                                           .cache = cached ? &cache : NULL };
     enum agner_err err;
 

@@ -13,6 +13,7 @@
 #include <atomic.h>
 
 #include "control.h"
+#include "flags.h"
 #include "node_room.h"
 #include "send.h"
 
@@ -74,6 +75,7 @@ static void answer_tick(struct wire *wire)
 void node__wire_tick(struct wire *wire)
 {
     uint64_t bytes_in = load_relaxed(&wire->bytes_in);
+    bool hidden = (wire->in.flags & NODE__FLAG_PUBLISHED) == 0;
 
     if (bytes_in != wire->heard) {
         wire->heard = bytes_in;
@@ -88,7 +90,8 @@ void node__wire_tick(struct wire *wire)
                          "a fragmented message was not finished");
         return;
     }
-    if (wire->out.bytes == wire->told)
+    /* A hidden peer may be one that ticks only when it is ticked. */
+    if (wire->out.bytes == wire->told || (hidden && wire->silent > 0))
         send_tick(wire);
     wire->told = wire->out.bytes;
 }
@@ -121,9 +124,10 @@ static enum agner_err deliver(struct wire *wire,
                               struct agner_error *error)
 {
     struct node *node = wire->node;
+    struct etf_self self = node__self(node);
     struct node__control_peer from = { .name = wire->peer->name,
                                        .flags = wire->in.flags,
-                                       .self = &node->self,
+                                       .self = &self,
                                        .budget = &wire->budget };
     struct rt_signal signal;
     enum node__verdict verdict;

@@ -249,7 +249,7 @@ enum agner_err rt_monitor_node(struct gen *self, etf_term name, bool on)
         return AGNER_EINVAL;
     if (t == NULL)
         return AGNER_ENOMEM;
-    if (etf_same(name, rt->node.name))
+    if (etf_same(name, rt__node_name(rt)))
         return AGNER_OK; /* it cannot go without us */
     t->node_events = true;
     rt__lock(&rt->remote->lock);
@@ -345,13 +345,14 @@ void rt__carrier_set(struct rt *rt, const struct rt_carrier *carrier)
 
 void rt__node_set(struct rt *rt, etf_term name, uint32_t creation)
 {
-    rt->node.name = name;
-    rt->node.creation = creation;
+    store_relaxed(&rt->node_creation, creation);
+    store_release(&rt->node_name, name.word);
 }
 
 struct etf_self rt_node(const struct rt *rt)
 {
-    return rt->node;
+    return (struct etf_self){ .name = rt__node_name(rt),
+                              .creation = load_relaxed(&rt->node_creation) };
 }
 
 /* ---- Monitors by name from far

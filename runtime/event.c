@@ -246,7 +246,7 @@ static struct etf_box *boxed(struct rt *rt, etf_term name, etf_term term)
     etf_term event;
 
     etf__region_init(&r, words, 64, 0);
-    event = etf_make(&r, "{event, _, _, _, _}", name, rt->node.name,
+    event = etf_make(&r, "{event, _, _, _, _}", name, rt__node_name(rt),
                      rt_wall_ns(rt), term);
     if (!etf_is_none(event))
         box = etf_box_new(event);

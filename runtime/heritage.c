@@ -283,7 +283,7 @@ enum agner_err rt_set_group_leader(struct gen *self, etf_pid of, etf_pid leader)
         return rt__heritage_lead(self->rt, self->worker, self->process, leader);
     if (etf_pid_is_local(of))
         return tell_local(self, of, leader);
-    if (etf_same(of.node, self->rt->node.name))
+    if (etf_same(of.node, rt__node_name(self->rt)))
         return AGNER_EINCARNATION;
     s.from = leader;
     s.to = of;

@@ -178,7 +178,7 @@ enum agner_err rt_link_with(struct gen *self, etf_pid to, unsigned flags)
             return AGNER_OK; /* to itself: nothing */
         return link_local(self, rt__word_of(to), flags);
     }
-    if (etf_same(to.node, self->rt->node.name))
+    if (etf_same(to.node, rt__node_name(self->rt)))
         return link_failed(self, etf_from_pid(&self->scratch, to), flags,
                            AGNER_EINCARNATION);
     return link_far(self, to);
@@ -290,7 +290,7 @@ enum agner_err rt_exit_signal(struct gen *self, etf_pid to, etf_term reason)
     if (err != AGNER_OK)
         return err;
     if (!etf_pid_is_local(to)) {
-        if (etf_same(to.node, self->rt->node.name))
+        if (etf_same(to.node, rt__node_name(self->rt)))
             return AGNER_EINCARNATION;
         s.from = rt_self(self);
         s.to = to;

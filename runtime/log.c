@@ -53,7 +53,7 @@ static void describe(struct rt *rt, etf_term pid, struct rt_log_event *event)
     struct process *p;
 
     event->time_us = rt_wall_ns(rt) / 1000u;
-    event->node = rt->node.name;
+    event->node = rt__node_name(rt);
     if (etf_is_none(pid))
         return;
     event->pid = rt__pid_of(pid);

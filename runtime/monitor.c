@@ -144,7 +144,7 @@ static void note_name(struct gen *self, struct relation *r, etf_term target)
 {
     if (etf__tag(target) == ETF__ATOM) {
         r->name = target;
-        r->node = self->rt->node.name;
+        r->node = rt__node_name(self->rt);
     } else if (etf__is_boxed(target, ETF__HEAD_TUPLE)) {
         r->name = etf_tuple_items(target)[0];
         r->node = etf_tuple_items(target)[1];

@@ -256,7 +256,7 @@ enum agner_err rt_connect_node(struct gen *self, etf_term node)
         return err;
     if (etf__tag(node) != ETF__ATOM)
         return AGNER_EINVAL;
-    if (etf_same(node, self->rt->node.name))
+    if (etf_same(node, rt__node_name(self->rt)))
         return AGNER_OK;
     if (carrier->connect == NULL)
         return AGNER_ENOCONN;

@@ -249,7 +249,7 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
     complete(&rt->options);
     rt->world = rt->options.world;
     rt->simulated = rt->world->simulated;
-    rt->node.name = ETF_A(noname);
+    store_relaxed(&rt->node_name, ETF_A(noname).word);
     rt->guards_work = true;
     store_relaxed(&rt->ref_counter, 1u);
     rt__wheel_init(&rt->shared_wheel, rt_now_ms(rt));

@@ -71,7 +71,8 @@ struct rt_carrier {
 /* Before the first process; the carrier outlives the runtime's processes. */
 void rt__carrier_set(struct rt *rt, const struct rt_carrier *carrier);
 
-/* Who this runtime is from now on; before any identifier leaves it. */
+/* Who this runtime is from now on; before any identifier leaves it, and again
+ * only while there is no connection. */
 void rt__node_set(struct rt *rt, etf_term name, uint32_t creation);
 
 /* The loop that the node's connections are on: from now on a worker with

@@ -99,7 +99,7 @@ static void by_pid(struct rt *rt, etf_term to, struct rt_target *t)
         none(t, AGNER_EINVAL);
         return;
     }
-    if (etf_same(t->remote.node, rt->node.name)) {
+    if (etf_same(t->remote.node, rt__node_name(rt))) {
         none(t, AGNER_EINCARNATION);
         return;
     }
@@ -114,7 +114,7 @@ static void by_ref(struct rt *rt, etf_term to, struct rt_target *t)
     } else if (rt__ref_local(&t->ref, &t->id, &t->slot)) {
         t->where = RT_WHERE_ALIAS;
     } else if (etf_is_none(t->ref.node) ||
-               etf_same(t->ref.node, rt->node.name)) {
+               etf_same(t->ref.node, rt__node_name(rt))) {
         none(t, AGNER_EINCARNATION);
     } else {
         t->where = RT_WHERE_REMOTE;
@@ -133,7 +133,7 @@ static void by_tuple(struct rt *rt, etf_term to, struct rt_target *t)
         none(t, AGNER_EINVAL);
         return;
     }
-    if (etf_same(items[1], rt->node.name)) {
+    if (etf_same(items[1], rt__node_name(rt))) {
         by_name(rt, items[0], t);
         return;
     }

@@ -154,7 +154,7 @@ static enum agner_err prepare(struct gen *self, etf_term name, uint16_t flags,
         return AGNER_ENOMEM;
     r->flags |= flags | RELATION_EVENT | RELATION_IS_ALIAS | RELATION_NAMED;
     r->name = name;
-    r->node = self->rt->node.name;
+    r->node = rt__node_name(self->rt);
     r->has.seat = malloc(sizeof *r->has.seat);
     w = rt__relation_new(self->rt, self->worker, RELATION_WATCHER, me, id);
     if (r->has.seat == NULL || w == NULL)

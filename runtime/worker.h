@@ -128,7 +128,9 @@ struct blocking; /* blocking.c */
 struct rt {
     struct rt_options options;
     const struct rt_world *world;
-    struct etf_self node;
+    /* Who we are. Written by the carrier, seldom while processes run. */
+    _Atomic uint64_t node_name; /* the word of an atom */
+    _Atomic uint32_t node_creation;
     struct rt_carrier carrier; /* carry NULL: no other nodes */
     bool simulated;
     struct log *log;
@@ -195,6 +197,13 @@ struct rt {
     struct rt_entity entity;                    /* simulated */
     struct shared_queue sim_queue;
 };
+
+/* Order: acquire pairs with the release in rt__node_set(), so that the atom's
+ * text is there. */
+static inline etf_term rt__node_name(const struct rt *rt)
+{
+    return (etf_term){ .word = load_acquire(&rt->node_name) };
+}
 
 /* ---- slab.c: processes by number --------------------------------------------
  */

@@ -36,7 +36,10 @@ enum node_epmd {
 
 /* All zero but `name` and `cookie` is a good default. Strings are copied. */
 struct node_options {
-    const char *name;        /* name@host */
+    /* name@host. "@host": the first peer gives it a name, as to `erl -sname
+     * undefined`. It is nonode@nohost until then, and again when its last
+     * connection has gone; it is hidden, and does not listen. */
+    const char *name;
     const char *cookie;      /* 1 to 255 bytes; never logged */
     const char *listen_host; /* NULL: all addresses; tests: "127.0.0.1" */
     uint16_t listen_port;    /* 0: any */
@@ -68,6 +71,7 @@ AGNER_API enum agner_err node_start(const struct node_options *options,
 AGNER_API void node_stop(struct node *node, uint64_t grace_ms);
 
 AGNER_API struct rt *node_rt(const struct node *node);
+/* Its present name: lives as long as the node. */
 AGNER_API const char *node_name(const struct node *node);
 AGNER_API uint32_t node_creation(const struct node *node);
 AGNER_API uint16_t node_port(const struct node *node);
@@ -88,6 +92,21 @@ AGNER_API enum agner_err node_disconnect(struct node *node, const char *name);
  * AGNER_ENOMEM. */
 AGNER_API enum agner_err node_route(struct node *node, const char *name,
                                     const char *host, uint16_t port);
+
+/*
+ * The cookies for one peer, in place of the node's, from the next handshake on:
+ * what we show it, and what it has to show (NULL: the same). `out` NULL: the
+ * node's own again. With both the same it is erlang:set_cookie/2. Any thread;
+ * copied. AGNER_EINVAL (the name, or not 1 to 255 bytes), AGNER_ELIMIT (4,096
+ * peers have their own), AGNER_ENOMEM.
+ */
+AGNER_API enum agner_err node_cookie_set(struct node *node, const char *peer,
+                                         const char *out, const char *in);
+
+/* net_kernel:allow/1: from the first call on only allowed nodes connect, and
+ * are connected to. `name` is a node's, or a host's for all of its nodes. Any
+ * thread. Connections that exist stay. Errors as above. */
+AGNER_API enum agner_err node_allow(struct node *node, const char *name);
 
 enum node_peer_state { NODE_PEER_CONNECTING, NODE_PEER_UP };
 
