@@ -93,11 +93,15 @@ static uint64_t wait_after(unsigned failures)
 }
 
 void node__admission_end(struct node_admission *a, struct node_source *source,
-                         bool failed, uint64_t now_ms)
+                         enum node_outcome outcome, uint64_t now_ms)
 {
     a->waiting--;
     source->waiting--;
-    if (!failed)
+    if (outcome == NODE_OUTCOME_UP) {
+        a->tokens += THOUSAND; /* the next refill() caps it */
+        source->tokens += THOUSAND;
+    }
+    if (outcome != NODE_OUTCOME_FAILED)
         return;
     if (now_ms >= source->forgiven_ms)
         source->failures = 0;

@@ -56,9 +56,18 @@ struct node_source *node__admission_begin(struct node_admission *a,
                                           const char *address, uint64_t now_ms,
                                           const char **why);
 
+/* How a handshake ended. */
+enum node_outcome {
+    NODE_OUTCOME_UP,   /* it is authenticated: its start is given back, so that
+                          a peer that knows the cookie may come as often as it
+                          likes */
+    NODE_OUTCOME_NONE, /* given up, without a fault */
+    NODE_OUTCOME_FAILED,
+};
+
 /* The handshake is over. */
 void node__admission_end(struct node_admission *a, struct node_source *source,
-                         bool failed, uint64_t now_ms);
+                         enum node_outcome outcome, uint64_t now_ms);
 
 /* May another line be logged about `address`? Then *hidden is how many were not
  * since the last one. */

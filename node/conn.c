@@ -62,10 +62,10 @@ static void log_end(struct conn *conn, enum conn_phase phase,
 }
 
 /* It does not count as an unfinished handshake any more. */
-static void leave_admission(struct conn *conn, bool failed)
+static void leave_admission(struct conn *conn, enum node_outcome outcome)
 {
     if (conn->source != NULL)
-        node__admission_end(&conn->node->admission, conn->source, failed,
+        node__admission_end(&conn->node->admission, conn->source, outcome,
                             node__now_ms(conn->node));
     conn->source = NULL;
 }
@@ -76,9 +76,11 @@ static void leave_admission(struct conn *conn, bool failed)
  * that to the one of two connections that is too many. Wrong bytes, a wrong
  * digest and silence are failures.
  */
-static bool is_failure(enum agner_err why)
+static enum node_outcome outcome_of(enum agner_err why)
 {
-    return why != AGNER_EALREADY && why != AGNER_ENOCONN && why != AGNER_OK;
+    if (why == AGNER_EALREADY || why == AGNER_ENOCONN || why == AGNER_OK)
+        return NODE_OUTCOME_NONE;
+    return NODE_OUTCOME_FAILED;
 }
 
 void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
@@ -96,7 +98,7 @@ void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     node->net->timer_stop(node->loop, &conn->deadline);
-    leave_admission(conn, is_failure(why));
+    leave_admission(conn, outcome_of(why));
     if (conn->given != NULL)
         node__given_back(conn->given);
     log_end(conn, phase, why, text);
@@ -223,7 +225,7 @@ static void become_up(struct conn *conn)
     struct peer *peer = conn->peer;
 
     node->net->timer_stop(node->loop, &conn->deadline);
-    leave_admission(conn, false);
+    leave_admission(conn, NODE_OUTCOME_UP);
     explicit_bzero(&conn->cookies, sizeof conn->cookies);
     if (!is_still_us(conn)) {
         node__conn_close(conn, AGNER_EAGAIN,

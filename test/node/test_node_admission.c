@@ -29,13 +29,14 @@ static struct node_source *begin(const char *address, uint64_t now_ms)
 }
 
 /* Begins and ends one. */
-static bool once(const char *address, uint64_t now_ms, bool failed)
+static bool once(const char *address, uint64_t now_ms,
+                 enum node_outcome outcome)
 {
     struct node_source *source = begin(address, now_ms);
 
     if (source == NULL)
         return false;
-    node__admission_end(&a, source, failed, now_ms);
+    node__admission_end(&a, source, outcome, now_ms);
     return true;
 }
 
@@ -50,7 +51,7 @@ static void one_address_has_few_at_a_time(void **state)
     }
     assert_null(begin(X, 1000));
     assert_non_null(begin("10.0.0.2", 1000));
-    node__admission_end(&a, source, false, 1000);
+    node__admission_end(&a, source, NODE_OUTCOME_NONE, 1000);
     assert_non_null(begin(X, 1000));
 }
 
@@ -70,12 +71,24 @@ static void starts_have_a_rate_after_a_burst(void **state)
 {
     (void)state;
     for (int i = 0; i < NODE_STARTS_BURST; i++)
-        assert_true(once(X, 1000, false));
-    assert_false(once(X, 1000, false));
-    assert_false(once(X, 1000 + 1000 / NODE_STARTS_PER_S - 1, false));
-    assert_true(once(X, 1000 + 1000 / NODE_STARTS_PER_S, false));
-    assert_false(once(X, 1000 + 1000 / NODE_STARTS_PER_S, false));
-    assert_true(once("10.0.0.2", 1000, false));
+        assert_true(once(X, 1000, NODE_OUTCOME_NONE));
+    assert_false(once(X, 1000, NODE_OUTCOME_NONE));
+    assert_false(
+        once(X, 1000 + 1000 / NODE_STARTS_PER_S - 1, NODE_OUTCOME_NONE));
+    assert_true(once(X, 1000 + 1000 / NODE_STARTS_PER_S, NODE_OUTCOME_NONE));
+    assert_false(once(X, 1000 + 1000 / NODE_STARTS_PER_S, NODE_OUTCOME_NONE));
+    assert_true(once("10.0.0.2", 1000, NODE_OUTCOME_NONE));
+}
+
+/* Who knows the cookie may connect and disconnect as often as it likes. */
+static void one_that_gets_up_has_no_rate(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10 * NODE_STARTS_OF_NODE_PER_S; i++)
+        assert_true(once(X, 1000, NODE_OUTCOME_UP));
+    for (int i = 0; i < NODE_STARTS_BURST; i++)
+        assert_true(once(X, 1000, NODE_OUTCOME_NONE));
+    assert_false(once(X, 1000, NODE_OUTCOME_NONE));
 }
 
 /* 1, 2, 4 ... 60 s after the sixth failure, and forgiven after a quiet minute.
@@ -88,18 +101,18 @@ static void failures_cost_more_each_time(void **state)
 
     (void)state;
     for (int i = 0; i < NODE_FAILURES_FREE; i++)
-        assert_true(once(X, now_ms, true));
+        assert_true(once(X, now_ms, NODE_OUTCOME_FAILED));
     for (size_t i = 0; i < sizeof waits_ms / sizeof waits_ms[0]; i++) {
-        assert_true(once(X, now_ms, true));
-        assert_false(once(X, now_ms + waits_ms[i] - 1, true));
+        assert_true(once(X, now_ms, NODE_OUTCOME_FAILED));
+        assert_false(once(X, now_ms + waits_ms[i] - 1, NODE_OUTCOME_FAILED));
         now_ms += waits_ms[i];
     }
     now_ms += 60000;
     for (int i = 0; i < NODE_FAILURES_FREE; i++)
-        assert_true(once(X, now_ms, true));
-    assert_true(once(X, now_ms, true));
-    assert_false(once(X, now_ms + 999, true));
-    assert_true(once(X, now_ms + 1000, true));
+        assert_true(once(X, now_ms, NODE_OUTCOME_FAILED));
+    assert_true(once(X, now_ms, NODE_OUTCOME_FAILED));
+    assert_false(once(X, now_ms + 999, NODE_OUTCOME_FAILED));
+    assert_true(once(X, now_ms + 1000, NODE_OUTCOME_FAILED));
 }
 
 /* A million addresses don't push out one that has a handshake under way. */
@@ -111,7 +124,7 @@ static void rows_are_reused_but_not_those_in_use(void **state)
     (void)state;
     for (unsigned i = 0; i < 4 * NODE_SOURCES_MAX; i++) {
         (void)snprintf(address, sizeof address, "10.1.%u.%u", i / 256, i % 256);
-        assert_true(once(address, 2000 + 10 * (uint64_t)i, false));
+        assert_true(once(address, 2000 + 10 * (uint64_t)i, NODE_OUTCOME_NONE));
     }
     assert_string_equal(kept->address, X);
     assert_int_equal(kept->waiting, 1);
@@ -138,6 +151,7 @@ int main(void)
         cmocka_unit_test_setup(one_address_has_few_at_a_time, set_up),
         cmocka_unit_test_setup(all_addresses_have_few_together, set_up),
         cmocka_unit_test_setup(starts_have_a_rate_after_a_burst, set_up),
+        cmocka_unit_test_setup(one_that_gets_up_has_no_rate, set_up),
         cmocka_unit_test_setup(failures_cost_more_each_time, set_up),
         cmocka_unit_test_setup(rows_are_reused_but_not_those_in_use, set_up),
         cmocka_unit_test_setup(the_log_of_an_address_has_a_rate, set_up),
