@@ -408,7 +408,11 @@ void node__peer_dial_failed(struct peer *peer, enum agner_err err,
         attempt_failed(peer, err, text);
         return;
     }
-    /* It dials us: the deadline ends the wait for that (G35). */
+    /* It dials us: the deadline ends the wait for that (G35). Or it only thinks
+     * so, as an Erlang node does that has not yet taken in that its last
+     * connection to us was up and is gone: then we have to come again. */
+    peer->node->net->timer_start(peer->node->loop, &peer->grace, PEER_GRACE_MS,
+                                 0);
     node__trace(peer->node, "%s: %s", peer->text, text);
     (void)agner_fail(&peer->failure, AGNER_ETIMEOUT,
                      "%s, but did not come within the set-up time", text);

@@ -13,6 +13,9 @@
 
 /* A TCP connection to 127.0.0.1:port. */
 int raw_connect(uint16_t port);
+/* A listener on 127.0.0.1, and its port; then a connection that came to it. */
+int raw_listen(uint16_t *port);
+int raw_accept(int listener);
 void raw_send(int fd, const void *bytes, size_t size);
 /* Reads exactly that many; false: the other end closed. */
 bool raw_read(int fd, void *bytes, size_t size);

@@ -16,8 +16,9 @@
 #include "raw_peer.h"
 #include "recorder.h"
 
-#define A "a@127.0.0.1"
-#define B "b@127.0.0.1"
+#define A        "a@127.0.0.1"
+#define B        "b@127.0.0.1"
+#define STRANGER "stranger@127.0.0.1"
 
 /* How a message from process n of A to recorder_message()'s receiver begins. */
 #define FROM_A(n) "send <'" A "'." #n ".0> > <'" B "'.7.0> "
@@ -236,6 +237,30 @@ static void dial(void *arg)
     d->err = connect_a(d->node, d->to, NULL);
 }
 
+/* An Erlang node that has not seen the end of our last connection says `nok`,
+ * and never comes. */
+static void after_a_nok_that_is_not_meant_we_come_again(void **state)
+{
+    static const char nok[] = { 0, 4, 's', 'n', 'o', 'k' };
+    struct node_options options = pair_options(A);
+    struct node *a = pair_start(&options);
+    uint16_t port;
+    int listener = raw_listen(&port);
+
+    (void)state;
+    assert_int_equal(node_route(a, STRANGER, "127.0.0.1", port), AGNER_OK);
+    send_int(node_rt(a), STRANGER, 1, 1);
+    for (int i = 0; i < 3; i++) {
+        int fd = raw_accept(listener);
+
+        raw_send(fd, nok, sizeof nok);
+        (void)raw_read_to_end(fd);
+        close(fd);
+    }
+    close(listener);
+    node_stop(a, 0);
+}
+
 /* G35: two dials at once are one connection. */
 static void both_dial_and_one_connection_stays(void **state)
 {
@@ -365,8 +390,6 @@ static void stopping_sends_what_is_queued(void **state)
     node_stop(two.b, 0);
 }
 
-#define STRANGER "stranger@127.0.0.1"
-
 /* G38: a peer that does not read holds its senders back, and nobody else; its
  * loss lets them go. */
 static void a_peer_that_does_not_read_shuts_the_gate(void **state)
@@ -484,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_failed_attempt_is_a_node_down),
         cmocka_unit_test(disconnecting_is_seen_by_both),
         cmocka_unit_test(both_dial_and_one_connection_stays),
+        cmocka_unit_test(after_a_nok_that_is_not_meant_we_come_again),
         cmocka_unit_test(fragments_keep_each_senders_order),
         cmocka_unit_test(every_form_of_packet_carries_every_size),
         cmocka_unit_test(stopping_sends_what_is_queued),
