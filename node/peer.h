@@ -31,7 +31,8 @@
 #include <spin.h>
 
 /* A peer whose name has been accepted is dialled only when that handshake is
- * not over so much later: both would not know of the other's attempt. */
+ * not over so much later: both would not know of the other's attempt. One that
+ * said `nok` is dialled again when its own dial has not come by then. */
 #define PEER_GRACE_MS 1000
 
 struct node;

@@ -11,16 +11,18 @@
 %%   puppet/0,1        a puppet, for the length of the case; then do/3 has it do something,
 %%   heard/2           and heard/2 waits for so many messages of its
 %%   agner/1,2         another node of ours, {Node, Port}: stop/1, signal/2
+%%   agner_named/2     the same, under that name
 %%   erl/1,2           another Erlang node, {Node, Peer}: on/4 evaluates there, stop/1
 %%   wait/1            waits until Fun() is true
 %%   next/0            the next message, as long as the case may take
+%%   count/2           takes so many of that message
 %%   name/1            a node's name that no other run has
 %%
 %% Nodes that a case started are stopped when it ends.
 -module(suite).
 -export([main/1]).
--export([node/0, do/2, do/3, puppet/0, puppet/1, heard/2, agner/1, agner/2, erl/1, erl/2,
-         on/4, stop/1, signal/2, wait/1, next/0, name/1, count/1, drop/1, cookie/0]).
+-export([node/0, do/2, do/3, puppet/0, puppet/1, heard/2, agner/1, agner/2, agner_named/2, erl/1, erl/2,
+         on/4, stop/1, signal/2, wait/1, next/0, name/1, count/2, cookie/0]).
 
 -define(CASE, 60000).
 
@@ -78,12 +80,8 @@ heard(Puppet, Count) -> gen_server:call(Puppet, {heard, Count}, ?CASE).
 
 next() -> receive M -> M end.
 
-%% All messages of the case until none has come and Fun/0 says that it is over.
-drop(Message) -> receive Message -> drop(Message) after 0 -> ok end.
-
-count(N) -> count(N, 0).
-count(N, N) -> ok;
-count(N, I) -> receive I -> count(N, I + 1) end.
+count(0, _) -> ok;
+count(N, Message) -> receive Message -> count(N - 1, Message) end.
 
 wait(Fun) ->
     case Fun() of
@@ -99,8 +97,9 @@ name(Stem) ->
 
 agner(Stem) -> agner(Stem, []).
 
-agner(Stem, Options) ->
-    Name = name(Stem),
+agner(Stem, Options) -> agner_named(name(Stem), Options).
+
+agner_named(Name, Options) ->
     keep(Name, fun () -> open_agner(Name, Options) end, fun close_agner/1).
 
 open_agner(Name, Options) ->
@@ -111,14 +110,8 @@ open_agner(Name, Options) ->
     receive {Port, {data, {eol, <<"ready">>}}} -> ok end,
     Port.
 
-%% Its standard input ends: it stops by itself. One that cannot is killed.
-close_agner(Port) ->
-    case erlang:port_info(Port, os_pid) of
-        {os_pid, Pid} ->
-            port_close(Port),
-            os:cmd(io_lib:format("kill -CONT ~b 2>&1", [Pid]));
-        undefined -> ok
-    end.
+%% Its standard input ends: it stops by itself.
+close_agner(Port) -> port_close(Port).
 
 erl(Stem) -> erl(Stem, []).
 
@@ -179,9 +172,12 @@ keeper(Owner, Open, Close) ->
     Owner ! {self(), ready},
     keeping(Handle, What, Close).
 
-keeping(Handle, What, Close) ->
+%% One that was stopped by a signal goes on, to its end.
+keeping({_, OsPid, _} = Handle, What, Close) ->
     receive
-        stop -> (catch Close(What));
+        stop ->
+            os:cmd(io_lib:format("kill -CONT ~b 2>&1", [OsPid])),
+            (catch Close(What));
         {handle, From, Ref} -> From ! {Ref, Handle}, keeping(Handle, What, Close);
         {What, {exit_status, _}} -> gone(Handle);
         {'EXIT', What, _} -> gone(Handle);
