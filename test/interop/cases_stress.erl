@@ -165,10 +165,10 @@ theirs_stalls() ->
     wait(fun () -> {message_queue_len, 40} =:=
                        suite:on(Theirs, erlang, process_info, [Sink, message_queue_len]) end).
 
-%% The tick time is the nodes' own: an Erlang node of 4 s, one of ours too.
+%% The tick time is the nodes' own: 2 s.
 ours_is_missed() ->
-    {Node, _} = Ours = suite:agner(ours, ["tick=4000"]),
-    Theirs = suite:erl(theirs, ["-kernel", "net_ticktime", "4"]),
+    {Node, _} = Ours = suite:agner(ours, ["tick=2000"]),
+    Theirs = suite:erl(theirs, ["-kernel", "net_ticktime", "2"]),
     pong = suite:on(Theirs, net_adm, ping, [Node]),
     suite:signal(Ours, "STOP"),
     wait(fun () -> not lists:member(Node, suite:on(Theirs, erlang, nodes, [connected])) end),
@@ -177,8 +177,8 @@ ours_is_missed() ->
 
 %% A third node, with the same tick time, tells what ours does meanwhile.
 theirs_is_missed() ->
-    {Node, _} = suite:agner(ours, ["tick=4000"]),
-    Ticks = ["-kernel", "net_ticktime", "4"],
+    {Node, _} = suite:agner(ours, ["tick=2000"]),
+    Ticks = ["-kernel", "net_ticktime", "2"],
     {Their, _} = Theirs = suite:erl(theirs, Ticks),
     Witness = suite:erl(witness, Ticks),
     Do = fun (What, Args) ->

@@ -39,8 +39,8 @@ main([Node, Program, Epmd | Modules]) ->
 
 run([], _, Failed) -> Failed;
 run([{Name, Case} | Rest], N, Failed) ->
-    Self = self(),
-    {Pid, Ref} = spawn_monitor(fun () -> guarded(Self, Case) end),
+    Began = erlang:monotonic_time(millisecond),
+    {Pid, Ref} = spawn_monitor(fun () -> guarded(Case) end),
     Result = receive
                  {'DOWN', Ref, process, Pid, passed} -> passed;
                  {'DOWN', Ref, process, Pid, Why} -> Why
@@ -50,13 +50,14 @@ run([{Name, Case} | Rest], N, Failed) ->
                      {timeout, Stack}
              end,
     end_nodes(),
+    Took = erlang:monotonic_time(millisecond) - Began,
     case Result of
-        passed -> io:format("ok ~b - ~s~n", [N, Name]), run(Rest, N + 1, Failed);
+        passed -> io:format("ok ~b - ~s # ~b ms~n", [N, Name, Took]), run(Rest, N + 1, Failed);
         _ -> io:format("not ok ~b - ~s~n~p~n", [N, Name, Result]), run(Rest, N + 1, Failed + 1)
     end.
 
 %% A case may exit with any reason; only its return counts.
-guarded(_, Case) ->
+guarded(Case) ->
     try Case() of
         _ -> exit(passed)
     catch
