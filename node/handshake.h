@@ -43,7 +43,7 @@
 
 #include <agner/etf.h>
 
-#include "md5.h"
+#include "node_md5.h"
 
 #define NODE__NAME_MAX       255  /* bytes of a node's name */
 #define NODE__HS_MESSAGE_MAX 1100 /* bytes of one: a longer one fails */

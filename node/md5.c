@@ -1,7 +1,7 @@
 /*
  * md5.c -- MD5 as RFC 1321 describes it, a block at a time.
  */
-#include "md5.h"
+#include "node_md5.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include <md5.h>
+#include <node_md5.h>
 
 static void assert_md5(const void *bytes, size_t size, const char *expected)
 {
