@@ -97,6 +97,9 @@ struct apps_config {
     const struct apps_application *applications;
     size_t application_count;
     struct apps_texts application_dirs;
+    struct apps_texts allow; /* nodes and hosts; none: everybody may */
+    const struct node_cookie *cookies;
+    size_t cookie_count;
     /* The sections of other applications, [{Application, [{Key, Value}]}]:
      * their environments, as struct gen_applications_options takes them. */
     etf_term env;

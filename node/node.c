@@ -233,6 +233,7 @@ free_rt:
 fini_peers:
     node__peers_fini(&node->peers);
 free_identity:
+    node__policy_fini(&node->policy);
     node__identity_fini(&node->identity);
     free(node);
     return err;

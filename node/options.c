@@ -106,6 +106,31 @@ static uint64_t flags_of(const struct node_options *options, bool hidden)
     return flags;
 }
 
+/* Before there is a listener. */
+static enum agner_err take_policy(struct node *node,
+                                  const struct node_options *options,
+                                  struct agner_error *error)
+{
+    enum agner_err err;
+    size_t i;
+
+    for (i = 0; i < options->cookie_count; i++) {
+        const struct node_cookie *cookie = &options->cookies[i];
+
+        err = node_cookie_set(node, cookie->peer, cookie->out, cookie->in);
+        if (err != AGNER_OK)
+            return agner_fail(error, err, "cookies of %.200s: %s", cookie->peer,
+                              agner_strerror(err));
+    }
+    for (i = 0; i < options->allow_count; i++) {
+        err = node_allow(node, options->allow[i]);
+        if (err != AGNER_OK)
+            return agner_fail(error, err, "allowing %.200s: %s",
+                              options->allow[i], agner_strerror(err));
+    }
+    return AGNER_OK;
+}
+
 static uint64_t or_default(uint64_t value, uint64_t instead)
 {
     return value != 0 ? value : instead;
@@ -123,6 +148,8 @@ enum agner_err node__options_take(struct node *node,
         err = take_address(node, options, error);
     if (err == AGNER_OK)
         err = take_epmd_port(node, options->epmd_port, error);
+    if (err == AGNER_OK)
+        err = take_policy(node, options, error);
     if (err != AGNER_OK)
         return err;
     if (options->fragment_size != 0 && options->fragment_size < FRAGMENT_MIN)

@@ -193,6 +193,45 @@ static enum agner_err read_applications(struct reader *rd,
     return AGNER_OK;
 }
 
+/* {NODE, COOKIE}, or {NODE, OUT, IN}. */
+static bool read_cookie(struct reader *rd, etf_term t,
+                        struct node_cookie *cookie)
+{
+    etf_term peer, out, in = ETF_NONE;
+
+    if (!etf_match(t, "{_, _}", &peer, &out) &&
+        !etf_match(t, "{_, _, _}", &peer, &out, &in))
+        return false;
+    cookie->peer = keep_text(rd, peer);
+    cookie->out = keep_text(rd, out);
+    cookie->in = etf_is_none(in) ? cookie->out : keep_text(rd, in);
+    return cookie->peer != NULL && cookie->out != NULL && cookie->in != NULL;
+}
+
+static enum agner_err read_cookies(struct reader *rd, const struct key *key,
+                                   etf_term value, void *field)
+{
+    struct node_cookie *items;
+    int64_t count = etf_list_size(value);
+    uint64_t *words;
+    etf_term head;
+
+    (void)key;
+    if (count < 0 || count > CONFIG_TEXTS_MAX)
+        return wrong();
+    words = etf__region_words(rd->config->region,
+                              ((size_t)count + 1) * (sizeof *items / 8));
+    if (words == NULL)
+        return AGNER_ENOMEM;
+    items = (struct node_cookie *)(void *)words;
+    rd->config->cookie_count = 0;
+    while (etf_list_next(&value, &head))
+        if (!read_cookie(rd, head, &items[rd->config->cookie_count++]))
+            return wrong();
+    *(const struct node_cookie **)field = items;
+    return AGNER_OK;
+}
+
 static enum agner_err read_listen(struct reader *rd, const struct key *key,
                                   etf_term value, void *field)
 {
@@ -213,6 +252,9 @@ static enum agner_err read_listen(struct reader *rd, const struct key *key,
 static const struct key keys[] = {
     { "name", read_text, FIELD(name), 0, 0, "a name like 'shop@10.0.0.7'" },
     { "cookie_file", read_text, FIELD(cookie_file), 0, 0, "a path" },
+    { "cookies", read_cookies, FIELD(cookies), 0, 0,
+      "a list of {'NODE@HOST', COOKIE} or {'NODE@HOST', OURS, THEIRS}" },
+    { "allow", read_texts, FIELD(allow), 0, 0, "a list of nodes and hosts" },
     { "listen", read_listen, FIELD(listen), 0, 0,
       "an address like \"127.0.0.1:0\"" },
     { "tick_time", read_number, FIELD(tick_time_ms), 1000, DAY_MS,

@@ -34,13 +34,23 @@ enum node_epmd {
     NODE_EPMD_NONE, /* not registered; peers need node_route() */
 };
 
+/* The cookies for one peer: node_cookie_set(). */
+struct node_cookie {
+    const char *peer;
+    const char *out, *in; /* in NULL: the same */
+};
+
 /* All zero but `name` and `cookie` is a good default. Strings are copied. */
 struct node_options {
     /* name@host. "@host": the first peer gives it a name, as to `erl -sname
      * undefined`. It is nonode@nohost until then, and again when its last
      * connection has gone; it is hidden, and does not listen. */
     const char *name;
-    const char *cookie;      /* 1 to 255 bytes; never logged */
+    const char *cookie;                /* 1 to 255 bytes; never logged */
+    const struct node_cookie *cookies; /* of peers that have their own */
+    size_t cookie_count;
+    const char *const *allow; /* node_allow() of each; NULL: everybody may */
+    size_t allow_count;
     const char *listen_host; /* NULL: all addresses; tests: "127.0.0.1" */
     uint16_t listen_port;    /* 0: any */
     bool no_listen;          /* dial only */

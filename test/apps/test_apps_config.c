@@ -24,6 +24,7 @@ static const char full[] =
     " {agner, [\r\n"
     "   {name, 'shop@10.0.0.7'},\r\n"
     "   {cookie_file, \"/etc/agner/cookie\"},\r\n"
+    "   {cookies, [{a@b, \"x\"}, {'c@d', y, \"z\"}]}, {allow, [a@b, d]},\r\n"
     "   {listen, \"[::1]:4000\"},\r\n"
     "   {tick_time, 30000}, {hidden, false}, {epmd, none},\r\n"
     "   {epmd_port, 4370}, {workers, 2},\r\n"
@@ -42,6 +43,14 @@ static void reads_every_key(void **state)
         fail_msg("%s", error.text);
     assert_string_equal(c.name, "shop@10.0.0.7");
     assert_string_equal(c.cookie_file, "/etc/agner/cookie");
+    assert_int_equal(c.cookie_count, 2);
+    assert_string_equal(c.cookies[0].peer, "a@b");
+    assert_string_equal(c.cookies[0].out, "x");
+    assert_string_equal(c.cookies[0].in, "x");
+    assert_string_equal(c.cookies[1].out, "y");
+    assert_string_equal(c.cookies[1].in, "z");
+    assert_int_equal(c.allow.count, 2);
+    assert_string_equal(c.allow.items[1], "d");
     assert_true(c.listen.set);
     assert_string_equal(c.listen.host, "::1");
     assert_int_equal(c.listen.port, 4000);
@@ -102,6 +111,14 @@ static const struct {
       "f:1:23: epmd_port is a port from 1 to 65535" },
     { "[{agner, [{tick_time, \"60s\"}]}].",
       "f:1:23: tick_time is milliseconds from 1000 to 86400000" },
+    { "[{agner, [{cookies, [{a@b}]}]}].",
+      "f:1:21: cookies is a list of {'NODE@HOST', COOKIE} or "
+      "{'NODE@HOST', OURS, THEIRS}" },
+    { "[{agner, [{cookies, [{a@b, \"\"}]}]}].",
+      "f:1:21: cookies is a list of {'NODE@HOST', COOKIE} or "
+      "{'NODE@HOST', OURS, THEIRS}" },
+    { "[{agner, [{allow, a@b}]}].",
+      "f:1:19: allow is a list of nodes and hosts" },
     { "[{agner, [{hidden, yes}]}].", "f:1:20: hidden is true or false" },
     { "[{agner, [{epmd, need_it}]}].",
       "f:1:18: epmd is auto, need or none" },

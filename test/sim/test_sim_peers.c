@@ -264,6 +264,47 @@ static void only_who_is_allowed_connects(void **state)
     }
 }
 
+/* What the options say holds before the first connection. */
+static void options_say_who_may(void **state)
+{
+    static const struct node_cookie cookies[] = { { B, "x", "y" } };
+    static const char *const allow[] = { "d@10.0.0.4", HOST_B };
+    struct world w = begin(1, 0, 0);
+    struct node_options options = pair_options("c@10.0.0.3");
+    struct agner_error error;
+    struct node *c;
+    struct gen *at;
+
+    (void)state;
+    options.listen_host = "10.0.0.3";
+    options.listen_port = PORT;
+    options.cookies = cookies;
+    options.cookie_count = 1;
+    options.allow = allow;
+    options.allow_count = 2;
+    options.rt.world = sim_world(w.sim);
+    options.rt.log = quiet;
+    c = pair_start(&options);
+    at = rt_attach(node_rt(c));
+    assert_int_equal(node_route(c, A, HOST_A, PORT), AGNER_OK);
+    assert_int_equal(node_route(c, B, HOST_B, PORT), AGNER_OK);
+    assert_int_equal(node_connect(at, c, A, NULL), AGNER_ENOTALLOWED);
+    assert_int_equal(node_connect(at, c, B, NULL), AGNER_EAUTH);
+    assert_int_equal(node_cookie_set(w.b, "c@10.0.0.3", "y", "x"), AGNER_OK);
+    assert_int_equal(node_connect(at, c, B, NULL), AGNER_OK);
+    rt_detach(at);
+    node_stop(c, 1000);
+    options.cookies = &(struct node_cookie){ "b", "x", NULL };
+    assert_int_equal(node_start(&options, &c, &error), AGNER_EINVAL);
+    assert_non_null(strstr(error.text, "cookies of b"));
+    options.cookie_count = 0;
+    options.allow = &(const char *){ "a@b@c" };
+    options.allow_count = 1;
+    assert_int_equal(node_start(&options, &c, &error), AGNER_EINVAL);
+    assert_non_null(strstr(error.text, "allowing a@b@c"));
+    end(&w);
+}
+
 /* ---- A name from the first peer
  * ----------------------------------------------
  */
@@ -491,6 +532,7 @@ int main(void)
         cmocka_unit_test(cookies_are_of_a_peer_and_a_direction),
         cmocka_unit_test(cookies_that_cannot_be_are_refused),
         cmocka_unit_test(only_who_is_allowed_connects),
+        cmocka_unit_test(options_say_who_may),
         cmocka_unit_test(a_node_is_given_its_name),
         cmocka_unit_test(two_peers_give_one_name),
         cmocka_unit_test(a_closed_list_gives_no_names),

@@ -219,6 +219,10 @@ static int set_all(struct cli *cli, struct start_settings *s)
     set_numbers(cli, s);
     s->node.rt.world = cli->world;
     s->node.cookie = s->cookie;
+    s->node.cookies = s->config.cookies;
+    s->node.cookie_count = s->config.cookie_count;
+    s->node.allow = s->config.allow.items;
+    s->node.allow_count = s->config.allow.count;
     return cli_cookie(cli,
                       first_text(cli->o.cookie_file, s->config.cookie_file),
                       true, s->cookie, path);
