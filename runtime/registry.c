@@ -89,7 +89,8 @@ static bool is_group(const char *group)
     return group[0] != '\0' && (strncmp(group, "agner:", 6) != 0 ||
                                 strcmp(group, RT_GROUP_APPLICATIONS) == 0 ||
                                 strcmp(group, RT_GROUP_FUNCTIONS) == 0 ||
-                                strcmp(group, RT_GROUP_REMOTE) == 0);
+                                strcmp(group, RT_GROUP_REMOTE) == 0 ||
+                                strcmp(group, RT_GROUP_GLOBAL) == 0);
 }
 
 /* The lock is held. */

@@ -406,6 +406,11 @@ uint64_t rt_now_ms(const struct rt *rt)
     return rt_now_ns(rt) / 1000000u;
 }
 
+void rt_random(const struct rt *rt, void *bytes, size_t size)
+{
+    rt->world->random(rt->world->ctx, bytes, size);
+}
+
 uint64_t rt_wall_ns(const struct rt *rt)
 {
     return rt->world->wall_ns(rt->world->ctx);

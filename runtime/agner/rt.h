@@ -89,6 +89,9 @@ AGNER_API uint64_t rt_now_ns(const struct rt *rt);
 /* Wall clock of the runtime's world: nanoseconds since 1970, UTC. */
 AGNER_API uint64_t rt_wall_ns(const struct rt *rt);
 
+/* Random bytes of the runtime's world, good enough for keys in the real one. */
+AGNER_API void rt_random(const struct rt *rt, void *bytes, size_t size);
+
 struct rt_stats {
     uint64_t processes, processes_peak, spawned; /* the peak: about */
     uint64_t messages;                           /* taken from mailboxes */

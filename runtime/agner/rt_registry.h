@@ -19,6 +19,7 @@ extern "C" {
 #define RT_GROUP_APPLICATIONS "agner:applications"
 #define RT_GROUP_FUNCTIONS    "agner:functions" /* gen_rpc_provide() */
 #define RT_GROUP_REMOTE       "agner:remote"    /* what other nodes may start */
+#define RT_GROUP_GLOBAL       "agner:global"    /* what `global` keeps */
 
 /*
  * Adds a row; the group comes into being with its first.
