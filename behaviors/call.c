@@ -14,12 +14,19 @@
 enum agner_err gen_call(struct gen *self, etf_term to, etf_term request,
                         uint64_t timeout_ms, etf_term *reply)
 {
-    return rt_call(self, to, request, timeout_ms, reply);
+    enum agner_err err = gen__resolve(self, to, &to);
+
+    if (err == AGNER_ENONAME && reply != NULL)
+        *reply = ETF_A(noproc);
+    return err != AGNER_OK ? err
+                           : rt_call(self, to, request, timeout_ms, reply);
 }
 
 enum agner_err gen_cast(struct gen *self, etf_term to, etf_term request)
 {
-    return rt_cast(self, to, request);
+    enum agner_err err = gen__resolve(self, to, &to);
+
+    return err != AGNER_OK ? err : rt_cast(self, to, request);
 }
 
 enum agner_err gen_cast_after(struct gen *self, etf_term to, etf_term request,
@@ -32,7 +39,9 @@ enum agner_err gen_cast_after(struct gen *self, etf_term to, etf_term request,
 enum agner_err gen_send_request(struct gen *self, etf_term to, etf_term request,
                                 struct rt_request *id)
 {
-    return rt_request_send(self, to, request, id);
+    enum agner_err err = gen__resolve(self, to, &to);
+
+    return err != AGNER_OK ? err : rt_request_send(self, to, request, id);
 }
 
 enum agner_err gen_wait(struct gen *self, const struct rt_request *id,

@@ -72,7 +72,10 @@ enum agner_err gen_event_notify(struct gen *self, etf_term manager,
                                 etf_term event)
 {
     etf_term message = etf_make(self, "{notify, _}", event);
+    enum agner_err err = gen__resolve(self, manager, &manager);
 
+    if (err != AGNER_OK)
+        return err;
     return etf_is_none(message) ? AGNER_ENOMEM
                                 : rt_send(self, manager, message);
 }

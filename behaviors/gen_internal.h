@@ -131,6 +131,12 @@ struct rt_spawn_options gen__monitored(const struct rt_spawn_options *options,
 void gen__enter_loop(struct gen *self, const struct gen_start *start,
                      etf_term args, const char *name);
 
+/* ---- gen_global.c -------------------------------------------------------- */
+
+/* The pid behind {global, Name} and {via, global, Name}; another target is
+ * itself. AGNER_ENONAME, AGNER_ENOMEM. */
+enum agner_err gen__resolve(struct gen *self, etf_term to, etf_term *resolved);
+
 /* ---- call.c, sys_call.c, reply.c ---------------------------------------- */
 
 /* What a DOWN with this reason means to who called. */

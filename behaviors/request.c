@@ -23,6 +23,9 @@ enum agner_err gen_send_request_info(struct gen *self, etf_term to,
 
     if (etf_is_none(request))
         return AGNER_ENOMEM;
+    err = gen__resolve(self, to, &to);
+    if (err != AGNER_OK)
+        return err;
     err = rt_monitor(self, to, RT_MONITOR_ALIAS_REPLY, &id->ref);
     if (err != AGNER_OK)
         return err;
@@ -141,7 +144,7 @@ enum agner_err gen_reqids_send(struct gen *self, struct gen_reqids *c,
                                etf_term to, etf_term request, etf_term label)
 {
     struct rt_request id;
-    enum agner_err err = rt_request_send(self, to, request, &id);
+    enum agner_err err = gen_send_request(self, to, request, &id);
 
     if (err != AGNER_OK)
         return err;

@@ -60,6 +60,9 @@ static enum agner_err ask(struct gen *self, etf_term to, etf_term request,
 
     if (etf_is_none(request))
         return AGNER_ENOMEM;
+    err = gen__resolve(self, to, &to);
+    if (err != AGNER_OK)
+        return err;
     if (is_self(self, to))
         return AGNER_ECALLSELF;
     err = rt_monitor(self, to, RT_MONITOR_ALIAS_DEMONITOR, ref);

@@ -158,7 +158,10 @@ AGNER_API enum agner_err gen_server_stop(struct gen *self, etf_term to,
 /* ---- Calling ------------------------------------------------------------ */
 
 /* gen_server:call/3: see rt_call() for `reply` and the errors. `to` is a pid, a
- * name, or {Name, Node}, of agner or of Erlang. */
+ * name, or {Name, Node}, of agner or of Erlang, or a global name: {global,
+ * Name} or {via, global, Name}, as in all functions of this room that take a
+ * process.
+ */
 AGNER_API enum agner_err gen_call(struct gen *self, etf_term to,
                                   etf_term request, uint64_t timeout_ms,
                                   etf_term *reply);
@@ -318,6 +321,7 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 
 #include <agner/gen_application.h>
 #include <agner/gen_event.h>
+#include <agner/gen_global.h>
 #include <agner/gen_pg.h>
 #include <agner/gen_proc.h>
 #include <agner/gen_request.h>
