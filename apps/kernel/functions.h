@@ -29,6 +29,7 @@ extern const struct kernel__table kernel__fun_time;    /* clocks */
 extern const struct kernel__table kernel__fun_process; /* process_info */
 extern const struct kernel__table kernel__fun_system;  /* figures of the node */
 extern const struct kernel__table kernel__fun_otp;     /* other modules */
+extern const struct kernel__table kernel__fun_global;  /* global */
 
 /* What the figures are compared with: one for a runtime, until it ends. NULL:
  * the kernel was not started. */

@@ -8,6 +8,7 @@
 
 static const struct puppet_op *const puppet_tables[] = {
     puppet_core,
+    puppet_global,
 };
 
 /* The program has one node. */
