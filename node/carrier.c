@@ -107,8 +107,10 @@ static enum agner_err dial(void *ctx, struct gen *self, etf_term name)
 {
     struct node *node = ctx;
     struct peer *peer = node__peers_get(&node->peers, node, name);
+    enum node_step step;
 
-    return peer == NULL ? AGNER_ENOCONN : node__peer_connect(self, peer, NULL);
+    return peer == NULL ? AGNER_ENOCONN
+                        : node__peer_connect(self, peer, &step, NULL);
 }
 
 static enum agner_err leave(void *ctx, etf_term name)

@@ -105,7 +105,7 @@ void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
     if (conn->net != NULL)
         node->net->close(conn->net, phase == CONN_HANDSHAKE);
     if (phase == CONN_UP)
-        node__peer_lost(conn->peer, conn->wire, why);
+        node__peer_lost(conn->peer, conn->wire, why, text);
     else if (conn->peer != NULL)
         node__peer_dial_failed(conn->peer, why, text);
     node__name_drop(node);
@@ -192,7 +192,7 @@ static enum node__hs_state decide(struct conn *conn, struct etf_buffer *out)
 
     if (!node__policy_allows(&node->policy, hs->peer))
         return node__handshake_decide(hs, HS_NOT_ALLOWED, out);
-    if (node__policy_find(&node->policy, hs->peer, &conn->cookies))
+    if (node__cookies_for(node, hs->peer, &conn->cookies))
         node__handshake_cookies(hs, conn->cookies.out, conn->cookies.in);
     if (hs->wants_name)
         return give_name(conn, out);
@@ -227,6 +227,7 @@ static void become_up(struct conn *conn)
     node->net->timer_stop(node->loop, &conn->deadline);
     leave_admission(conn, NODE_OUTCOME_UP);
     explicit_bzero(&conn->cookies, sizeof conn->cookies);
+    conn->step = NODE_STEP_UP;
     if (!is_still_us(conn)) {
         node__conn_close(conn, AGNER_EAGAIN,
                          "this node has another name by now");
@@ -278,6 +279,8 @@ static size_t shake(struct conn *conn, const uint8_t *bytes, size_t size)
         struct etf_buffer out = { 0 };
         size_t used;
 
+        if (hs->initiator && state != HS_STATUS)
+            conn->step = NODE_STEP_CHALLENGE;
         state =
             node__handshake_feed(hs, bytes + taken, size - taken, &out, &used);
         taken += used;
@@ -345,7 +348,7 @@ static void line(void *ctx, const char *text)
 {
     const struct conn *conn = ctx;
 
-    node__trace(conn->node, "%s", text);
+    node__trace(conn->node, conn->step, "%s", text);
 }
 
 /* Who we are, for one handshake. */
@@ -384,12 +387,12 @@ static void opened(void *ctx, struct rt_conn *net)
     if (conn->phase != CONN_OPENING)
         return;
     conn->phase = CONN_HANDSHAKE;
-    node__trace(conn->node, "connected to %s:%u", conn->address.host,
-                conn->address.port);
+    node__trace(conn->node, NODE_STEP_CONNECT, "connected");
+    conn->step = NODE_STEP_NAME;
     err = (conn->old ? node__handshake_dial_old : node__handshake_dial)(
         &conn->handshake, &self, conn->peer->text, &out, &error);
-    if (err == AGNER_OK && node__policy_find(&conn->node->policy,
-                                             conn->peer->text, &conn->cookies))
+    if (err == AGNER_OK &&
+        node__cookies_for(conn->node, conn->peer->text, &conn->cookies))
         node__handshake_cookies(&conn->handshake, conn->cookies.out,
                                 conn->cookies.in);
     if (err != AGNER_OK)
@@ -463,6 +466,7 @@ enum agner_err node__conn_dial(struct node *node, struct peer *peer,
 
     if (conn == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no memory to dial");
+    conn->step = NODE_STEP_CONNECT;
     owner = owner_of(conn);
     /* The peer's own deadline ends it before that time is over. */
     err = node->net->dial(node->loop, address, node->setup_time_ms, &owner,

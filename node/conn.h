@@ -19,6 +19,8 @@
 
 #include <rt_world.h>
 
+#include <agner/node.h>
+
 #include "handshake.h"
 #include "policy.h"
 
@@ -44,6 +46,7 @@ struct conn {
     bool replaces; /* we said `alive`: it will take the old one's place */
     bool old;      /* we dial what speaks version 5 only */
     struct cookies cookies;    /* of this peer alone, until it is up */
+    enum node_step step;       /* how far it has come */
     struct rt_address address; /* the other end */
     struct node__handshake handshake;
 };

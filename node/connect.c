@@ -1,5 +1,5 @@
 /*
- * connect.c -- what users do about other nodes: connect, leave, route, look.
+ * connect.c -- what users do about other nodes: connect, leave, look.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,29 +12,54 @@
 #include "node_room.h"
 #include "wire.h"
 
-/* The peer of a name that a user gave. */
-static enum agner_err peer_of(struct node *node, const char *name,
-                              struct peer **peer, struct agner_error *error)
+enum agner_err node__address_take(struct node *node, const char *text,
+                                  char name[NODE__NAME_MAX + 1],
+                                  struct agner_error *error)
 {
-    enum agner_err err = node__name_check(name, strlen(name), error);
+    struct node_route_spec route = { .name = name };
+    enum agner_err err = node__address_parse(text, name, &route.port, error);
 
     if (err != AGNER_OK)
         return err;
     if (strcmp(name, node__name(node)) == 0)
         return agner_fail(error, AGNER_EINVAL, "%s is this node", name);
+    if (route.port == 0)
+        return AGNER_OK;
+    return node__routes_add(&node->routes, &route, true, error);
+}
+
+/* The peer of a name that a user gave. */
+static enum agner_err peer_of(struct node *node, const char *text,
+                              struct peer **peer, struct agner_error *error)
+{
+    char name[NODE__NAME_MAX + 1];
+    enum agner_err err = node__address_take(node, text, name, error);
+
+    if (err != AGNER_OK)
+        return err;
     *peer = node__peers_get(&node->peers, node, etf_atom(name));
     if (*peer == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no room for another node");
     return AGNER_OK;
 }
 
-enum agner_err node_connect(struct gen *self, struct node *node,
-                            const char *name, struct agner_error *error)
+enum agner_err node_connect_step(struct gen *self, struct node *node,
+                                 const char *name, enum node_step *step,
+                                 struct agner_error *error)
 {
     struct peer *peer;
     enum agner_err err = peer_of(node, name, &peer, error);
 
-    return err == AGNER_OK ? node__peer_connect(self, peer, error) : err;
+    *step = NODE_STEP_FIND;
+    return err == AGNER_OK ? node__peer_connect(self, peer, step, error) : err;
+}
+
+enum agner_err node_connect(struct gen *self, struct node *node,
+                            const char *name, struct agner_error *error)
+{
+    enum node_step step;
+
+    return node_connect_step(self, node, name, &step, error);
 }
 
 static struct peer *known(struct node *node, const char *name)
@@ -49,33 +74,6 @@ enum agner_err node_disconnect(struct node *node, const char *name)
     struct peer *peer = known(node, name);
 
     return peer == NULL ? AGNER_ENOCONN : node__peer_leave(peer);
-}
-
-enum agner_err node_route(struct node *node, const char *name, const char *host,
-                          uint16_t port)
-{
-    struct peer *peer;
-    enum agner_err err = peer_of(node, name, &peer, NULL);
-    char *copy;
-
-    if (err != AGNER_OK)
-        return err;
-    if (host == NULL || host[0] == '\0' || strlen(host) > 255 || port == 0)
-        return AGNER_EINVAL;
-    copy = strdup(host);
-    if (copy == NULL)
-        return AGNER_ENOMEM;
-    rt__lock(&peer->lock);
-    if (peer->route_host == NULL) {
-        peer->route_host = copy;
-        peer->route_port = port;
-        copy = NULL;
-    } else {
-        err = AGNER_EALREADY;
-    }
-    rt__unlock(&peer->lock);
-    free(copy);
-    return err;
 }
 
 /* ---- Who may, and with which cookies
@@ -128,6 +126,7 @@ static void describe_wire(struct wire *wire, struct node_peer_info *info)
     info->up_ms = node__now_ms(wire->node) - wire->up_ms;
     info->bytes_in = load_relaxed(&wire->bytes_in);
     info->bytes_out = wire->out.bytes;
+    info->rtt_us = load_relaxed(&wire->rtt_us);
     info->packets_in = load_relaxed(&wire->packets_in);
     info->packets_out = wire->out.packets;
     info->queued = wire->out.queued;
@@ -145,6 +144,7 @@ static bool describe(struct peer *peer, struct node_peer_info *info)
     rt__lock(&peer->lock);
     state = peer->state;
     info->queued = peer->held_bytes;
+    info->rtt_us = -1;
     if (state == PEER_UP)
         describe_wire(peer->wire, info);
     rt__unlock(&peer->lock);
@@ -192,7 +192,7 @@ size_t node_peers(struct node *node, struct node_peer_info *peers, size_t count)
 
 struct tracing {
     struct node *node;
-    void (*line)(void *ctx, const char *text);
+    void (*line)(void *ctx, enum node_step step, const char *text);
     void *ctx;
 };
 
@@ -204,7 +204,8 @@ static void set_trace(void *ctx)
     tracing->node->trace_ctx = tracing->ctx;
 }
 
-void node_trace(struct node *node, void (*line)(void *ctx, const char *text),
+void node_trace(struct node *node,
+                void (*line)(void *ctx, enum node_step step, const char *text),
                 void *ctx)
 {
     struct tracing tracing = { node, line, ctx };

@@ -346,8 +346,9 @@ static void lookup_closed(void *ctx, struct rt_conn *conn, enum agner_err why,
         lookup->outcome.code = AGNER_EPROTO;
     else if (!lookup->closing && why == AGNER_OK)
         note(&lookup->outcome, AGNER_EPROTO, "epmd closed without an answer");
-    else if (!lookup->closing)
-        note(&lookup->outcome, why, text);
+    else if (!lookup->closing) /* a host without address is no unknown name */
+        note(&lookup->outcome, why == AGNER_ENONAME ? AGNER_EUNKNOWN : why,
+             text);
     err = lookup->outcome.code;
     if (!lookup->cancelled)
         lookup->done(lookup->ctx, err, err == AGNER_OK ? &lookup->found : NULL,

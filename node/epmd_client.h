@@ -51,9 +51,9 @@ struct node__epmd_lookup;
 /*
  * Asks the epmd at `address` for `name` (before the @). `done` comes exactly
  * once, never from inside this call: AGNER_OK with the node, AGNER_ENONAME (not
- * registered), AGNER_ENOCONN (no epmd there), AGNER_ETIMEOUT, AGNER_EPROTO (a
- * bad answer) with a text. *lookup (may be NULL) is good until then.
- * AGNER_ENOMEM, AGNER_EINVAL.
+ * registered), AGNER_EUNKNOWN (its host has no address), AGNER_ENOCONN (no epmd
+ * there), AGNER_ETIMEOUT, AGNER_EPROTO (a bad answer) with a text. *lookup (may
+ * be NULL) is good until then. AGNER_ENOMEM, AGNER_EINVAL.
  */
 enum agner_err node__epmd_look_up(
     const struct rt_world *world, struct rt_loop *loop,
@@ -64,5 +64,26 @@ enum agner_err node__epmd_look_up(
 
 /* `done` will not come. */
 void node__epmd_look_up_cancel(struct node__epmd_lookup *lookup);
+
+/* ---- All names: epmd_names.c -------------------------------------------- */
+
+struct node__epmd_list;
+
+/*
+ * Asks the epmd at `address` who is registered. `done` comes exactly once,
+ * never from inside this call: AGNER_OK with the answer for
+ * node__epmd_names_next() (borrowed, from byte 4), AGNER_ENOCONN, AGNER_ENONAME
+ * (no such host), AGNER_ETIMEOUT, AGNER_EPROTO, AGNER_ELIMIT with a text. *list
+ * is good until then. AGNER_ENOMEM, AGNER_EINVAL.
+ */
+enum agner_err node__epmd_list(
+    const struct rt_world *world, struct rt_loop *loop,
+    const struct rt_address *address, uint64_t timeout_ms,
+    void (*done)(void *ctx, enum agner_err err, const uint8_t *answer,
+                 size_t size, const char *text),
+    void *ctx, struct node__epmd_list **list, struct agner_error *error);
+
+/* `done` will not come. */
+void node__epmd_list_cancel(struct node__epmd_list *list);
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * epmd_names.c -- node_epmd_names(): one question, asked from any thread.
- *
- * It brings a loop of its own, and waits for that loop's connection to close.
+ * epmd_names.c -- all names that an epmd knows: asked on a loop, or, with
+ * node_epmd_names(), from any thread, which brings a loop of its own.
  */
 #include <agner/node.h>
 
@@ -11,32 +10,34 @@
 #include <atomic.h>
 #include <rt_world.h>
 
-#include "epmd_proto.h"
+#include "epmd_client.h"
 
 #define ANSWER_MAX (1u << 20) /* bytes: thousands of names */
-#define NS_PER_MS  UINT64_C(1000000)
 
-struct question {
-    const struct rt_world *world;
-    struct rt_loop *loop;
-    struct rt_address address;
-    uint64_t timeout_ms;
-    struct rt_task task;
+/* ---- On a loop ------------------------------------------------------------
+ */
+
+struct node__epmd_list {
+    const struct rt_net *net; /* borrowed: the world's */
+    struct rt_loop *loop;     /* borrowed */
+    char host[256];
     struct rt_loop_timer timer;
     struct rt_conn *conn;
     struct etf_buffer request;
     struct rt_write write;
     struct etf_buffer answer;
-    bool late;
+    bool late, cancelled;
     struct agner_error error; /* code AGNER_OK: the answer is complete */
-    _Atomic uint32_t over;    /* set by the loop's thread, last of all */
+    void (*done)(void *ctx, enum agner_err err, const uint8_t *answer,
+                 size_t size, const char *text);
+    void *ctx;
 };
 
-/* Pairs with the acquire in ask(): what was learnt is visible there. */
-static void end(struct question *q)
+static void list_free(struct node__epmd_list *list)
 {
-    store_release(&q->over, 1);
-    q->world->wake(q->world->ctx, &q->over, 1);
+    etf_buffer_fini(&list->request);
+    etf_buffer_fini(&list->answer);
+    free(list);
 }
 
 static void written(struct rt_write *write, enum agner_err err)
@@ -47,95 +48,159 @@ static void written(struct rt_write *write, enum agner_err err)
 
 static void opened(void *ctx, struct rt_conn *conn)
 {
-    struct question *q = ctx;
+    struct node__epmd_list *list = ctx;
 
-    q->write = (struct rt_write){ .bytes = q->request.data,
-                                  .size = q->request.size,
-                                  .done = written };
-    q->world->net->write(conn, &q->write);
+    list->write = (struct rt_write){ .bytes = list->request.data,
+                                     .size = list->request.size,
+                                     .done = written };
+    list->net->write(conn, &list->write);
 }
 
 static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
                      size_t size)
 {
-    struct question *q = ctx;
+    struct node__epmd_list *list = ctx;
     enum agner_err err;
 
-    if (q->error.code != AGNER_OK)
+    if (list->error.code != AGNER_OK)
         return;
-    err = etf_buffer_add(&q->answer, bytes, size);
+    err = etf_buffer_add(&list->answer, bytes, size);
     if (err == AGNER_OK)
         return;
-    (void)agner_fail(&q->error, err, "epmd's answer has no end");
-    q->world->net->close(conn, false);
+    (void)agner_fail(&list->error, err, "epmd's answer has no end");
+    list->net->close(conn, false);
 }
 
 static void closed(void *ctx, struct rt_conn *conn, enum agner_err why,
                    const char *text)
 {
-    struct question *q = ctx;
+    struct node__epmd_list *list = ctx;
 
     (void)conn;
-    q->world->net->timer_stop(q->loop, &q->timer);
-    if (q->error.code != AGNER_OK)
+    list->net->timer_stop(list->loop, &list->timer);
+    if (list->error.code != AGNER_OK)
         ;
-    else if (q->late)
-        (void)agner_fail(&q->error, AGNER_ETIMEOUT, "epmd does not answer");
+    else if (list->late)
+        (void)agner_fail(&list->error, AGNER_ETIMEOUT, "epmd does not answer");
     else if (why != AGNER_OK)
-        (void)agner_fail(&q->error, why, "epmd at %s: %s", q->address.host,
-                         text);
-    else if (q->answer.size < 4)
-        (void)agner_fail(&q->error, AGNER_EPROTO,
+        (void)agner_fail(&list->error, why, "epmd at %s: %s", list->host, text);
+    else if (list->answer.size < 4)
+        (void)agner_fail(&list->error, AGNER_EPROTO,
                          "epmd closed without an answer");
-    end(q);
+    if (!list->cancelled)
+        list->done(list->ctx, list->error.code, list->answer.data,
+                   list->answer.size, list->error.text);
+    list_free(list);
 }
 
 static void late(struct rt_loop_timer *timer)
 {
-    struct question *q =
-        (struct question *)((char *)timer - offsetof(struct question, timer));
+    struct node__epmd_list *list =
+        (struct node__epmd_list *)((char *)timer -
+                                   offsetof(struct node__epmd_list, timer));
 
-    q->late = true;
-    q->world->net->close(q->conn, false);
+    list->late = true;
+    list->net->close(list->conn, false);
+}
+
+enum agner_err node__epmd_list(
+    const struct rt_world *world, struct rt_loop *loop,
+    const struct rt_address *address, uint64_t timeout_ms,
+    void (*done)(void *ctx, enum agner_err err, const uint8_t *answer,
+                 size_t size, const char *text),
+    void *ctx, struct node__epmd_list **out, struct agner_error *error)
+{
+    struct node__epmd_list *list = calloc(1, sizeof *list);
+    const struct rt_conn_owner owner = {
+        .ctx = list, .opened = opened, .received = received, .closed = closed
+    };
+    enum agner_err err;
+
+    if (list == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "no memory to ask epmd");
+    list->net = world->net;
+    list->loop = loop;
+    memcpy(list->host, address->host, sizeof list->host);
+    list->answer.size_max = ANSWER_MAX;
+    list->done = done;
+    list->ctx = ctx;
+    err = node__epmd_ask_names(&list->request);
+    if (err != AGNER_OK)
+        (void)agner_fail(error, err, "no memory to ask epmd");
+    else
+        err = list->net->dial(loop, address, timeout_ms, &owner, &list->conn,
+                              error);
+    if (err != AGNER_OK) {
+        list_free(list);
+        return err;
+    }
+    list->timer.fire = late;
+    list->net->timer_start(loop, &list->timer, timeout_ms, 0);
+    *out = list;
+    return AGNER_OK;
+}
+
+void node__epmd_list_cancel(struct node__epmd_list *list)
+{
+    list->cancelled = true;
+    list->net->close(list->conn, false);
+}
+
+/* ---- From any thread ------------------------------------------------------
+ */
+
+struct question {
+    const struct rt_world *world;
+    struct rt_loop *loop;
+    struct rt_address address;
+    uint64_t timeout_ms;
+    struct rt_task task;
+    struct node_epmd_entry *entries;
+    size_t room, count;
+    struct agner_error error;
+    _Atomic uint32_t over; /* set by the loop's thread, last of all */
+};
+
+/* Pairs with the acquire in ask(): what was learnt is visible there. */
+static void end(struct question *q)
+{
+    store_release(&q->over, 1);
+    q->world->wake(q->world->ctx, &q->over, 1);
+}
+
+static void answered(void *ctx, enum agner_err err, const uint8_t *answer,
+                     size_t size, const char *text)
+{
+    struct question *q = ctx;
+    struct node_epmd_entry entry;
+    size_t at = 4;
+
+    if (err != AGNER_OK)
+        (void)agner_fail(&q->error, err, "%s", text);
+    while (err == AGNER_OK && q->count < q->room &&
+           node__epmd_names_next(answer, size, &at, entry.name, &entry.port))
+        q->entries[q->count++] = entry;
+    end(q);
 }
 
 static void dial(struct rt_task *task)
 {
     struct question *q =
         (struct question *)((char *)task - offsetof(struct question, task));
-    const struct rt_conn_owner owner = {
-        .ctx = q, .opened = opened, .received = received, .closed = closed
-    };
+    struct node__epmd_list *list;
 
-    if (q->world->net->dial(q->loop, &q->address, q->timeout_ms, &owner,
-                            &q->conn, &q->error) != AGNER_OK) {
+    if (node__epmd_list(q->world, q->loop, &q->address, q->timeout_ms, answered,
+                        q, &list, &q->error) != AGNER_OK)
         end(q);
-        return;
-    }
-    q->timer.fire = late;
-    q->world->net->timer_start(q->loop, &q->timer, q->timeout_ms, 0);
 }
 
-/* Waits until the connection has closed; the loop's own timer bounds that. */
+/* Waits for the answer; the loop's own timer bounds that. */
 static void ask(struct question *q)
 {
     q->task.run = dial;
     q->world->net->post(q->loop, &q->task);
     while (load_acquire(&q->over) == 0) /* pairs with end() */
         q->world->wait(q->world->ctx, &q->over, 0, RT_NEVER);
-}
-
-static void read_entries(const struct question *q,
-                         struct node_epmd_entry *entries, size_t *count)
-{
-    size_t at = 4, found = 0;
-    struct node_epmd_entry entry;
-
-    while (found < *count &&
-           node__epmd_names_next(q->answer.data, q->answer.size, &at,
-                                 entry.name, &entry.port))
-        entries[found++] = entry;
-    *count = found;
 }
 
 enum agner_err node_epmd_names(const struct rt_world *world, const char *host,
@@ -148,7 +213,8 @@ enum agner_err node_epmd_names(const struct rt_world *world, const char *host,
                                        .port =
                                            port != 0 ? port : NODE__EPMD_PORT },
                           .timeout_ms = timeout_ms,
-                          .answer = { .size_max = ANSWER_MAX } };
+                          .entries = entries,
+                          .room = *count };
     enum agner_err err;
 
     if (host == NULL)
@@ -156,20 +222,14 @@ enum agner_err node_epmd_names(const struct rt_world *world, const char *host,
     if (strlen(host) >= sizeof q.address.host)
         return agner_fail(error, AGNER_EINVAL, "the host's name is too long");
     memcpy(q.address.host, host, strlen(host) + 1);
-    err = node__epmd_ask_names(&q.request);
-    if (err != AGNER_OK)
-        return agner_fail(error, err, "no memory to ask epmd");
     err = world->net->loop_new(world, "agner-epmd", &q.loop, error);
-    if (err == AGNER_OK) {
-        ask(&q);
-        world->net->loop_free(q.loop);
-        err = q.error.code;
-        if (err == AGNER_OK)
-            read_entries(&q, entries, count);
-        else if (error != NULL)
-            *error = q.error;
-    }
-    etf_buffer_fini(&q.request);
-    etf_buffer_fini(&q.answer);
-    return err;
+    if (err != AGNER_OK)
+        return err;
+    ask(&q);
+    world->net->loop_free(q.loop);
+    if (q.error.code == AGNER_OK)
+        *count = q.count;
+    else if (error != NULL)
+        *error = q.error;
+    return q.error.code;
 }

@@ -14,7 +14,9 @@
 #define NODE__EPMD_PORT        4369
 #define NODE__EPMD_NAME_MAX    255  /* characters of a name, and bytes here */
 #define NODE__EPMD_REQUEST_MAX 3000 /* bytes of a request's body */
-#define NODE__EPMD_VERSION     6    /* the only one that we speak to peers */
+#define NODE__EPMD_VISIBLE     77   /* types of nodes */
+#define NODE__EPMD_HIDDEN      72
+#define NODE__EPMD_VERSION     6 /* the only one that we speak to peers */
 
 enum node__epmd_kind {
     NODE__EPMD_ALIVE = 120,
@@ -29,7 +31,7 @@ enum node__epmd_kind {
 struct node__epmd_node {
     char name[NODE__EPMD_NAME_MAX + 1]; /* the part before @ */
     uint16_t port;
-    uint8_t type;       /* 77 visible, 72 hidden */
+    uint8_t type;       /* NODE__EPMD_VISIBLE or _HIDDEN */
     uint8_t protocol;   /* 0: TCP over IPv4 */
     uint16_t high, low; /* versions */
 };

@@ -230,6 +230,18 @@ static enum node__hs_state send_reply(struct node__handshake *hs,
     return sent(hs, node__message_write(out, 'r', body, sizeof body), HS_ACK);
 }
 
+/* Whoever answers there has another name than the dialled one. */
+static enum node__hs_state other_node(struct node__handshake *hs,
+                                      const struct node__hello *hello)
+{
+    if (node__name_check((const char *)hello->name, hello->name_size,
+                         &hs->error) == AGNER_OK)
+        (void)agner_fail(&hs->error, AGNER_ENONAME,
+                         "another node answers there: it is called %.*s",
+                         (int)hello->name_size, (const char *)hello->name);
+    return failed(hs);
+}
+
 static enum node__hs_state read_challenge(struct node__handshake *hs,
                                           const uint8_t *message, size_t size,
                                           struct etf_buffer *out)
@@ -241,9 +253,7 @@ static enum node__hs_state read_challenge(struct node__handshake *hs,
         return fail(hs, AGNER_EPROTO, wrong);
     if (hello.name_size != strlen(hs->peer) ||
         memcmp(hello.name, hs->peer, hello.name_size) != 0)
-        return fail(
-            hs, AGNER_EPROTO,
-            "another node answers there: the name is not the dialled one");
+        return other_node(hs, &hello);
     hs->peer_challenge = hello.challenge;
     hs->peer_creation = hello.creation;
     if (!agree_on_flags(hs, hello.flags, hello.old))

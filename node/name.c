@@ -1,9 +1,11 @@
 /*
- * name.c -- names of nodes: which ones can be, and making one up.
+ * name.c -- names of nodes: which ones can be, making one up, and names with a
+ * port.
  */
-#include "handshake.h"
+#include "registrar.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Bytes of the UTF-8 sequence that `lead` begins, and the least code point that
@@ -119,4 +121,63 @@ enum agner_err node__name_make(const char *host, uint64_t random, char *name)
     text[13] = '\0';
     (void)snprintf(name, NODE__NAME_MAX + 1, "%s@%s", text, host);
     return AGNER_OK;
+}
+
+/* Where the host in `at` ("@host:port") ends, and where the port begins; NULL:
+ * there is none. A host with several colons and no brackets is IPv6. */
+static const char *end_of_host(const char *host, const char **port)
+{
+    const char *end = host + strlen(host);
+    const char *colon = strchr(host, ':');
+
+    *port = NULL;
+    if (host[0] == '[') {
+        const char *bracket = strchr(host, ']');
+
+        if (bracket == NULL)
+            return NULL;
+        if (bracket[1] == ':')
+            *port = bracket + 2;
+        else if (bracket[1] != '\0')
+            return NULL;
+        return bracket;
+    }
+    if (colon == NULL || strchr(colon + 1, ':') != NULL)
+        return end;
+    *port = colon + 1;
+    return colon;
+}
+
+static bool read_port(const char *text, uint16_t *port)
+{
+    unsigned long number = 0;
+    size_t size = strlen(text);
+
+    if (size > 0 && size <= 5 && text[strspn(text, "0123456789")] == '\0')
+        number = strtoul(text, NULL, 10); /* five digits: it fits */
+    *port = (uint16_t)number;
+    return number > 0 && number <= UINT16_MAX;
+}
+
+enum agner_err node__address_parse(const char *text,
+                                   char name[NODE__NAME_MAX + 1],
+                                   uint16_t *port, struct agner_error *error)
+{
+    const char *at = strchr(text, '@');
+    const char *host = at == NULL ? "" : at + 1;
+    const char *end, *digits = NULL;
+    int before = at == NULL ? (int)strlen(text) : (int)(host - text);
+
+    if (strlen(text) > NODE__NAME_MAX)
+        return agner_fail(error, AGNER_EINVAL, "a name of %zu bytes, over %d",
+                          strlen(text), NODE__NAME_MAX);
+    end = end_of_host(host, &digits);
+    *port = 0;
+    if (end == NULL || (digits != NULL && !read_port(digits, port)))
+        return agner_fail(error, AGNER_EINVAL,
+                          "behind the @ is no HOST:PORT or [ADDRESS]:PORT");
+    host += host[0] == '[';
+    (void)snprintf(name, NODE__NAME_MAX + 1, "%.*s%.*s", before, text,
+                   (int)(end - host), host);
+    return node__name_check(name, strlen(name), error);
 }

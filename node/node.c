@@ -22,7 +22,8 @@ uint64_t node__now_ms(const struct node *node)
     return node->world->now_ns(node->world->ctx) / 1000000;
 }
 
-void node__trace(struct node *node, const char *format, ...)
+void node__trace(struct node *node, enum node_step step, const char *format,
+                 ...)
 {
     char text[600];
     va_list args;
@@ -32,7 +33,7 @@ void node__trace(struct node *node, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    node->trace(node->trace_ctx, text);
+    node->trace(node->trace_ctx, step, text);
 }
 
 /* ---- Work for the loop's thread
@@ -162,6 +163,8 @@ static void stop_accepting(void *ctx)
     struct peer *peer;
 
     node->open = false;
+    node__registrars_close(node);
+    node__cluster_close(&node->cluster);
     node__unlisten(node);
     node__epmd_release(node->keeper);
     node->keeper = NULL;
@@ -197,6 +200,7 @@ enum agner_err node_start(const struct node_options *options, struct node **out,
     node->world =
         options->rt.world != NULL ? options->rt.world : rt_world_real();
     node->net = node->world->net;
+    node__cluster_init(&node->cluster, node);
     err = node__peers_init(&node->peers);
     if (err != AGNER_OK) {
         (void)agner_fail(error, err, "no memory for a node");
@@ -285,6 +289,7 @@ void node_stop(struct node *node, uint64_t grace_ms)
     node__policy_fini(&node->policy);
     node__given_fini(&node->given);
     node__identity_fini(&node->identity);
+    node__routes_fini(&node->routes);
     free(node);
 }
 

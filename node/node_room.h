@@ -15,6 +15,7 @@
 #include <agner/node.h>
 
 #include "admission.h"
+#include "cluster.h"
 #include "epmd_client.h"
 #include "epmd_server.h"
 #include "given.h"
@@ -22,6 +23,7 @@
 #include "identity.h"
 #include "peers.h"
 #include "policy.h"
+#include "registrar.h"
 
 /* Ticks go out every quarter of the tick time; four silent rounds end a
  * connection (G37). */
@@ -62,6 +64,7 @@ struct node {
     struct identity identity;
     struct peers peers;
     struct policy policy;
+    struct node__routes routes;
     _Atomic uint32_t stopping;
 
     /* How the first registration with epmd ended: the loop writes, the starting
@@ -72,7 +75,7 @@ struct node {
     _Atomic uint32_t drained; /* the stopping thread waits for it */
 
     /* Loop thread only. */
-    void (*trace)(void *ctx, const char *text);
+    void (*trace)(void *ctx, enum node_step step, const char *text);
     void *trace_ctx;
     bool open;              /* we know who we are: handshakes may begin */
     bool draining;          /* outputs that are empty are to be told */
@@ -83,7 +86,9 @@ struct node {
     uint32_t life;            /* counts our own names */
     struct node__epmd_keeper *keeper;
     struct node__epmd_host *epmd_host;
-    struct conn *conns; /* all connections, newest first */
+    struct conn *conns;                 /* all connections, newest first */
+    struct node__registrar *registrars; /* those that find; owned */
+    struct cluster cluster;
     struct rt_loop_timer tick_timer;
 };
 
@@ -111,12 +116,18 @@ uint64_t node__now_ms(const struct node *node);
 
 /* Loop thread. One line of what a dial does, to whoever asked with
  * node_trace(). */
-void node__trace(struct node *node, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void node__trace(struct node *node, enum node_step step, const char *format,
+                 ...) __attribute__((format(printf, 3, 4)));
 
 /* Runs work(ctx) on the loop's thread and waits until it has. Not from there.
  */
 void node__on_loop(struct node *node, void (*work)(void *ctx), void *ctx);
+
+/* A name that a user gave to be dialled, without the port, which becomes an
+ * address among the routes: connect.c. AGNER_EINVAL, AGNER_EALREADY, ... */
+enum agner_err node__address_take(struct node *node, const char *text,
+                                  char name[NODE__NAME_MAX + 1],
+                                  struct agner_error *error);
 
 /* Checks and copies the options, with defaults in place of zeros: options.c.
  * AGNER_EINVAL says what is wrong. */

@@ -21,16 +21,22 @@
 static enum agner_err take_name(struct node *node, const char *name,
                                 struct agner_error *error)
 {
+    char plain[NODE__NAME_MAX + 1];
     struct agner_error cause;
     enum agner_err err;
 
     if (name == NULL)
         return agner_fail(error, AGNER_EINVAL, "a node needs a name");
     node->asks_name = name[0] == '@' && name[1] != '\0';
-    err = node->asks_name ? node__host_check(name + 1, strlen(name + 1), &cause)
-                          : node__name_check(name, strlen(name), &cause);
+    if (node->asks_name)
+        err = node__host_check(name + 1, strlen(name + 1), &cause);
+    else
+        err = node__address_parse(name, plain, &node->listen_address.port,
+                                  &cause);
     if (err != AGNER_OK)
         return agner_fail(error, err, "node name: %s", cause.text);
+    if (!node->asks_name)
+        name = plain;
     memcpy(node->alive_name, name, strlen(name) + 1);
     *strchr(node->alive_name, '@') = '\0';
     memcpy(node->host, strchr(name, '@') + 1, strlen(strchr(name, '@')));
@@ -64,7 +70,13 @@ static enum agner_err take_address(struct node *node,
 
     node->no_listen = options->no_listen || node->asks_name;
     node->listen_address.kind = RT_ADDRESS_TCP;
-    node->listen_address.port = options->listen_port;
+    if (options->listen_port != 0 && node->listen_address.port != 0 &&
+        options->listen_port != node->listen_address.port)
+        return agner_fail(error, AGNER_EINVAL,
+                          "the name says port %u, listen_port %u",
+                          node->listen_address.port, options->listen_port);
+    if (options->listen_port != 0)
+        node->listen_address.port = options->listen_port;
     if (host != NULL && strlen(host) >= sizeof node->listen_address.host)
         return agner_fail(error, AGNER_EINVAL, "listen_host is too long");
     if (host != NULL)

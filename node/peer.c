@@ -86,7 +86,6 @@ void node__peer_free(struct peer *peer)
     (void)drop_held(peer->held);
     if (peer->attempt != NULL)
         node__attempt_drop(peer->attempt);
-    free(peer->route_host);
     free(peer->text);
     free(peer);
 }
@@ -131,11 +130,13 @@ void node__attempt_drop(struct attempt *attempt)
 
 /* Loop thread: tells those who wait. */
 static void attempt_end(struct peer *peer, struct attempt *attempt,
-                        enum agner_err err, const char *text)
+                        enum node_step step, enum agner_err err,
+                        const char *text)
 {
     if (attempt == NULL)
         return;
     attempt->err = err;
+    attempt->step = step;
     if (err != AGNER_OK)
         (void)agner_fail(&attempt->error, err, "%s: %s", peer->text, text);
     rt__gate_open(peer->node->rt, &attempt->gate);
@@ -299,14 +300,17 @@ enum agner_err node__peer_want(struct peer *peer, struct attempt **out)
 }
 
 enum agner_err node__peer_connect(struct gen *self, struct peer *peer,
+                                  enum node_step *step,
                                   struct agner_error *error)
 {
     struct attempt *attempt;
     enum agner_err err = node__peer_want(peer, &attempt);
 
+    *step = NODE_STEP_FIND;
     if (err != AGNER_OK)
         return agner_fail(error, err, "%s: %s", peer->text,
                           agner_strerror(err));
+    *step = NODE_STEP_UP;
     if (attempt == NULL)
         return AGNER_OK;
     err = rt__gate_wait(self, &attempt->gate);
@@ -314,6 +318,8 @@ enum agner_err node__peer_connect(struct gen *self, struct peer *peer,
         (void)agner_fail(error, err, "%s: %s", peer->text, agner_strerror(err));
     else if (attempt->err != AGNER_OK)
         err = agner_fail(error, attempt->err, "%s", attempt->error.text);
+    if (err != AGNER_OK)
+        *step = attempt->step;
     node__attempt_drop(attempt);
     return err;
 }
@@ -358,16 +364,23 @@ static void attempt_clear(struct peer *peer)
         node__conn_abort(dialled);
 }
 
+/* How far the attempt has come: the connection that is dialled knows. */
+static enum node_step step_of(const struct peer *peer)
+{
+    return peer->dialled != NULL ? peer->dialled->step : peer->step;
+}
+
 static void attempt_failed(struct peer *peer, enum agner_err err,
                            const char *text)
 {
+    enum node_step step = step_of(peer);
     struct node *node = peer->node;
     struct attempt *attempt;
     struct held *held;
     uint64_t dropped;
 
     attempt_clear(peer);
-    node__trace(node, "%s: %s", peer->text, text);
+    node__trace(node, step, "%s", text);
     rt_log(node->rt, RT_LOG_INFO, "%s: no connection to %s: %s",
            node__name(node), peer->text, text);
     rt__lock(&peer->lock);
@@ -382,7 +395,8 @@ static void attempt_failed(struct peer *peer, enum agner_err err,
     dropped = drop_held(held);
     rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
     rt__node_down(node->rt, peer->name, etf_atom("connection_setup_failed"));
-    attempt_end(peer, attempt, err, text);
+    attempt_end(peer, attempt, step, err, text);
+    node__cluster_down(peer, false, err, text);
 }
 
 void node__peer_abandon(struct peer *peer)
@@ -399,11 +413,14 @@ void node__peer_abandon(struct peer *peer)
 void node__peer_dial_failed(struct peer *peer, enum agner_err err,
                             const char *text)
 {
+    peer->step = step_of(peer);
     peer->dialled = NULL;
     if (err == AGNER_EAGAIN) {
         attempt_begin(peer);
         return;
     }
+    if (err == AGNER_ENONAME && peer->step == NODE_STEP_CONNECT)
+        err = AGNER_EUNKNOWN; /* the host's name, not the node's */
     if (err != AGNER_EALREADY) {
         attempt_failed(peer, err, text);
         return;
@@ -413,7 +430,7 @@ void node__peer_dial_failed(struct peer *peer, enum agner_err err,
      * connection to us was up and is gone: then we have to come again. */
     peer->node->net->timer_start(peer->node->loop, &peer->grace, PEER_GRACE_MS,
                                  0);
-    node__trace(peer->node, "%s: %s", peer->text, text);
+    node__trace(peer->node, peer->step, "%s", text);
     (void)agner_fail(&peer->failure, AGNER_ETIMEOUT,
                      "%s, but did not come within the set-up time", text);
 }
@@ -443,7 +460,9 @@ static void dial_now(struct peer *peer)
     struct agner_error error;
     enum agner_err err;
 
-    node__trace(peer->node, "dial %s:%u", peer->to.host, peer->to.port);
+    peer->step = NODE_STEP_CONNECT;
+    node__trace(peer->node, NODE_STEP_CONNECT, "dial %s port %u", peer->to.host,
+                peer->to.port);
     err = node__conn_dial(peer->node, peer, &peer->to, peer->old, &error);
     if (err != AGNER_OK)
         attempt_failed(peer, err, error.text);
@@ -465,7 +484,8 @@ static void dial(struct peer *peer, const char *host, uint16_t port, bool old)
         dial_now(peer);
         return;
     }
-    node__trace(node, "%s is dialling us: wait for that", peer->text);
+    peer->step = NODE_STEP_NAME;
+    node__trace(node, NODE_STEP_NAME, "it is dialling us: wait for that");
     (void)agner_fail(&peer->failure, AGNER_ETIMEOUT, "it dials us, too slowly");
     node->net->timer_start(node->loop, &peer->grace, PEER_GRACE_MS, 0);
 }
@@ -486,8 +506,10 @@ static void looked_up(void *ctx, enum agner_err err,
         attempt_failed(peer, err, text);
         return;
     }
-    node__trace(peer->node, "epmd at %s says port %u, versions %u to %u",
-                host_of(peer), found->port, found->low, found->high);
+    node__trace(peer->node, NODE_STEP_EPMD,
+                "epmd says port %u, a %s node, versions %u to %u", found->port,
+                found->type == NODE__EPMD_HIDDEN ? "hidden" : "visible",
+                found->low, found->high);
     if (found->low > VERSION_NOW || found->high < VERSION_OLD) {
         (void)snprintf(
             versions, sizeof versions,
@@ -497,7 +519,7 @@ static void looked_up(void *ctx, enum agner_err err,
         attempt_failed(peer, AGNER_EPROTO, versions);
         return;
     }
-    dial(peer, host_of(peer), found->port, found->high < VERSION_NOW);
+    dial(peer, peer->host, found->port, found->high < VERSION_NOW);
 }
 
 static void look_up(struct peer *peer)
@@ -509,10 +531,12 @@ static void look_up(struct peer *peer)
     struct agner_error error;
     enum agner_err err;
 
-    (void)snprintf(epmd.host, sizeof epmd.host, "%s", host_of(peer));
+    memcpy(epmd.host, peer->host, sizeof epmd.host);
     (void)snprintf(name, sizeof name, "%.*s",
                    (int)(host_of(peer) - 1 - peer->text), peer->text);
-    node__trace(node, "ask epmd at %s:%u for %s", epmd.host, epmd.port, name);
+    peer->step = NODE_STEP_EPMD;
+    node__trace(node, NODE_STEP_EPMD, "ask epmd at %s port %u for %s",
+                epmd.host, epmd.port, name);
     err = node__epmd_look_up(node->world, node->loop, &epmd, name,
                              node->setup_time_ms, looked_up, peer,
                              &peer->lookup, &error);
@@ -523,11 +547,11 @@ static void look_up(struct peer *peer)
 static void attempt_begin(struct peer *peer)
 {
     struct node *node = peer->node;
+    struct node__place place;
     struct agner_error error;
-    char host[256] = "";
-    uint16_t port;
 
     peer->trying = true;
+    peer->step = NODE_STEP_FIND;
     memset(&peer->failure, 0, sizeof peer->failure);
     node->net->timer_start(node->loop, &peer->deadline, node->setup_time_ms, 0);
     if (node__name_check(peer->text, strlen(peer->text), &error) != AGNER_OK) {
@@ -543,13 +567,15 @@ static void attempt_begin(struct peer *peer)
                        "it is not among the nodes that are allowed here");
         return;
     }
-    rt__lock(&peer->lock);
-    if (peer->route_host != NULL)
-        (void)snprintf(host, sizeof host, "%s", peer->route_host);
-    port = peer->route_port;
-    rt__unlock(&peer->lock);
-    if (host[0] != '\0')
-        dial(peer, host, port, false);
+    node__find(node, peer->text, &place);
+    explicit_bzero(place.cookie, sizeof place.cookie);
+    node__trace(node, NODE_STEP_FIND, "a %s name; by %s: %s, port %u%s",
+                strchr(host_of(peer), '.') != NULL ? "long" : "short",
+                place.registrar, place.host, place.port,
+                place.port == 0 ? " (epmd knows)" : "");
+    memcpy(peer->host, place.host, sizeof peer->host);
+    if (place.port != 0)
+        dial(peer, peer->host, place.port, false);
     else
         look_up(peer);
 }
@@ -642,8 +668,10 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
         node__conn_close(leaving->conn, AGNER_OK, "disconnected");
     if (old != NULL && old_stays(old, wire))
         return false;
+    peer->replacing = true;
     if (old != NULL)
         node__conn_close(old->conn, AGNER_OK, "replaced by a new connection");
+    peer->replacing = false;
     attempt_clear(peer);
     wire->announced = true;
     rt_log(node->rt, RT_LOG_INFO, "%s: connected to %s at %s:%u",
@@ -656,7 +684,8 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
     peer->state = PEER_CONNECTING; /* what comes now waits behind the held */
     rt__unlock(&peer->lock);
     attempt = drain(peer, wire);
-    attempt_end(peer, attempt, AGNER_OK, "");
+    attempt_end(peer, attempt, NODE_STEP_UP, AGNER_OK, "");
+    node__cluster_up(peer);
     node__output_flush(&wire->out);
     return true;
 }
@@ -674,7 +703,18 @@ static etf_term reason_of(const struct node *node, enum agner_err why,
     return etf_atom("connection_closed");
 }
 
-void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why)
+bool node__peer_is_up(struct peer *peer)
+{
+    enum peer_state state;
+
+    rt__lock(&peer->lock);
+    state = peer->state;
+    rt__unlock(&peer->lock);
+    return state == PEER_UP;
+}
+
+void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why,
+                     const char *text)
 {
     struct node *node = peer->node;
     uint64_t dropped;
@@ -692,8 +732,11 @@ void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why)
     dropped = node__output_drop(&wire->out);
     rt__unlock(&peer->lock);
     rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
-    if (wire->announced)
-        rt__node_down(node->rt, peer->name, reason_of(node, why, left));
+    if (!wire->announced)
+        return;
+    rt__node_down(node->rt, peer->name, reason_of(node, why, left));
+    if (!peer->replacing)
+        node__cluster_down(peer, left, why, text);
 }
 
 /* The loop looks at the peer, since somebody asked it to. */

@@ -30,6 +30,7 @@
 #include <rt_world.h>
 #include <spin.h>
 
+#include <agner/node.h>
 /* A peer whose name has been accepted is dialled only when that handshake is
  * not over so much later: both would not know of the other's attempt. One that
  * said `nok` is dialled again when its own dial has not come by then. */
@@ -56,8 +57,11 @@ struct attempt {
     _Atomic uint32_t refs;
     struct rt_gate gate; /* shut until the end */
     enum agner_err err;
+    enum node_step step; /* how far it came */
     struct agner_error error;
 };
+
+struct wanted;
 
 struct peer {
     struct node *node; /* borrowed */
@@ -72,8 +76,6 @@ struct peer {
     size_t held_bytes;
     struct attempt *attempt; /* one count; NULL while nobody waits */
     bool woken;              /* `task` is posted */
-    char *route_host;        /* owned; NULL: ask epmd */
-    uint16_t route_port;
 
     _Atomic uint64_t mode; /* written under the lock */
     struct rt_gate gate;   /* shut while the output is over its mark */
@@ -89,6 +91,11 @@ struct peer {
     struct rt_loop_timer deadline; /* of the attempt */
     bool trying;                   /* the attempt has begun */
     struct agner_error failure;    /* why our own dial ended, if it did */
+    enum node_step step;           /* how far it has come, while not dialled */
+    char host[256];                /* where it goes to */
+    struct wanted *wanted;         /* cluster.h's, or NULL */
+    bool stranger;                 /* found, and never up yet */
+    bool replacing;                /* another connection takes over */
     struct rt_far_node far;        /* the runtime's entry, while it is up */
 };
 
@@ -116,9 +123,13 @@ bool node__peer_ask(struct peer *peer);
 void node__peer_post(struct peer *peer);
 
 /* Waits until there is a connection, or the attempt has failed: then says how.
- */
+ * *step is how far it came. */
 enum agner_err node__peer_connect(struct gen *self, struct peer *peer,
+                                  enum node_step *step,
                                   struct agner_error *error);
+
+/* Any thread: is it connected just now? */
+bool node__peer_is_up(struct peer *peer);
 
 /* Any thread. Closes the connection if there is one: the next signal makes
  * another. AGNER_ENOCONN when there is none. */
@@ -130,7 +141,8 @@ bool node__peer_up(struct peer *peer, struct wire *wire);
 
 /* Loop thread. The connection is lost, for that reason; no signal of it arrives
  * any more. */
-void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why);
+void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why,
+                     const char *text);
 
 /* Loop thread. Our dial ended before it was up. */
 void node__peer_dial_failed(struct peer *peer, enum agner_err err,

@@ -12,8 +12,6 @@
 #include "node_room.h"
 
 #define START_ATTEMPTS_MAX 3
-#define VISIBLE            77
-#define HIDDEN             72
 #define VERSION_HIGH       6
 #define VERSION_LOW        5
 
@@ -84,7 +82,8 @@ enum agner_err node__register(struct node *node, struct agner_error *error)
                                   .host = "127.0.0.1",
                                   .port = node->epmd_port };
     struct node__epmd_node self = { .port = node->listen_address.port,
-                                    .type = node->hidden ? HIDDEN : VISIBLE,
+                                    .type = node->hidden ? NODE__EPMD_HIDDEN
+                                                         : NODE__EPMD_VISIBLE,
                                     .high = VERSION_HIGH,
                                     .low = VERSION_LOW };
     struct node__epmd_owner owner = { .ctx = node,

@@ -20,6 +20,12 @@
 #define LENGTH_SIZE  4
 #define PARTIAL_KEEP (1u << 20) /* a larger buffer is given back */
 
+/* node_peers() reads it. */
+static void measure(struct wire *wire)
+{
+    store_relaxed(&wire->rtt_us, wire->node->net->rtt_us(wire->conn->net));
+}
+
 struct wire *node__wire_new(struct conn *conn, struct peer *peer)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -35,6 +41,7 @@ struct wire *node__wire_new(struct conn *conn, struct peer *peer)
     wire->in.budget = &wire->budget;
     wire->in.sequences.bytes_max = node->packet_max;
     wire->up_ms = node__now_ms(node);
+    measure(wire);
     etf__region_init(&wire->scratch, wire->first_words, WIRE_SCRATCH_WORDS, 0);
     node__output_init(&wire->out, node, peer, conn->net, conn->handshake.flags);
     return wire;
@@ -90,6 +97,7 @@ void node__wire_tick(struct wire *wire)
                          "a fragmented message was not finished");
         return;
     }
+    measure(wire);
     /* A hidden peer may be one that ticks only when it is ticked. */
     if (wire->out.bytes == wire->told || (hidden && wire->silent > 0))
         send_tick(wire);

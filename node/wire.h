@@ -32,9 +32,10 @@ struct wire {
     uint64_t up_ms;
     /* Written by the loop, read by node_peers(). */
     _Atomic uint64_t packets_in, bytes_in;
-    uint64_t heard;  /* bytes_in at the last round of ticks */
-    uint64_t told;   /* out.bytes then */
-    unsigned silent; /* rounds without a byte */
+    _Atomic int64_t rtt_us; /* at the last round of ticks; -1: not known */
+    uint64_t heard;         /* bytes_in at the last round of ticks */
+    uint64_t told;          /* out.bytes then */
+    unsigned silent;        /* rounds without a byte */
 };
 
 /* Returns new, or NULL. The connection's handshake is up. */

@@ -20,6 +20,7 @@
 #ifndef AGNER_NODE_H
 #define AGNER_NODE_H
 
+#include <agner/node_discovery.h>
 #include <agner/rt.h>
 
 #ifdef __cplusplus
@@ -31,7 +32,7 @@ struct node;
 enum node_epmd {
     NODE_EPMD_AUTO, /* the one that runs, or else our own on its port */
     NODE_EPMD_NEED, /* the one that runs, or an error */
-    NODE_EPMD_NONE, /* not registered; peers need node_route() */
+    NODE_EPMD_NONE, /* not registered; peers need a route or an address */
 };
 
 /* The cookies for one peer: node_cookie_set(). */
@@ -42,9 +43,10 @@ struct node_cookie {
 
 /* All zero but `name` and `cookie` is a good default. Strings are copied. */
 struct node_options {
-    /* name@host. "@host": the first peer gives it a name, as to `erl -sname
-     * undefined`. It is nonode@nohost until then, and again when its last
-     * connection has gone; it is hidden, and does not listen. */
+    /* name@host; name@host:port sets listen_port. "@host": the first peer gives
+     * it a name, as to `erl -sname undefined`. It is nonode@nohost until then,
+     * and again when its last connection has gone; it is hidden, and does not
+     * listen. */
     const char *name;
     const char *cookie;                /* 1 to 255 bytes; never logged */
     const struct node_cookie *cookies; /* of peers that have their own */
@@ -86,20 +88,38 @@ AGNER_API const char *node_name(const struct node *node);
 AGNER_API uint32_t node_creation(const struct node *node);
 AGNER_API uint16_t node_port(const struct node *node);
 
-/* Connects to `name` and waits until that is done, one way or the other. From a
- * process or an attached thread. AGNER_OK also when it was connected.
- * AGNER_ENOCONN, AGNER_EAUTH (cookies differ), AGNER_ENONAME (epmd does not
- * know it), AGNER_ETIMEOUT, AGNER_ENOTALLOWED, AGNER_EPROTO; error tells the
- * step. */
+/* Connects to `name` (name@host, or name@host:port without epmd) and waits
+ * until that is done, one way or the other. From a process or an attached
+ * thread. AGNER_OK also when it was connected. AGNER_ENOCONN, AGNER_EUNKNOWN
+ * (its host has no address), AGNER_EAUTH (cookies differ), AGNER_ENONAME (no
+ * node of that name there), AGNER_ETIMEOUT, AGNER_ENOTALLOWED, AGNER_EPROTO;
+ * error tells the step. */
 AGNER_API enum agner_err node_connect(struct gen *self, struct node *node,
                                       const char *name,
                                       struct agner_error *error);
+
+/* The steps of a dial. */
+enum node_step {
+    NODE_STEP_FIND,      /* is it a name, and which registrar knows it */
+    NODE_STEP_EPMD,      /* its host's epmd is asked for the port */
+    NODE_STEP_CONNECT,   /* TCP to that port */
+    NODE_STEP_NAME,      /* our name goes, the peer's status comes */
+    NODE_STEP_CHALLENGE, /* flags and cookies */
+    NODE_STEP_UP,
+};
+
+/* The same, and *step tells how far it came. */
+AGNER_API enum agner_err node_connect_step(struct gen *self, struct node *node,
+                                           const char *name,
+                                           enum node_step *step,
+                                           struct agner_error *error);
+
 /* Closes the connection; everything across it is told `noconnection`.
  * AGNER_ENOCONN when there is none. */
 AGNER_API enum agner_err node_disconnect(struct node *node, const char *name);
 
-/* Where to find `name` without epmd. AGNER_EALREADY, AGNER_EINVAL,
- * AGNER_ENOMEM. */
+/* Where to find `name` without epmd: node_route_add() in short.
+ * AGNER_EALREADY, AGNER_EINVAL, AGNER_ENOMEM. */
 AGNER_API enum agner_err node_route(struct node *node, const char *name,
                                     const char *host, uint16_t port);
 
@@ -129,7 +149,8 @@ struct node_peer_info {
     uint32_t creation;
     uint64_t up_ms; /* how long */
     uint64_t bytes_in, bytes_out, packets_in, packets_out;
-    size_t queued; /* bytes */
+    size_t queued;  /* bytes */
+    int64_t rtt_us; /* there and back by TCP's measure; -1: not known */
     char address[300];
 };
 
@@ -137,11 +158,13 @@ struct node_peer_info {
 AGNER_API size_t node_peers(struct node *node, struct node_peer_info *peers,
                             size_t count);
 
-/* Each step of a dial as a line of text, for `agner ping -v`: set before
+/* What dials do, as lines of text, for `agner ping -v`: set before
  * node_connect(), NULL to stop. Called on the thread that serves the
  * network just then. */
 AGNER_API void node_trace(struct node *node,
-                          void (*line)(void *ctx, const char *text), void *ctx);
+                          void (*line)(void *ctx, enum node_step step,
+                                       const char *text),
+                          void *ctx);
 
 /* ---- epmd, as a client and as a server ---------------------------------- */
 

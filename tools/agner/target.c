@@ -153,9 +153,10 @@ static int open_socket(struct cli *cli, const char *path, struct target *t)
 
 /* ---- By distribution -------------------------------------------------- */
 
-static void print_line(void *ctx, const char *text)
+static void print_line(void *ctx, enum node_step step, const char *text)
 {
     (void)ctx;
+    (void)step;
     (void)printf("  %s\n", text);
 }
 
