@@ -9,6 +9,7 @@
 static const struct puppet_op *const puppet_tables[] = {
     puppet_core,
     puppet_global,
+    puppet_pg,
 };
 
 /* The program has one node. */

@@ -35,6 +35,7 @@ struct puppet_op {
 
 extern const struct puppet_op puppet_core[];
 extern const struct puppet_op puppet_global[];
+extern const struct puppet_op puppet_pg[];
 
 /* Starts `driver`. `node` is for ops that need it: puppet_node(). */
 enum agner_err puppet_start(struct gen *self, struct node *node);
