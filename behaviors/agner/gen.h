@@ -324,6 +324,7 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 #include <agner/gen_global.h>
 #include <agner/gen_pg.h>
 #include <agner/gen_proc.h>
+#include <agner/gen_pubsub.h>
 #include <agner/gen_request.h>
 #include <agner/gen_rpc.h>
 #include <agner/gen_statem.h>

@@ -27,6 +27,7 @@ HEADERS = (
     "gen_event.h",
     "gen_pg.h",
     "gen_proc.h",
+    "gen_pubsub.h",
     "gen_request.h",
     "gen_statem.h",
     "gen_supervisor.h",
