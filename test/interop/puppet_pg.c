@@ -110,6 +110,65 @@ static etf_term op_broadcast(struct gen *self, etf_term args)
     return puppet_value(self, err, etf_uint(NULL, count));
 }
 
+/* ---- Topics ------------------------------------------------------------- */
+
+/* {Name, PoolSize} */
+static etf_term op_pubsub_start(struct gen *self, etf_term args)
+{
+    struct gen_pubsub_options options = { 0 };
+    etf_term name;
+    etf_pid pid;
+
+    if (!etf_match(args, "{_, _}", &name, &options.pool_size))
+        return puppet_badarg();
+    return puppet_result(self, gen_pubsub_start(self, name, &options, &pid));
+}
+
+/* {Name, Topic} */
+static etf_term op_subscribe(struct gen *self, etf_term args)
+{
+    etf_term name, topic;
+
+    if (!etf_match(args, "{_, _}", &name, &topic))
+        return puppet_badarg();
+    return puppet_result(self, gen_pubsub_subscribe(self, name, topic));
+}
+
+static etf_term op_unsubscribe(struct gen *self, etf_term args)
+{
+    etf_term name, topic;
+
+    if (!etf_match(args, "{_, _}", &name, &topic))
+        return puppet_badarg();
+    return puppet_result(self, gen_pubsub_unsubscribe(self, name, topic));
+}
+
+/* {Name, Topic, Message}, to the others of this node too; {Node, Name, Topic,
+ * Message}: to that one. */
+static etf_term op_publish(struct gen *self, etf_term args)
+{
+    etf_term node, name, topic, message;
+
+    if (etf_match(args, "{_, _, _}", &name, &topic, &message))
+        return puppet_result(self,
+                             gen_pubsub_broadcast(self, name, topic, message));
+    if (!etf_match(args, "{_, _, _, _}", &node, &name, &topic, &message))
+        return puppet_badarg();
+    return puppet_result(
+        self, gen_pubsub_direct_broadcast(self, node, name, topic, message));
+}
+
+/* {Name, Topic, Message}: from the puppet itself */
+static etf_term op_publish_from(struct gen *self, etf_term args)
+{
+    etf_term name, topic, message;
+
+    if (!etf_match(args, "{_, _, _}", &name, &topic, &message))
+        return puppet_badarg();
+    return puppet_result(self, gen_pubsub_broadcast_from(
+                                   self, name, rt_self(self), topic, message));
+}
+
 const struct puppet_op puppet_pg[] = {
     { "pg_start", op_start },
     { "pg_join", op_join },
@@ -120,5 +179,10 @@ const struct puppet_op puppet_pg[] = {
     { "pg_monitor", op_monitor },
     { "pg_demonitor", op_demonitor },
     { "pg_broadcast", op_broadcast },
+    { "pubsub_start", op_pubsub_start },
+    { "subscribe", op_subscribe },
+    { "unsubscribe", op_unsubscribe },
+    { "publish", op_publish },
+    { "publish_from", op_publish_from },
     { NULL, NULL },
 };

@@ -13,9 +13,9 @@ setup_build_packages=(meson ninja-build gcc libc6-dev pkg-config python3
 # The peer that nodes are tested against.
 setup_erlang_packages=(erlang-base)
 # What only tools/check needs: the other compiler, its sanitizers, C++ for the
-# public headers, the formatter, and a MessagePack that is not ours.
+# public headers, the formatter, a MessagePack that is not ours, and Elixir.
 setup_check_packages=(g++ git clang libclang-rt-14-dev llvm-14 clang-format-14
-  python3-msgpack)
+  python3-msgpack elixir)
 
 setup_say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
