@@ -58,7 +58,7 @@ static enum agner_err send_up(struct peer *peer, uint64_t mode,
 
     if (err == AGNER_OK)
         err = queue(peer, mode, &draft, signal);
-    else if (err == AGNER_ENOTSUP)
+    else if (err == AGNER_ENOTSUP && signal->kind != RT_SIGNAL_SPAWN_REQUEST)
         err = AGNER_OK; /* this peer cannot be told */
     node__draft_fini(&draft);
     return err;

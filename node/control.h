@@ -24,23 +24,16 @@
  *
  * AGNER_ENOTSUP when the peer has no such signal (an alias without ALIAS,
  * monitors without DIST_MONITOR, an unlink's acknowledgement without
- * UNLINK_ID): nothing is to be sent then. An UNLINK to a peer without UNLINK_ID
- * is sent as the old form, which is never acknowledged: whoever waits for that
- * must do without. AGNER_EBADTERM, AGNER_ENOMEM, AGNER_ELIMIT. On failure
- * `terms` is as before.
+ * UNLINK_ID, a spawn request without SPAWN): nothing is to be sent then. An
+ * UNLINK to a peer without UNLINK_ID is sent as the old form, which is never
+ * acknowledged: whoever waits for that must do without. AGNER_EBADTERM,
+ * AGNER_ENOMEM, AGNER_ELIMIT. On failure `terms` is as before.
  */
 enum agner_err node__control_encode(struct etf_buffer *terms,
                                     const struct rt_signal *signal,
                                     uint64_t flags,
                                     const struct etf_encode_options *options,
                                     size_t *control_size);
-
-/* Appends {31, Ref, To, 0, Reason}: a spawn request that is not granted. */
-enum agner_err
-node__control_spawn_refused(struct etf_buffer *terms, const etf_ref *request,
-                            const etf_pid *to, etf_term reason,
-                            const struct etf_encode_options *options,
-                            size_t *control_size);
 
 /* Whose message is to be understood. */
 struct node__control_peer {
@@ -51,10 +44,8 @@ struct node__control_peer {
 };
 
 enum node__verdict {
-    NODE__DELIVER,      /* the signal is for rt__arrive() */
-    NODE__IGNORE,       /* legal, and without effect here */
-    NODE__REFUSE_SPAWN, /* answer with node__control_spawn_refused(): `ref` is
-                           the request, `from` asked */
+    NODE__DELIVER, /* the signal is for rt__arrive() */
+    NODE__IGNORE,  /* legal, and without effect here */
 };
 
 /*

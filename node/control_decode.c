@@ -35,15 +35,12 @@ static const struct op {
     const char *name;
     const char *shape;
     bool payload;
-    int kind; /* enum rt_signal_kind, or KIND_NONE */
+    enum rt_signal_kind kind;
 } ops[OP_COUNT] = {
-#define KIND_NONE      (-1)
-#define RT_SIGNAL_NONE KIND_NONE
 #define OP_ROW(number, op_name, op_shape, op_payload, op_kind) \
-    [number] = { #op_name, op_shape, op_payload, (int)RT_SIGNAL_##op_kind },
+    [number] = { #op_name, op_shape, op_payload, RT_SIGNAL_##op_kind },
     NODE__CONTROL_OPS(OP_ROW)
 #undef OP_ROW
-#undef RT_SIGNAL_NONE
 };
 
 struct cursor {
@@ -55,8 +52,10 @@ struct cursor {
     struct agner_error *error;
     const struct op *op;
     struct rt_signal *signal;
-    etf_term reason;  /* in the control message, or ETF_NONE */
-    bool third_party; /* the target is not of this node */
+    etf_term reason;       /* in the control message, or ETF_NONE */
+    etf_term mfa, options; /* of a spawn request, */
+    etf_pid leader;        /* ... and its group leader */
+    bool third_party;      /* the target is not of this node */
 };
 
 static enum agner_err fail(const struct cursor *c, const char *text)
@@ -363,13 +362,12 @@ static enum agner_err read_mfa(struct cursor *c)
     const etf_term *items;
     enum agner_err err;
     int64_t arity;
-    etf_term t;
 
-    err = read_term(c, &t);
+    err = read_term(c, &c->mfa);
     if (err != AGNER_OK)
         return err;
-    items = etf_tuple_items(t);
-    if (etf_tuple_size(t) != 3 || !etf_is_atom(items[0]) ||
+    items = etf_tuple_items(c->mfa);
+    if (etf_tuple_size(c->mfa) != 3 || !etf_is_atom(items[0]) ||
         !etf_is_atom(items[1]) || !etf_get_int(items[2], &arity) || arity < 0)
         return fail(c, "{Module, Function, Arity} is expected");
     return AGNER_OK;
@@ -377,7 +375,6 @@ static enum agner_err read_mfa(struct cursor *c)
 
 static enum agner_err read_letter(struct cursor *c, char letter)
 {
-    etf_pid anyone;
     etf_term ignored;
 
     switch (letter) {
@@ -401,11 +398,14 @@ static enum agner_err read_letter(struct cursor *c, char letter)
         return read_term(c, &c->reason);
     case 'm':
         return read_mfa(c);
+    case 'o':
+        return read_term(c, &c->options);
+    case 'u':
+        return read_uint(c, &c->signal->id);
+    case 'l':
+        return read_pid(c, &c->leader);
     case 'p':
-        /* The leader of a group is in its signal; that of a spawn request is
-         * not in ours. */
-        return read_pid(c,
-                        c->op->kind == KIND_NONE ? &anyone : &c->signal->from);
+        return read_pid(c, &c->signal->from);
     default:
         return read_term(c, &ignored);
     }
@@ -490,6 +490,30 @@ static enum agner_err read_payload(struct cursor *c, struct etf_box **box)
     return err == AGNER_OK ? AGNER_OK : blame(c, "message", &inner);
 }
 
+/* An identifier by value may be kept, but not its node's name when that is text
+ * in the scratch region. It takes a peer that has used up its atoms, and an
+ * identifier of a node that nobody here has heard of. */
+static bool cannot_be_kept(etf_term node)
+{
+    return etf__tag(node) == ETF__BOX;
+}
+
+/* What a spawn request is about, as its signal has it. A leader that cannot be
+ * kept is replaced by who asks. */
+static enum agner_err make_call(struct cursor *c)
+{
+    const etf_pid *leader =
+        cannot_be_kept(c->leader.node) ? &c->signal->from : &c->leader;
+
+    if (c->op->kind != RT_SIGNAL_SPAWN_REQUEST)
+        return AGNER_OK;
+    c->signal->call =
+        etf_make(c->scratch, "{_, _, _}", c->mfa, *leader, c->options);
+    return etf_is_none(c->signal->call)
+               ? agner_fail(c->error, AGNER_ENOMEM, "no memory for a request")
+               : AGNER_OK;
+}
+
 /* Puts what was read into its box. Bytes after a control message that has no
  * payload are ignored, as OTP does. */
 static enum agner_err finish(struct cursor *c, struct etf_box **box)
@@ -505,21 +529,11 @@ static enum agner_err finish(struct cursor *c, struct etf_box **box)
     return AGNER_OK;
 }
 
-/* An identifier by value may be kept, but not its node's name when that is text
- * in the scratch region. It takes a peer that has used up its atoms, and an
- * identifier of a node that nobody here has heard of. */
-static bool cannot_be_kept(etf_term node)
-{
-    return etf__tag(node) == ETF__BOX;
-}
-
 static enum node__verdict judge(const struct cursor *c)
 {
     const struct rt_signal *signal = c->signal;
 
-    if (c->op == &ops[OP_SPAWN_REQUEST] || c->op == &ops[OP_SPAWN_REQUEST_TT])
-        return NODE__REFUSE_SPAWN;
-    if (c->op->kind == KIND_NONE || c->third_party)
+    if (c->third_party)
         return NODE__IGNORE;
     if (cannot_be_kept(signal->from.node) || cannot_be_kept(signal->ref.node))
         return NODE__IGNORE;
@@ -547,12 +561,14 @@ enum agner_err node__control_decode(const struct node__arrived *arrived,
     if (err == AGNER_OK)
         err = read_control(&c);
     if (err == AGNER_OK)
+        err = make_call(&c);
+    if (err == AGNER_OK)
         err = finish(&c, &box);
     if (err != AGNER_OK)
         return err;
     *verdict = judge(&c);
     if (*verdict == NODE__DELIVER) {
-        read.kind = (enum rt_signal_kind)c.op->kind;
+        read.kind = c.op->kind;
     } else {
         etf_box_free(box);
         box = NULL;

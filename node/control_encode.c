@@ -31,11 +31,14 @@ enum {
 #define PID_SIZE_MAX  (1 + ATOM_SIZE_MAX + 12)
 #define REF_SIZE_MAX  (3 + ATOM_SIZE_MAX + 24)
 
-/* A control message in the making. The longest has two pids and a reference. */
+#define MFA_SIZE_MAX (2 + 2 * ATOM_SIZE_MAX + 5)
+
+/* A control message in the making. The longest, a spawn request, has two pids,
+ * a reference and {Module, Function, Arity}; its options come behind. */
 struct writer {
     const struct etf_encode_options *options;
     uint8_t *next;
-    uint8_t bytes[16 + 2 * PID_SIZE_MAX + REF_SIZE_MAX];
+    uint8_t bytes[16 + 2 * PID_SIZE_MAX + REF_SIZE_MAX + MFA_SIZE_MAX];
 };
 
 static void put32(struct writer *w, uint32_t v)
@@ -158,7 +161,7 @@ static void put_pid_or_name(struct writer *w, const etf_pid *pid, etf_term name)
 
 /* Where the payload goes: a term of its own, the control tuple's last element,
  * or there is none. */
-enum payload { NO_PAYLOAD, PAYLOAD, LAST_ELEMENT };
+enum payload { NO_PAYLOAD, PAYLOAD, LAST_ELEMENT, OPTIONS_AND_PAYLOAD };
 
 static enum payload put_send(struct writer *w,
                              const struct etf_encode_options *options,
@@ -250,6 +253,41 @@ static enum payload put_unlink(struct writer *w,
     return NO_PAYLOAD;
 }
 
+/* The options, the tuple's last element, are appended by the codec. */
+static enum payload put_spawn_request(struct writer *w,
+                                      const struct etf_encode_options *options,
+                                      const struct rt_signal *signal)
+{
+    const etf_term *call = etf_tuple_items(signal->call);
+    const etf_term *mfa = etf_tuple_items(call[0]);
+    etf_pid leader = { 0 };
+    uint64_t arity = 0;
+
+    (void)etf_get_pid(call[1], &leader); /* the runtime's own tuple */
+    (void)etf_get_uint(mfa[2], &arity);
+    begin(w, options, 6, OP_SPAWN_REQUEST);
+    put_ref(w, &signal->ref);
+    put_pid(w, &signal->from);
+    put_pid(w, &leader);
+    *w->next++ = SMALL_TUPLE_EXT;
+    *w->next++ = 3;
+    put_atom(w, mfa[0]);
+    put_atom(w, mfa[1]);
+    put_id(w, arity);
+    return OPTIONS_AND_PAYLOAD;
+}
+
+static enum payload put_spawn_reply(struct writer *w,
+                                    const struct etf_encode_options *options,
+                                    const struct rt_signal *signal)
+{
+    begin(w, options, 5, OP_SPAWN_REPLY);
+    put_ref(w, &signal->ref);
+    put_pid(w, &signal->to);
+    put_id(w, signal->id);
+    return LAST_ELEMENT;
+}
+
 static enum payload put_control(struct writer *w,
                                 const struct etf_encode_options *options,
                                 const struct rt_signal *signal, uint64_t flags)
@@ -281,6 +319,10 @@ static enum payload put_control(struct writer *w,
     case RT_SIGNAL_GROUP_LEADER:
         put_pids(w, options, 3, OP_GROUP_LEADER, signal);
         return NO_PAYLOAD;
+    case RT_SIGNAL_SPAWN_REQUEST:
+        return put_spawn_request(w, options, signal);
+    case RT_SIGNAL_SPAWN_REPLY:
+        return put_spawn_reply(w, options, signal);
     }
     assert(false); /* there is no other kind */
     __builtin_unreachable();
@@ -301,6 +343,9 @@ static uint64_t needed_flags(const struct rt_signal *signal)
     case RT_SIGNAL_DEMONITOR:
     case RT_SIGNAL_DOWN:
         return NODE__FLAG_DIST_MONITOR | by_name;
+    case RT_SIGNAL_SPAWN_REQUEST:
+    case RT_SIGNAL_SPAWN_REPLY:
+        return NODE__FLAG_SPAWN;
     case RT_SIGNAL_SEND:
     case RT_SIGNAL_SEND_NAME:
     case RT_SIGNAL_LINK:
@@ -313,16 +358,21 @@ static uint64_t needed_flags(const struct rt_signal *signal)
     return 0;
 }
 
-/* Appends the tuple, and `t` after it unless that is ETF_NONE. */
+/* Appends the tuple, and after it what else belongs to the signal. */
 static enum agner_err append(struct etf_buffer *terms, const struct writer *w,
-                             enum payload payload, etf_term t,
+                             enum payload payload,
+                             const struct rt_signal *signal,
                              size_t *control_size)
 {
-    size_t start = terms->size, size = (size_t)(w->next - w->bytes);
-    enum agner_err err = etf_buffer_add(terms, w->bytes, size);
+    size_t start = terms->size, size;
+    enum agner_err err =
+        etf_buffer_add(terms, w->bytes, (size_t)(w->next - w->bytes));
 
+    if (err == AGNER_OK && payload == OPTIONS_AND_PAYLOAD)
+        err = etf_encode(terms, etf_tuple_items(signal->call)[2], w->options);
+    size = terms->size - start;
     if (err == AGNER_OK && payload != NO_PAYLOAD)
-        err = etf_encode(terms, t, w->options);
+        err = etf_encode(terms, signal->payload, w->options);
     if (err != AGNER_OK) {
         terms->size = start;
         return err;
@@ -343,20 +393,5 @@ enum agner_err node__control_encode(struct etf_buffer *terms,
     if (needed_flags(signal) & ~flags)
         return AGNER_ENOTSUP;
     payload = put_control(&w, options, signal, flags);
-    return append(terms, &w, payload, signal->payload, control_size);
-}
-
-enum agner_err
-node__control_spawn_refused(struct etf_buffer *terms, const etf_ref *request,
-                            const etf_pid *to, etf_term reason,
-                            const struct etf_encode_options *options,
-                            size_t *control_size)
-{
-    struct writer w;
-
-    begin(&w, options, 5, OP_SPAWN_REPLY);
-    put_ref(&w, request);
-    put_pid(&w, to);
-    put_id(&w, 0);
-    return append(terms, &w, LAST_ELEMENT, reason, control_size);
+    return append(terms, &w, payload, signal, control_size);
 }

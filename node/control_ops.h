@@ -15,11 +15,9 @@
  *   t  target: a pid of ours         W  what ended: a pid of the peer, or a
  * name p  a pid of anyone               n  target: a name r  a reference of
  * anyone         a  target: an alias, a reference of ours i  an unlink's id,
- * not 0         x  the reason m  {Module, Function, Arity}     _  anything: old
- * cookies, trace tokens
- *
- * The operations with a signal "none" need no work of a process: their rows end
- * in a verdict other than delivery.
+ * not 0         x  the reason, or another last term l  a group leader: anyone's
+ * pid  m  {Module, Function, Arity} o  options: any term             u  an
+ * unsigned integer _  anything: old cookies, trace tokens
  */
 /* clang-format off */
 #define NODE__CONTROL_OPS(X)                                        \
@@ -44,10 +42,10 @@
     X(26, PAYLOAD_EXIT2,           "ft",     1, EXIT2)              \
     X(27, PAYLOAD_EXIT2_TT,        "ft_",    1, EXIT2)              \
     X(28, PAYLOAD_MONITOR_P_EXIT,  "Wtr",    1, DOWN)               \
-    X(29, SPAWN_REQUEST,           "rfpm_",  1, NONE)               \
-    X(30, SPAWN_REQUEST_TT,        "rfpm__", 1, NONE)               \
-    X(31, SPAWN_REPLY,             "rt__",   0, NONE)               \
-    X(32, SPAWN_REPLY_TT,          "rt___",  0, NONE)               \
+    X(29, SPAWN_REQUEST,           "rflmo",  1, SPAWN_REQUEST)      \
+    X(30, SPAWN_REQUEST_TT,        "rflmo_", 1, SPAWN_REQUEST)      \
+    X(31, SPAWN_REPLY,             "rtux",   0, SPAWN_REPLY)        \
+    X(32, SPAWN_REPLY_TT,          "rtux_",  0, SPAWN_REPLY)        \
     X(33, ALIAS_SEND,              "fa",     1, SEND_ALIAS)         \
     X(34, ALIAS_SEND_TT,           "fa_",    1, SEND_ALIAS)         \
     X(35, UNLINK_ID,               "ift",    0, UNLINK)             \

@@ -30,6 +30,7 @@ struct held {
     struct rt_signal signal; /* its terms are in the boxes, or immediate */
     struct etf_box *payload; /* owned, or NULL */
     struct etf_box *name;    /* owned, or NULL */
+    struct etf_box *call;    /* owned, or NULL */
     size_t size;
 };
 
@@ -63,6 +64,7 @@ static void held_free(struct held *held)
 {
     etf_box_free(held->payload);
     etf_box_free(held->name);
+    etf_box_free(held->call);
     free(held);
 }
 
@@ -158,12 +160,14 @@ static bool connects(const struct rt_signal *signal)
     case RT_SIGNAL_EXIT2:
     case RT_SIGNAL_MONITOR:
     case RT_SIGNAL_GROUP_LEADER:
+    case RT_SIGNAL_SPAWN_REQUEST:
         return true;
     case RT_SIGNAL_UNLINK:
     case RT_SIGNAL_UNLINK_ACK:
     case RT_SIGNAL_EXIT:
     case RT_SIGNAL_DEMONITOR:
     case RT_SIGNAL_DOWN:
+    case RT_SIGNAL_SPAWN_REPLY:
         break;
     }
     return false;
@@ -204,7 +208,8 @@ static struct held *held_new(const struct rt_signal *signal)
     if (!is_word(held->signal.ref.node))
         held->signal.ref.node = signal->node;
     if (keep(&held->signal.payload, &held->payload, &held->size) == AGNER_OK &&
-        keep(&held->signal.name, &held->name, &held->size) == AGNER_OK)
+        keep(&held->signal.name, &held->name, &held->size) == AGNER_OK &&
+        keep(&held->signal.call, &held->call, &held->size) == AGNER_OK)
         return held;
     held_free(held);
     return NULL;
@@ -597,6 +602,19 @@ static bool old_stays(const struct wire *old, const struct wire *wire)
     return old_is_ours == we_are_greater;
 }
 
+/* A held spawn request does not go out: whoever asked hears why. */
+static void answer_spawn(struct node *node, const struct rt_signal *request,
+                         enum agner_err err)
+{
+    struct rt_signal reply = { .kind = RT_SIGNAL_SPAWN_REPLY,
+                               .node = request->node,
+                               .to = request->from,
+                               .ref = request->ref };
+
+    reply.payload = err == AGNER_ENOTSUP ? etf_atom("notsup") : ETF_A(badarg);
+    (void)rt__arrive(node->rt, &reply);
+}
+
 /* Encodes and queues signals in order, and frees them. What the peer does not
  * understand is left out; what there is no memory for ends the connection. */
 static void send_held(struct wire *wire, struct held *held)
@@ -615,6 +633,8 @@ static void send_held(struct wire *wire, struct held *held)
             wire->out.broken = true;
         rt__unlock(&wire->peer->lock);
         node__draft_fini(&draft);
+        if (err != AGNER_OK && held->signal.kind == RT_SIGNAL_SPAWN_REQUEST)
+            answer_spawn(wire->node, &held->signal, err);
         held_free(held);
         held = next;
     }

@@ -14,6 +14,7 @@ bool node__is_message(const struct rt_signal *signal)
     case RT_SIGNAL_SEND:
     case RT_SIGNAL_SEND_NAME:
     case RT_SIGNAL_SEND_ALIAS:
+    case RT_SIGNAL_SPAWN_REQUEST: /* whoever asks hears of a failure */
         return true;
     case RT_SIGNAL_LINK:
     case RT_SIGNAL_UNLINK:
@@ -24,21 +25,14 @@ bool node__is_message(const struct rt_signal *signal)
     case RT_SIGNAL_DEMONITOR:
     case RT_SIGNAL_DOWN:
     case RT_SIGNAL_GROUP_LEADER:
+    case RT_SIGNAL_SPAWN_REPLY:
         break;
     }
     return false;
 }
 
-/* What is encoded, so that there is one place which tries twice. */
-typedef enum agner_err (*encode_fn)(struct etf_buffer *terms,
-                                    const struct rt_signal *signal,
-                                    uint64_t flags,
-                                    const struct etf_encode_options *options,
-                                    size_t *control_size);
-
-static enum agner_err encode(struct draft *draft, struct node *node,
-                             uint64_t flags, const struct rt_signal *signal,
-                             encode_fn fn)
+enum agner_err node__draft_init(struct draft *draft, struct node *node,
+                                uint64_t flags, const struct rt_signal *signal)
 {
     struct parcel *parcel = &draft->parcel;
     bool cached = (flags & NODE__FLAG_DIST_HDR_ATOM_CACHE) != 0;
@@ -57,36 +51,15 @@ static enum agner_err encode(struct draft *draft, struct node *node,
         .sender = signal->from,
     };
     node__atoms_init(&draft->atoms);
-    err = fn(&parcel->terms, signal, flags, &options, &parcel->control_size);
+    err = node__control_encode(&parcel->terms, signal, flags, &options,
+                               &parcel->control_size);
     if (err != AGNER_ELIMIT)
         return err;
     parcel->terms = (struct etf_buffer){ .size_max = UINT32_MAX / 2 };
     parcel->borrowed = false;
     node__atoms_init(&draft->atoms);
-    return fn(&parcel->terms, signal, flags, &options, &parcel->control_size);
-}
-
-enum agner_err node__draft_init(struct draft *draft, struct node *node,
-                                uint64_t flags, const struct rt_signal *signal)
-{
-    return encode(draft, node, flags, signal, node__control_encode);
-}
-
-static enum agner_err refusal(struct etf_buffer *terms,
-                              const struct rt_signal *request, uint64_t flags,
-                              const struct etf_encode_options *options,
-                              size_t *control_size)
-{
-    (void)flags;
-    return node__control_spawn_refused(terms, &request->ref, &request->from,
-                                       request->payload, options, control_size);
-}
-
-enum agner_err node__draft_refusal(struct draft *draft, struct node *node,
-                                   uint64_t flags,
-                                   const struct rt_signal *request)
-{
-    return encode(draft, node, flags, request, refusal);
+    return node__control_encode(&parcel->terms, signal, flags, &options,
+                                &parcel->control_size);
 }
 
 void node__draft_fini(struct draft *draft)

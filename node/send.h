@@ -27,11 +27,6 @@ struct draft {
 enum agner_err node__draft_init(struct draft *draft, struct node *node,
                                 uint64_t flags, const struct rt_signal *signal);
 
-/* The same for the refusal of a spawn request: control.h. */
-enum agner_err node__draft_refusal(struct draft *draft, struct node *node,
-                                   uint64_t flags,
-                                   const struct rt_signal *request);
-
 void node__draft_fini(struct draft *draft);
 
 /* Does this signal wait while the peer's output is over its mark? All others

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "relation.h"
+#include "spawn_remote.h"
 #include "worker.h"
 
 /* A local target as the peer wrote it: its pid word, or NONE when it is of an
@@ -236,6 +237,30 @@ static enum agner_err arrive_down(struct rt *rt, struct worker *w,
     return AGNER_OK;
 }
 
+static enum agner_err arrive_spawn_reply(struct rt *rt, struct worker *w,
+                                         const struct rt_signal *s)
+{
+    etf_term to = local_word(&s->to), what = s->payload;
+    struct envelope *m;
+    uint64_t id;
+    uint32_t slot;
+    etf_pid pid;
+
+    if (etf_is_none(to) || !rt__ref_local(&s->ref, &id, &slot))
+        return AGNER_OK; /* never ours: ignored */
+    if (etf_get_pid(what, &pid) && !etf_pid_is_local(pid) &&
+        !etf_same(pid.node, s->node))
+        what = ETF_A(badarg); /* no process of who answers */
+    m = rt__spawn_reply_envelope(w, id, s->id, what);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    if (rt__push(rt, w, to, m) == AGNER_OK)
+        return AGNER_OK;
+    rt__spawn_late(rt, to, m);
+    rt__envelope_free(rt, w, m);
+    return AGNER_OK;
+}
+
 static enum agner_err arrive_other(struct rt *rt, struct worker *w,
                                    const struct rt_signal *s,
                                    enum envelope_kind kind)
@@ -288,6 +313,10 @@ static enum agner_err arrive(struct rt *rt, struct worker *w,
         return arrive_down(rt, w, s);
     case RT_SIGNAL_GROUP_LEADER:
         return arrive_other(rt, w, s, ENVELOPE_GROUP_LEADER);
+    case RT_SIGNAL_SPAWN_REQUEST:
+        return rt__spawn_serve(rt, w, s);
+    case RT_SIGNAL_SPAWN_REPLY:
+        return arrive_spawn_reply(rt, w, s);
     }
     return AGNER_EINVAL;
 }

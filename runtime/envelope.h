@@ -41,6 +41,7 @@ enum envelope_kind {
     ENVELOPE_NODE_DOWN,    /* term: the node */
     ENVELOPE_GROUP_LEADER, /* sender */
     ENVELOPE_INFO,         /* sender, id: somebody wants our rt_process_info */
+    ENVELOPE_SPAWN_REPLY,  /* id: of the request; term: {Flags, PidOrReason} */
 };
 
 enum envelope_flags {

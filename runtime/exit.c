@@ -13,6 +13,7 @@
 #include "direct.h"
 #include "event.h"
 #include "relation.h"
+#include "spawn_remote.h"
 #include "worker.h"
 
 struct end {
@@ -106,6 +107,7 @@ static void end_relation(const struct end *e, struct relation *r)
         become(e, r, ENVELOPE_DEMONITOR);
         return;
     case RELATION_ALIAS:
+    case RELATION_SPAWN: /* a reply will find nobody: rt__spawn_late() */
         break;
     }
     rt__relation_free(e->rt, e->worker, r);
@@ -193,6 +195,9 @@ void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
     case ENVELOPE_UNLINK:
         ack_unlink(rt, worker, self, m);
         return;
+    case ENVELOPE_SPAWN_REPLY:
+        rt__spawn_late(rt, self, m);
+        break;
     case ENVELOPE_DIRECT:
         rt__direct_fail(m, etf_same(reason, ETF_A(noproc)) ? AGNER_ENOPROC
                                                            : AGNER_EEXIT);
@@ -271,6 +276,17 @@ static void free_extras(struct rt *rt, struct process *p)
     p->relations->extras = NULL;
 }
 
+/* Before anybody hears of the end, and asks for another. */
+static void leave_room(struct process *p)
+{
+    struct extras *x = rt__extras_of(p);
+
+    if (x == NULL || x->room == NULL)
+        return;
+    rt__spawn_room_leave(x->room);
+    x->room = NULL;
+}
+
 static void free_state(struct process *p)
 {
     if ((p->flags & PROCESS_RAW) != 0)
@@ -331,6 +347,7 @@ void rt__exit_process(struct gen *self, struct process *p)
     if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
         rt_timeout(self, RT_INFINITY);
     rt__names_end(e.rt, p);
+    leave_room(p);
     if (t != NULL && t->node_events)
         rt__remote_leave(e.rt, e.self);
     if (t != NULL && t->has_events)

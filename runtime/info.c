@@ -142,6 +142,7 @@ static void collect(struct etf_region *r, const struct process *p,
                          l->aliases);
             break;
         case RELATION_REQUEST:
+        case RELATION_SPAWN:
             break;
         }
     }

@@ -86,6 +86,7 @@ etf_term rt__materialise(struct gen *self, struct envelope *m)
     case ENVELOPE_NODE_DOWN:
     case ENVELOPE_GROUP_LEADER:
     case ENVELOPE_INFO:
+    case ENVELOPE_SPAWN_REPLY:
         break;
     }
     return m->term;
@@ -155,6 +156,7 @@ void rt__describe(struct gen *self, struct envelope *m)
     case ENVELOPE_NODE_DOWN:
     case ENVELOPE_GROUP_LEADER:
     case ENVELOPE_INFO:
+    case ENVELOPE_SPAWN_REPLY:
         out->kind = RT_MESSAGE;
         break;
     }

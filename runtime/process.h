@@ -89,6 +89,7 @@ struct extras {
     uint64_t lifetime_timer_id;
     size_t state_size;
     struct rt_direct_wait *directs; /* native requests not answered yet */
+    struct spawn_room *room;        /* that it takes, or NULL: spawn_remote.h */
     struct etf_box **tags;          /* unusual call tags: kept until the end */
     uint32_t tag_count, tag_capacity;
 };

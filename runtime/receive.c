@@ -13,6 +13,7 @@
 #include "event.h"
 #include "query.h"
 #include "relation.h"
+#include "spawn_remote.h"
 #include "worker.h"
 
 struct context {
@@ -342,6 +343,10 @@ static void fire_far(struct context *c, struct relation *r)
         }
         return;
     }
+    if (r->kind == RELATION_SPAWN) {
+        rt__spawn_lost(c->rt, c->worker, p, r);
+        return;
+    }
     rt__relation_remove(p, r);
     switch ((enum relation_kind)r->kind) {
     case RELATION_LINK:
@@ -360,6 +365,7 @@ static void fire_far(struct context *c, struct relation *r)
         rt__queue_add(p, rt__relation_down(r, ETF_A(noconnection)));
         return;
     case RELATION_REQUEST:
+    case RELATION_SPAWN:
     case RELATION_WATCHER:
     case RELATION_ALIAS:
         break;
@@ -471,6 +477,9 @@ static void act(struct context *c, struct envelope *m)
         return;
     case ENVELOPE_INFO:
         rt__query_answer(c->rt, c->worker, p, m);
+        return;
+    case ENVELOPE_SPAWN_REPLY:
+        rt__spawn_replied(c->rt, c->worker, p, m);
         return;
     }
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spawn_remote.h"
 #include "worker.h"
 
 #define HASH_FROM 9u
@@ -75,7 +76,9 @@ void rt__relation_free(struct rt *rt, struct worker *worker, struct relation *r)
 {
     etf_box_free(r->box);
     rt__relation_strip(r);
-    if (r->has.answer != NULL)
+    if (r->kind == RELATION_SPAWN)
+        rt__spawn_asked_free(rt, worker, r->has.asked);
+    else if (r->has.answer != NULL)
         rt__envelope_free(rt, worker, r->has.answer);
     rt__envelope_free(rt, worker, &r->envelope);
 }
@@ -131,6 +134,7 @@ static uint64_t key_of(const struct relation *r)
     case RELATION_WATCHER:
     case RELATION_ALIAS:
     case RELATION_REQUEST:
+    case RELATION_SPAWN:
         break;
     }
     return mix(r->envelope.id);

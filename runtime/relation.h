@@ -19,6 +19,7 @@ enum relation_kind {
     RELATION_WATCHER, /* they watch us; key: their pid and reference */
     RELATION_ALIAS,   /* key: our reference */
     RELATION_REQUEST, /* an answer is due; key: our reference */
+    RELATION_SPAWN,   /* the reply to a spawn request is due; key: the same */
 };
 
 enum relation_flags {
@@ -48,6 +49,7 @@ struct relation {
         struct envelope *answer; /* a request that is done; owned */
         struct etf_box *tag; /* a monitor: in place of 'DOWN'; owned, or NULL */
         struct seat *seat;   /* RELATION_EVENT, a monitor; owned */
+        struct spawn_asked *asked; /* a spawn request; owned: spawn_remote.h */
     } has;
     struct etf_box *box; /* holds `who` and the far reference; or NULL */
     etf_ref ref;         /* a watcher of another node: its reference */

@@ -9,6 +9,7 @@
 #include "event.h"
 #include "nodes.h"
 #include "relation.h"
+#include "spawn_remote.h"
 #include "worker.h"
 
 #define STACK_SIZE         (64u * 1024u)
@@ -213,6 +214,7 @@ static void free_all(struct rt *rt)
     rt__log_fini(rt);
     rt__remote_fini(rt);
     rt__nodes_fini(rt);
+    rt__spawn_fini(rt);
     rt__heritage_fini(rt);
     rt__env_fini(rt);
     rt__applications_fini(rt);
@@ -263,6 +265,8 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
         err = rt__remote_init(rt);
     if (err == AGNER_OK)
         err = rt__nodes_init(rt);
+    if (err == AGNER_OK)
+        err = rt__spawn_init(rt);
     if (err == AGNER_OK)
         err = rt__env_init(rt);
     if (err == AGNER_OK)

@@ -25,7 +25,10 @@ enum rt_signal_kind {
     RT_SIGNAL_MONITOR,    /* to a pid or `name`, `ref` */
     RT_SIGNAL_DEMONITOR,  /* to a pid or `name`, `ref` */
     RT_SIGNAL_DOWN, /* from a pid or `name`, to the watcher, `ref`: reason */
-    RT_SIGNAL_GROUP_LEADER, /* from is the leader */
+    RT_SIGNAL_GROUP_LEADER,  /* from is the leader */
+    RT_SIGNAL_SPAWN_REQUEST, /* `ref`, `call`: a proper list of arguments */
+    RT_SIGNAL_SPAWN_REPLY,   /* to whoever asked, `ref`, `id`: 1 linked, 2
+                                monitored: the new pid, or an atom says why not */
 };
 
 struct rt_signal {
@@ -37,7 +40,9 @@ struct rt_signal {
     etf_term name; /* or ETF_NONE */
     etf_ref ref;
     uint64_t id;
-    etf_term payload;    /* message or reason; borrowed */
+    etf_term call;    /* a spawn request's {{Module, Function, Arity}, Leader,
+                         Options}; or ETF_NONE; borrowed */
+    etf_term payload; /* message or reason; borrowed */
     struct etf_box *box; /* arriving: if not NULL it holds the payload, and
                             rt__arrive() takes it */
 };

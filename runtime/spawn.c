@@ -9,6 +9,7 @@
 
 #include "env.h"
 #include "relation.h"
+#include "spawn_remote.h"
 #include "worker.h"
 
 #define REF_BLOCK  1024u
@@ -167,8 +168,7 @@ static enum agner_err limit_life(struct gen *self, const struct process *p,
     return err;
 }
 
-/* Gives back a process that never ran. */
-static void discard(struct gen *self, struct process *p)
+void rt__discard_birth(struct rt *rt, struct worker *worker, struct process *p)
 {
     struct relations *t = p->relations;
 
@@ -176,11 +176,13 @@ static void discard(struct gen *self, struct process *p)
         struct relation *r = t->first;
 
         rt__relation_remove(p, r);
-        rt__relation_free(self->rt, self->worker, r);
+        rt__relation_free(rt, worker, r);
     }
     if (rt__extras_of(p) != NULL && t->extras->lifetime_timer != NULL)
-        (void)rt__timer_cancel(self->rt, t->extras->lifetime_timer,
+        (void)rt__timer_cancel(rt, t->extras->lifetime_timer,
                                t->extras->lifetime_timer_id);
+    if (rt__extras_of(p) != NULL && t->extras->room != NULL)
+        rt__spawn_room_leave(t->extras->room);
     if (t != NULL)
         free(t->extras);
     rt__relations_free(p);
@@ -188,30 +190,29 @@ static void discard(struct gen *self, struct process *p)
     if ((p->flags & PROCESS_RAW) == 0)
         free(p->state);
     p->state = NULL;
-    rt__heritage_set(self->rt, self->worker, p, NULL);
-    if (p->queue != NULL) {
-        rt__envelope_free(self->rt, self->worker, p->queue);
-        p->queue = p->queue_tail = NULL;
-    }
+    rt__heritage_set(rt, worker, p, NULL);
+    while (p->queue != NULL)
+        rt__envelope_free(rt, worker, rt__queue_pop(p));
+    p->queue_tail = NULL;
     store_relaxed(&p->queued, 0u);
     p->flags = 0;
     store_relaxed(&p->behavior, NULL);
-    rt__names_end(self->rt, p);
+    rt__names_end(rt, p);
     store_release(&p->generation, load_relaxed(&p->generation) + 1);
-    rt__slot_put(self->rt, self->worker, p);
+    rt__slot_put(rt, worker, p);
 }
 
-void rt__abort_birth(struct gen *self, struct process *p)
+void rt__abort_birth(struct rt *rt, struct worker *worker, struct process *p)
 {
     struct envelope *m = rt__mailbox_close(&p->inbox);
 
     while (m != NULL) {
         struct envelope *next = m->next;
 
-        rt__refuse(self->rt, self->worker, p, m, ETF_A(noproc));
+        rt__refuse(rt, worker, p, m, ETF_A(noproc));
         m = next;
     }
-    discard(self, p);
+    rt__discard_birth(rt, worker, p);
 }
 
 struct birth {
@@ -284,7 +285,7 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
     if (b->args != NULL)
         rt__queue_add(p, b->args);
     if (err != AGNER_OK) {
-        discard(self, p);
+        rt__discard_birth(rt, self->worker, p);
         return err;
     }
     *pid = word;
@@ -308,7 +309,7 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
     if (err != AGNER_OK) {
         untie(self, word, b->monitor_id, o->link, o->monitor);
         /* Late senders are answered as for a dead process. */
-        rt__abort_birth(self, p);
+        rt__abort_birth(rt, self->worker, p);
         return err;
     }
     if (b->dormant) {

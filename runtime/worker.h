@@ -121,8 +121,9 @@ struct shared_queue {
 
 struct log; /* log.c */
 struct relation;
-struct remote;   /* carrier.c */
-struct nodes;    /* nodes.c */
+struct remote; /* carrier.c */
+struct nodes;  /* nodes.c */
+struct spawn_rooms;
 struct blocking; /* blocking.c */
 
 struct rt {
@@ -187,6 +188,7 @@ struct rt {
     _Atomic uint32_t rousing; /* threads that may touch it */
     struct remote *remote;
     struct nodes *nodes;
+    struct spawn_rooms *rooms; /* spawn_serve.c */
     struct blocking *blocking;
 
     struct rt_thread *watchdog;
@@ -541,8 +543,10 @@ enum agner_err rt__cancel_join(struct rt_cancel *token, etf_term pid);
 enum agner_err rt__spawn_dormant(struct gen *self,
                                  void (*code)(struct gen *self, void *arg),
                                  void *arg, etf_term *pid);
+/* Gives back a process that nobody has heard of yet; its inbox is closed. */
+void rt__discard_birth(struct rt *rt, struct worker *worker, struct process *p);
 /* Gives back a process whose name was taken, though senders may know it. */
-void rt__abort_birth(struct gen *self, struct process *p);
+void rt__abort_birth(struct rt *rt, struct worker *worker, struct process *p);
 /* Tells the starter how init ended: once. `reason`: of a failure, else NONE. */
 void rt__init_done(struct gen *self, etf_term reason);
 /* A new reference number. */

@@ -2,10 +2,12 @@
  * rt_remote.h -- other nodes, as a process of this one sees them.
  *
  * Which there are connections with, making and ending those, and hearing of
- * both. A node is an interned atom, `name@host`.
+ * both; and starting processes there, and for them. A node is an interned atom,
+ * `name@host`.
  *
- * Included by rt.h. Sources: erlang(3), nodes/1 and disconnect_node/1;
- * net_kernel(3), connect_node/1 and monitor_nodes/2.
+ * Included by rt.h. Sources: erlang(3), nodes/1, disconnect_node/1 and
+ * spawn_request/5; net_kernel(3), connect_node/1 and monitor_nodes/2;
+ * spec/distribution.md 6; spec/gen.md 1.15.
  */
 #ifndef AGNER_RT_REMOTE_H
 #define AGNER_RT_REMOTE_H
@@ -77,6 +79,89 @@ enum rt_monitor_nodes_flags {
  */
 AGNER_API enum agner_err rt_monitor_nodes_with(struct gen *self, bool on,
                                                unsigned flags);
+
+/* ---- What others may start here ------------------------------------------ */
+
+/*
+ * A module, as other nodes and this one name it in rt_spawn_node() and Erlang's
+ * spawn/4: a row of RT_GROUP_REMOTE, under the module's name, with `data` as
+ * the row has it (rt_behavior_register). Nothing else can be started: what no
+ * row names is a process that ends at once with {undef, [{M, F, Args, []}]},
+ * as on an Erlang node that has no such module; and so is what a node asks for
+ * that may not.
+ */
+struct rt_remote {
+    /* The code of the new process, a raw one. `module` and `function` are
+     * atoms, `args` is a proper list; they live until rt_reset(). It ends with
+     * `normal` on return, and rt_exit() gives another reason. Called as
+     * {erlang, apply, [M, F, Args]} or with [fun M:F/A, Args] it gets what they
+     * say. */
+    void (*run)(struct gen *self, etf_term module, etf_term function,
+                etf_term args, void *data);
+    const char *const *nodes; /* who may, ends with NULL; NULL: every node */
+    uint32_t max; /* processes of it at one time, further ones are refused with
+                     `system_limit`; 0: as many as there may be */
+};
+
+/* The name of the row that is asked for what no other row names. */
+#define RT_REMOTE_ANY "_"
+
+/* rt_exit() with {undef, [{Module, Function, Args, []}]}. */
+AGNER_API void rt_remote_undef(struct gen *self, etf_term module,
+                               etf_term function, etf_term args);
+
+/* ---- Starting processes there -------------------------------------------- */
+
+/* All zero is good. */
+struct rt_remote_spawn_options {
+    bool link;            /* atomically, as is: */
+    bool monitor;         /* its reference goes to *monitor_ref */
+    bool monitor_alias;   /* the reference is an alias too */
+    etf_ref *monitor_ref; /* may be NULL */
+    etf_term name;        /* to register there; nodes like this one only */
+    etf_term further;     /* more of Erlang's options, a list; or ETF_NONE */
+    const etf_pid *group_leader; /* NULL: self's */
+    uint64_t timeout_ms;         /* of rt_spawn_node(); 0: 5000 */
+};
+
+/*
+ * Starts Module:Function(Args) in a process of `node`, which may be this one,
+ * and waits until it is there.
+ *
+ *   args    a proper list of at most 255
+ *   reason  may be NULL; gets what the other node said when it refused
+ *
+ * AGNER_ENOCONN (at once when the node cannot be reached, or is lost
+ * meanwhile), AGNER_ETIMEOUT (the process is killed should it come to be),
+ * AGNER_ENOTSUP (a node that cannot spawn for others), AGNER_ETAKEN (the name),
+ * AGNER_ELIMIT, AGNER_EEXIT (refused otherwise), AGNER_EINVAL, AGNER_EBADTERM,
+ * AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED. That nothing has that name there
+ * is no error: the process ends with `undef`, and a link or a monitor tells.
+ */
+AGNER_API enum agner_err
+rt_spawn_node(struct gen *self, etf_term node, etf_term module,
+              etf_term function, etf_term args,
+              const struct rt_remote_spawn_options *options, etf_pid *pid,
+              etf_term *reason);
+
+/*
+ * The same without waiting: one message will come, {spawn_reply, Id, ok, Pid}
+ * or {spawn_reply, Id, error, Reason}, before any other signal of the process.
+ * *id is the monitor's reference too, and whoever may still be told of a lost
+ * connection (`noconnection`) or a node that cannot (`notsup`) is told so.
+ * {reply, _} and {reply_tag, _} in `further` are as Erlang has them.
+ * AGNER_EINVAL, AGNER_EBADTERM, AGNER_ELIMIT, AGNER_ENOMEM, AGNER_EEXITING,
+ * AGNER_EKILLED: no message comes.
+ */
+AGNER_API enum agner_err
+rt_spawn_request(struct gen *self, etf_term node, etf_term module,
+                 etf_term function, etf_term args,
+                 const struct rt_remote_spawn_options *options, etf_ref *id);
+
+/* No message of that request will come. A process that it starts nevertheless
+ * is not monitored, and if it was to be linked it gets an exit signal
+ * `abandoned`. AGNER_ENOREF: the reply is here already. */
+AGNER_API enum agner_err rt_spawn_abandon(struct gen *self, etf_ref id);
 
 #ifdef __cplusplus
 }

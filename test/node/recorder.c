@@ -183,6 +183,8 @@ static const char *const kinds[] = {
     [RT_SIGNAL_DEMONITOR] = "demonitor",
     [RT_SIGNAL_DOWN] = "down",
     [RT_SIGNAL_GROUP_LEADER] = "group_leader",
+    [RT_SIGNAL_SPAWN_REQUEST] = "spawn_request",
+    [RT_SIGNAL_SPAWN_REPLY] = "spawn_reply",
 };
 
 static void put_pid(FILE *f, const etf_pid *pid)

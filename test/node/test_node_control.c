@@ -78,6 +78,9 @@ static struct rt_signal signal_of(struct place *p, enum rt_signal_kind kind)
     s.ref = (etf_ref){ .count = 3, .words = { 1, 2, 3 } };
     s.id = UINT64_C(1) << 40 | 77;
     s.payload = parse(p, "{hello, [1, 2.5], <<\"x\">>}");
+    if (kind == RT_SIGNAL_SPAWN_REQUEST)
+        s.call = etf_make(p->region, "{{m, f, 2}, _, [link, {priority, low}]}",
+                          s.to);
     return s;
 }
 
@@ -94,7 +97,8 @@ static void assert_pid(etf_pid pid, etf_term node, uint32_t id, uint32_t serial,
 static bool has_payload(enum rt_signal_kind kind)
 {
     return kind <= RT_SIGNAL_SEND_ALIAS || kind == RT_SIGNAL_EXIT ||
-           kind == RT_SIGNAL_EXIT2 || kind == RT_SIGNAL_DOWN;
+           kind == RT_SIGNAL_EXIT2 || kind == RT_SIGNAL_DOWN ||
+           kind == RT_SIGNAL_SPAWN_REQUEST || kind == RT_SIGNAL_SPAWN_REPLY;
 }
 
 /* Encodes as a and decodes as b. False: the peer has no such signal. */
@@ -505,13 +509,13 @@ static void takes_what_is_odd_but_legal(void **state)
           NULL },
         /* Anybody may lead. */
         { "{7, '$c', '$b'}", NULL, NODE__DELIVER, NULL },
-        /* Nothing that we asked for. */
-        { "{31, '$r', '$b', 0, '$a'}", NULL, NODE__IGNORE, NULL },
-        { "{32, '$r', '$b', 0, '$a', tok}", NULL, NODE__IGNORE, NULL },
-        { "{29, '$r', '$a', '$c', {m, f, 0}, [link | x]}", "[]",
-          NODE__REFUSE_SPAWN, NULL },
-        { "{30, '$r', '$a', '$c', {m, f, 0}, [], tok}", "[]",
-          NODE__REFUSE_SPAWN, NULL },
+        /* The runtime answers what is wrong in these. */
+        { "{31, '$r', '$b', 0, '$a'}", NULL, NODE__DELIVER, NULL },
+        { "{32, '$r', '$b', 0, '$a', tok}", NULL, NODE__DELIVER, NULL },
+        { "{29, '$r', '$a', '$c', {m, f, 0}, [link | x]}", "[]", NODE__DELIVER,
+          NULL },
+        { "{30, '$r', '$a', '$c', {m, f, 0}, [], tok}", "[]", NODE__DELIVER,
+          NULL },
         /* Bytes after a control message without a payload. */
         { "{1, '$a', '$b'}", "m", NODE__DELIVER, NULL },
     };
@@ -559,7 +563,7 @@ static void refuses_every_prefix(void **state)
     unsigned kind;
 
     (void)state;
-    for (kind = 0; kind <= RT_SIGNAL_GROUP_LEADER; kind++) {
+    for (kind = 0; kind <= RT_SIGNAL_SPAWN_REPLY; kind++) {
         struct place p = place_new(OFFER);
         struct etf_encode_options options = { .self = &p.them };
         struct rt_signal sent = signal_of(&p, (enum rt_signal_kind)kind), got;
@@ -589,42 +593,40 @@ static void refuses_every_prefix(void **state)
     }
 }
 
-static void answers_a_spawn_request_with_a_reason(void **state)
+/* Nobody but a peer with SPAWN is asked, or answered. */
+static void spawn_requests_and_replies_survive(void **state)
 {
     struct place p = place_new(OFFER);
-    struct etf_encode_options options = { .self = &p.us };
-    const struct etf_decode_options read = { .self = &p.us };
-    struct etf_buffer request = { 0 }, reply = { 0 };
-    struct rt_signal signal;
-    enum node__verdict verdict;
-    etf_term terms[7], expected[5], t;
-    size_t control_size;
+    struct rt_signal sent = signal_of(&p, RT_SIGNAL_SPAWN_REQUEST), got;
+    etf_pid leader = { .node = etf_atom("c@host"), .id = 3, .creation = 33 };
 
     (void)state;
-    add_terms(&p, terms);
-    add_term(&p, &request, "{29, '$r', '$a', '$c', {m, f, 1}, [monitor]}");
-    add_term(&p, &request, "[arg]");
-    assert_int_equal(
-        decode(&p, request.data, request.size, &signal, &verdict, NULL),
-        AGNER_OK);
-    assert_int_equal(verdict, NODE__REFUSE_SPAWN);
-    assert_null(signal.box);
-    assert_int_equal(node__control_spawn_refused(
-                         &reply, &signal.ref, &signal.from, etf_atom("notsup"),
-                         &options, &control_size),
-                     AGNER_OK);
-    assert_int_equal(control_size, reply.size);
-    assert_int_equal(
-        etf_decode(p.region, reply.data, reply.size, &read, &t, NULL, NULL),
-        AGNER_OK);
-    expected[0] = etf_int(p.region, 31);
-    expected[1] = terms[3];
-    expected[2] = terms[0];
-    expected[3] = etf_int(p.region, 0);
-    expected[4] = etf_atom("notsup");
-    assert_true(etf_equal(t, etf_tuple(p.region, expected, 5)));
-    etf_buffer_fini(&request);
-    etf_buffer_fini(&reply);
+    sent.call =
+        etf_make(p.region, "{{m, f, 2}, _, [link, {priority, low}]}", leader);
+    sent.payload = parse(&p, "[{arg, 1}, <<\"x\">>]");
+    assert_true(there_and_back(&p, &sent, &got));
+    assert_true(etf_equal(got.call, sent.call));
+    assert_true(etf_ref_equal(got.ref, (etf_ref){ .node = p.them.name,
+                                                  .creation = 11,
+                                                  .count = 3,
+                                                  .words = { 1, 2, 3 } }));
+    assert_pid(got.from, p.them.name, 5, 70000, 11);
+    etf_box_free(got.box);
+    p.peer.flags &= ~NODE__FLAG_SPAWN;
+    assert_false(there_and_back(&p, &sent, &got));
+    place_free(&p);
+
+    p = place_new(OFFER);
+    sent = signal_of(&p, RT_SIGNAL_SPAWN_REPLY);
+    sent.ref.node = p.us.name;
+    sent.ref.creation = 22;
+    sent.id = 0;
+    sent.payload = etf_atom("badopt");
+    assert_true(there_and_back(&p, &sent, &got));
+    assert_true(got.id == 0);
+    assert_pid(got.to, ETF_NONE, 9, UINT32_MAX, 0);
+    assert_true(etf_is_none(got.ref.node));
+    etf_box_free(got.box);
     place_free(&p);
 }
 
@@ -693,7 +695,7 @@ int main(void)
         cmocka_unit_test(takes_what_is_odd_but_legal),
         cmocka_unit_test(refuses_a_message_that_does_not_decode),
         cmocka_unit_test(refuses_every_prefix),
-        cmocka_unit_test(answers_a_spawn_request_with_a_reason),
+        cmocka_unit_test(spawn_requests_and_replies_survive),
         cmocka_unit_test(a_name_past_the_limit_of_atoms_is_text),
         cmocka_unit_test(leaves_the_buffer_alone_when_a_term_cannot_leave),
     };
