@@ -17,6 +17,11 @@
 #define STOP_POLL_MS       5u
 #define ABANDON_MS         5000u /* for a process that will not even die */
 
+const struct rt_world *rt_world_of(const struct rt *rt)
+{
+    return rt->world;
+}
+
 static unsigned core_count(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);

@@ -23,6 +23,7 @@
 
 #define RT_NEVER UINT64_MAX /* a deadline that does not come */
 
+struct rt;
 struct rt_thread;
 struct rt_net;
 struct rt_output;
@@ -30,6 +31,7 @@ struct rt_output;
 /* What is written and never read back. */
 enum rt_output_kind {
     RT_OUTPUT_STDERR,   /* what is standard error at the time of opening */
+    RT_OUTPUT_STDOUT,   /* what is standard output at the time of writing */
     RT_OUTPUT_FILE,     /* appended to; made with mode 0640 if not there */
     RT_OUTPUT_DATAGRAM, /* a UNIX socket: each write is one datagram */
 };
@@ -130,6 +132,9 @@ struct rt_world {
 
 /* The operating system. Static; needs no clean-up. */
 const struct rt_world *rt_world_real(void);
+
+/* The one that a runtime lives in. */
+const struct rt_world *rt_world_of(const struct rt *rt);
 
 /* ---- The network: one loop, many connections ---------------------------- */
 

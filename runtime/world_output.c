@@ -1,6 +1,6 @@
 /*
- * world_output.c -- what is written and never read back: standard error, files,
- * datagrams.
+ * world_output.c -- what is written and never read back: standard output and
+ * error, files, datagrams.
  *
  * No write waits longer than it was told to, whatever is at the other end. For
  * that a pipe or a terminal at standard error is opened once more, since
@@ -77,6 +77,19 @@ static int open_stderr(struct rt_output *o)
 }
 
 /* O_NONBLOCK: the opening of a pipe would wait for its reader. */
+/* The descriptor itself, since a program that goes to the background puts
+ * another file there. */
+static int open_stdout(struct rt_output *o)
+{
+    struct stat about;
+
+    if (fstat(STDOUT_FILENO, &about) != 0)
+        return -1;
+    o->socket = S_ISSOCK(about.st_mode);
+    o->waits = !o->socket;
+    return STDOUT_FILENO;
+}
+
 static int open_file(const char *path)
 {
     return open(
@@ -111,6 +124,8 @@ static int open_fd(struct rt_output *o, const char *path)
     case RT_OUTPUT_DATAGRAM:
         o->socket = true;
         return open_datagram(path);
+    case RT_OUTPUT_STDOUT:
+        return open_stdout(o);
     case RT_OUTPUT_STDERR:
         break;
     }
@@ -129,6 +144,8 @@ enum agner_err rt__output_open(void *ctx, enum rt_output_kind kind,
     (void)ctx;
     if (kind == RT_OUTPUT_STDERR)
         path = "standard error";
+    else if (kind == RT_OUTPUT_STDOUT)
+        path = "standard output";
     if (o == NULL)
         return agner_fail(error, AGNER_ENOMEM, "%s: out of memory", path);
     o->kind = kind;
@@ -149,7 +166,8 @@ enum agner_err rt__output_open(void *ctx, enum rt_output_kind kind,
 void rt__output_close(void *ctx, struct rt_output *output)
 {
     (void)ctx;
-    (void)close(output->fd); /* what was refused, its write has told */
+    if (output->kind != RT_OUTPUT_STDOUT)
+        (void)close(output->fd); /* what was refused, its write has told */
     free(output);
 }
 

@@ -322,6 +322,7 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 #include <agner/gen_application.h>
 #include <agner/gen_event.h>
 #include <agner/gen_global.h>
+#include <agner/gen_io.h>
 #include <agner/gen_pg.h>
 #include <agner/gen_proc.h>
 #include <agner/gen_pubsub.h>

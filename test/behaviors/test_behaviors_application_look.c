@@ -221,22 +221,20 @@ static void the_master_is_the_leader_of_all_its_processes(void **state)
         gen_application_of(bed->rt, rt_self(bed->self)))); /* nobody's */
 }
 
-/* The Erlang I/O protocol: what is no output is refused as it says. */
+/* The Erlang I/O protocol. All of it: test_apps_io. */
 static const struct {
     const char *request, *reply;
 } requests[] = {
     { "{put_chars, unicode, <<\"hello\\nworld\\n\">>}", "ok" },
     { "{put_chars, latin1, [\"he\", $l, [<<\"lo\">>]]}", "ok" },
     { "{put_chars, \"old\"}", "ok" },
-    { "{requests, [{put_chars, unicode, \"one\"}, getopts, "
+    { "{requests, [{put_chars, unicode, \"one\"}, nonsense, "
       "{put_chars, unicode, \"never\"}]}",
-      "{error,enotsup}" },
-    { "{put_chars, unicode, io_lib, format}", "{error,request}" },
-    { "{put_chars, unicode, io_lib, format, [\"x\", []]}", "{error,enotsup}" },
-    { "{put_chars, unicode, 5}", "{error,request}" },
-    { "{get_line, unicode, \"> \"}", "{error,enotsup}" },
-    { "{setopts, [binary]}", "{error,enotsup}" },
-    { "nonsense", "{error,request}" },
+      "{error,{request,nonsense}}" },
+    { "{put_chars, unicode, io_lib, format, [\"~w\", [two]]}", "ok" },
+    { "{put_chars, unicode, 5}", "{error,put_chars}" },
+    { "{get_line, unicode, \"> \"}", "eof" },
+    { "nonsense", "{error,{request,nonsense}}" },
 };
 
 static void the_leader_serves_io_requests(void **state)
@@ -257,6 +255,7 @@ static void the_leader_serves_io_requests(void **state)
     assert_true(witness_await(&bed->log, "callbacks: hello\n"));
     assert_true(witness_await(&bed->log, "callbacks: world\n"));
     assert_true(witness_await(&bed->log, "callbacks: one\n"));
+    assert_true(witness_await(&bed->log, "callbacks: two\n"));
     assert_int_equal(witness_count(&bed->log, "never"), 0);
 }
 

@@ -63,6 +63,10 @@ int start_env(struct cli *cli, struct start_settings *s)
     s->env = s->node_env = etf_nil();
     for (size_t i = cli->o.env_count; i-- > 0 && code == EXIT_DONE;)
         code = take(cli, s, cli->o.envs[i]);
+    /* In the background nobody sees standard output: what is written to `user`
+     * goes to the log. */
+    if (cli->o.detach)
+        s->env = etf_make(cli->region, "[{kernel, [{user, log}]} | _]", s->env);
     if (code == EXIT_DONE && (etf_is_none(s->env) || etf_is_none(s->node_env)))
         return cli_fail(cli, EXIT_USAGE, "shorter ones",
                         "--env: a name over 255 characters, or out of memory");
