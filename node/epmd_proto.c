@@ -113,10 +113,11 @@ static enum agner_err check_found(const struct node__epmd_node *node,
     if (node->port == 0)
         return agner_fail(error, AGNER_EPROTO, "epmd knows '%s' at port 0",
                           name);
-    if (node->low > NODE__EPMD_VERSION || node->high < NODE__EPMD_VERSION)
+    if (node->low > NODE__EPMD_VERSION || node->high < NODE__EPMD_VERSION_OLD)
         return agner_fail(error, AGNER_EPROTO,
-                          "'%s' speaks versions %u to %u, not %d", name,
-                          node->low, node->high, NODE__EPMD_VERSION);
+                          "'%s' speaks versions %u to %u, not %d or %d", name,
+                          node->low, node->high, NODE__EPMD_VERSION_OLD,
+                          NODE__EPMD_VERSION);
     return AGNER_OK;
 }
 

@@ -16,7 +16,8 @@
 #define NODE__EPMD_REQUEST_MAX 3000 /* bytes of a request's body */
 #define NODE__EPMD_VISIBLE     77   /* types of nodes */
 #define NODE__EPMD_HIDDEN      72
-#define NODE__EPMD_VERSION     6 /* the only one that we speak to peers */
+#define NODE__EPMD_VERSION     6 /* of the handshake, that we prefer */
+#define NODE__EPMD_VERSION_OLD 5 /* that we speak where it must be */
 
 enum node__epmd_kind {
     NODE__EPMD_ALIVE = 120,

@@ -4,8 +4,8 @@
  * Private to node/. MD5 is no longer a good hash; the Erlang distribution
  * prescribes it. Source: RFC 1321.
  */
-#ifndef NODE_NODE_MD5_H
-#define NODE_NODE_MD5_H
+#ifndef NODE_MD5_H
+#define NODE_MD5_H
 
 #include <stddef.h>
 #include <stdint.h>

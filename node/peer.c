@@ -20,10 +20,6 @@
 #include "send.h"
 #include "wire.h"
 
-/* Versions of the handshake, as epmd has them. */
-#define VERSION_NOW 6
-#define VERSION_OLD 5
-
 /* A signal that waits for a connection. */
 struct held {
     struct held *next;
@@ -504,7 +500,6 @@ static void looked_up(void *ctx, enum agner_err err,
                       const struct node__epmd_node *found, const char *text)
 {
     struct peer *peer = ctx;
-    char versions[100];
 
     peer->lookup = NULL;
     if (err != AGNER_OK) {
@@ -515,16 +510,7 @@ static void looked_up(void *ctx, enum agner_err err,
                 "epmd says port %u, a %s node, versions %u to %u", found->port,
                 found->type == NODE__EPMD_HIDDEN ? "hidden" : "visible",
                 found->low, found->high);
-    if (found->low > VERSION_NOW || found->high < VERSION_OLD) {
-        (void)snprintf(
-            versions, sizeof versions,
-            "it speaks versions %u to %u of the distribution, and we "
-            "%d to %d",
-            found->low, found->high, VERSION_OLD, VERSION_NOW);
-        attempt_failed(peer, AGNER_EPROTO, versions);
-        return;
-    }
-    dial(peer, peer->host, found->port, found->high < VERSION_NOW);
+    dial(peer, peer->host, found->port, found->high < NODE__EPMD_VERSION);
 }
 
 static void look_up(struct peer *peer)

@@ -10,6 +10,7 @@ static const struct puppet_op *const puppet_tables[] = {
     puppet_core,
     puppet_global,
     puppet_pg,
+    puppet_peer,
 };
 
 /* The program has one node. */

@@ -36,6 +36,7 @@ struct puppet_op {
 extern const struct puppet_op puppet_core[];
 extern const struct puppet_op puppet_global[];
 extern const struct puppet_op puppet_pg[];
+extern const struct puppet_op puppet_peer[];
 
 /* Starts `driver`. `node` is for ops that need it: puppet_node(). */
 enum agner_err puppet_start(struct gen *self, struct node *node);

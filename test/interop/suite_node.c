@@ -13,6 +13,9 @@
  *   hidden    a hidden node
  *   tick=MS   net tick time
  *   max=BYTES most that one message may have
+ *   allow=NAME a node or a host that may connect; others may not
+ *   host=HOST in place of the name's
+ *   ask=NODE  has no name but its host's: asks NODE for one, once it is ready
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,15 +42,32 @@ static bool start_examples(struct gen *self)
            events_start(self);
 }
 
+#define ALLOWED_MAX 8
+
+static char name[300];
+static const char *allowed[ALLOWED_MAX];
+static const char *asked; /* for our name */
+
 static bool take_option(struct node_options *options, const char *text)
 {
+    const char *host = strchr(name, '@');
+
     if (strcmp(text, "hidden") == 0)
         options->hidden = true;
     else if (strncmp(text, "tick=", 5) == 0)
         options->tick_time_ms = strtoull(text + 5, NULL, 10);
     else if (strncmp(text, "max=", 4) == 0)
         options->packet_max = strtoull(text + 4, NULL, 10);
-    else
+    else if (strncmp(text, "allow=", 6) == 0 &&
+             options->allow_count < ALLOWED_MAX)
+        allowed[options->allow_count++] = text + 6;
+    else if (strncmp(text, "host=", 5) == 0 && host != NULL)
+        (void)snprintf(name + (host + 1 - name),
+                       sizeof name - (size_t)(host + 1 - name), "%s", text + 5);
+    else if (strncmp(text, "ask=", 4) == 0 && host != NULL) {
+        asked = text + 4;
+        options->name = host;
+    } else
         return false;
     return true;
 }
@@ -65,7 +85,9 @@ int main(int count, char **args)
         (void)fprintf(stderr, "usage: suite_node NAME COOKIE EPMD_PORT\n");
         return 2;
     }
-    options.name = args[1];
+    (void)snprintf(name, sizeof name, "%s", args[1]);
+    options.name = name;
+    options.allow = allowed;
     options.cookie = args[2];
     options.epmd_port = (uint16_t)strtoul(args[3], NULL, 10);
     for (int i = 4; i < count; i++)
@@ -85,6 +107,8 @@ int main(int count, char **args)
     }
     (void)puts("ready");
     (void)fflush(stdout);
+    if (asked != NULL && node_connect(self, node, asked, &error) != AGNER_OK)
+        (void)fprintf(stderr, "suite_node: %s\n", error.text);
     while (getchar() != EOF)
         ;
     (void)gen_applications_stop(self, 5000);

@@ -404,7 +404,8 @@ static void says_what_is_wrong_with_an_answer(void **state)
         { "v\0\x10\x11M\0\0\6\0\5\0\1x\0\0", 15, AGNER_EPROTO },
         { "w\0\x10\x11M\0\0\6\0\5\0\1y\0\0", 15, AGNER_EPROTO },
         { "w\0\0\0M\0\0\6\0\5\0\1x\0\0", 15, AGNER_EPROTO },
-        { "w\0\x10\x11M\0\0\5\0\5\0\1x\0\0", 15, AGNER_EPROTO },
+        { "w\0\x10\x11M\0\0\5\0\5\0\1x\0\0", 15, AGNER_OK },
+        { "w\0\x10\x11M\0\0\4\0\4\0\1x\0\0", 15, AGNER_EPROTO },
         { "w\0\x10\x11M\0\0\7\0\7\0\1x\0\0", 15, AGNER_EPROTO },
     };
     struct node__epmd_node node;
