@@ -141,6 +141,7 @@ struct rt_loop {
     /* Who runs it: world_uv_drive.c. */
     _Atomic uint32_t driven;  /* 1: some thread does */
     _Atomic uint32_t waiting; /* 1: that thread waits, or is about to */
+    _Atomic uint32_t napping; /* 1: it naps, or is about to */
     _Atomic uint32_t drives;  /* how often drive() began */
     /* The word of who found it taken; compared and woken, never read. */
     _Atomic(_Atomic uint32_t *) wanted;
@@ -149,6 +150,9 @@ struct rt_loop {
     _Atomic uint32_t *word; /* what drive() was given, while it runs */
     uint32_t seen;
     uint64_t until_ns;
+    size_t bytes_in; /* of this turn */
+    bool wrote;      /* in this turn */
+    unsigned stream; /* turns in a row that were of a stream */
 
     uint8_t bytes[READ_BYTES]; /* of the read under way */
 };

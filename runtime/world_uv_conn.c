@@ -135,6 +135,12 @@ static void see_end(struct rt_conn *conn)
     }
 }
 
+static void hand_over(struct rt_conn *conn, const uint8_t *bytes, size_t size)
+{
+    conn->loop->bytes_in += size;
+    conn->owner.received(conn->owner.ctx, conn, bytes, size);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *bytes)
 {
     struct rt_conn *conn = stream->data;
@@ -144,8 +150,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *bytes)
     else if (size < 0)
         rt__uv_conn_fail(conn, (int)size);
     else if (size > 0 && conn->state == CONN_OPEN)
-        conn->owner.received(conn->owner.ctx, conn,
-                             (const uint8_t *)bytes->base, (size_t)size);
+        hand_over(conn, (const uint8_t *)bytes->base, (size_t)size);
 }
 
 static void start_reading(struct rt_conn *conn)

@@ -10,11 +10,16 @@
  * without end only while somebody waits in drive(), who wakes it on leaving.
  *
  * Nobody spins before a wait: the processor is wanted by whoever is to answer,
- * who may be another program on this machine.
+ * who may be another program on this machine. On the contrary, who gets one
+ * small thing after another and has nothing to say to it naps before each wait,
+ * so that one read brings many. A thread in a wait has to be woken for each
+ * thing that is written to it, at the cost of the writer: BEAM, which makes a
+ * system call for each message, sends half as many to a reader that is always
+ * there.
  *
- * No wake-up is lost. Who is about to wait writes `waiting`, fences, and then
- * looks at what was posted and at its word; who posts, or changes the word,
- * does that first, fences, and then looks at `waiting`.
+ * No wake-up is lost. Who is about to wait writes `waiting` or `napping`,
+ * fences, and then looks at what was posted and at its word; who posts, or
+ * changes the word, does that first, fences, and then looks at these two.
  */
 #include "world_uv.h"
 
@@ -24,6 +29,12 @@
 
 #define LOOK_NS     200000u
 #define STILL_LOOKS 10u /* without any change: the keeper may sleep */
+
+#define NAP_NS       100000u
+#define STREAM_TURNS 16u /* in a row make a stream: each read something, */
+#define STREAM_BYTES \
+    16384u /* but no more, wrote nothing, and waited less \
+              than a nap */
 
 static bool take(struct rt_loop *loop)
 {
@@ -56,12 +67,38 @@ static void leave(struct rt_loop *loop)
 /* ---- Waiting, and ending a wait ---------------------------------------------
  */
 
+static bool is_wanted(const struct rt_loop *loop)
+{
+    return load_relaxed(&loop->posted) != NULL ||
+           (loop->word != NULL && load_relaxed(loop->word) != loop->seen);
+}
+
 bool rt__uv_may_wait(struct rt_loop *loop)
 {
     store_relaxed(&loop->waiting, 1u);
     fence_seq_cst(); /* see the top */
-    return load_relaxed(&loop->posted) == NULL &&
-           (loop->word == NULL || load_relaxed(loop->word) == loop->seen);
+    return !is_wanted(loop);
+}
+
+static void nap(struct rt_loop *loop)
+{
+    const struct rt_world *world = loop->world;
+    uint64_t end_ns = rt__uv_now(loop) + NAP_NS;
+
+    store_relaxed(&loop->napping, 1u);
+    fence_seq_cst(); /* see the top */
+    if (!is_wanted(loop))
+        world->wait(world->ctx, &loop->napping, 1,
+                    end_ns < loop->until_ns ? end_ns : loop->until_ns);
+    store_relaxed(&loop->napping, 0u);
+}
+
+static void end_nap(struct rt_loop *loop)
+{
+    const struct rt_world *world = loop->world;
+
+    store_relaxed(&loop->napping, 0u);
+    world->wake(world->ctx, &loop->napping, 1);
 }
 
 void rt__uv_interrupt(struct rt_loop *loop)
@@ -69,6 +106,8 @@ void rt__uv_interrupt(struct rt_loop *loop)
     fence_seq_cst(); /* see the top */
     if (load_relaxed(&loop->waiting) != 0)
         (void)uv_async_send(&loop->wake); /* fails for no async handle only */
+    if (load_relaxed(&loop->napping) != 0)
+        end_nap(loop);
 }
 
 /* Who runs the loop without waiting finds it before the next wait; if nobody
@@ -97,6 +136,26 @@ static void block_broken_pipe(void)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail */
 }
 
+/* One turn, which waits. False: there is nothing left to wait for. */
+static bool take_turn(struct rt_loop *loop)
+{
+    uint64_t begin_ns;
+    bool alive;
+
+    if (loop->stream >= STREAM_TURNS)
+        nap(loop);
+    loop->bytes_in = 0;
+    loop->wrote = false;
+    begin_ns = rt__uv_now(loop);
+    alive = uv_run(&loop->uv, UV_RUN_ONCE) != 0;
+    if (loop->wrote || loop->bytes_in == 0 || loop->bytes_in > STREAM_BYTES ||
+        rt__uv_now(loop) - begin_ns > NAP_NS)
+        loop->stream = 0;
+    else if (loop->stream < STREAM_TURNS)
+        loop->stream++;
+    return alive;
+}
+
 bool rt__uv_drive(struct rt_loop *loop, _Atomic uint32_t *word, uint32_t seen,
                   uint64_t deadline_ns)
 {
@@ -109,7 +168,7 @@ bool rt__uv_drive(struct rt_loop *loop, _Atomic uint32_t *word, uint32_t seen,
     loop->word = word;
     loop->seen = seen;
     loop->until_ns = deadline_ns;
-    (void)uv_run(&loop->uv, UV_RUN_ONCE); /* there are always handles */
+    (void)take_turn(loop); /* there are always handles */
     loop->word = NULL;
     loop->until_ns = RT_NEVER;
     leave(loop);
@@ -130,7 +189,7 @@ static bool hold(struct rt_loop *loop)
     _Atomic uint32_t *wanted;
 
     do {
-        if (uv_run(&loop->uv, UV_RUN_ONCE) == 0) {
+        if (!take_turn(loop)) {
             leave(loop);
             return true;
         }

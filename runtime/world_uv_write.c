@@ -178,6 +178,7 @@ static bool write_some(struct rt_conn *conn, struct write_list *complete)
     unsigned count = gather(conn, pieces, PIECES_MAX, &total);
     int out = total == 0 ? 0 : uv_try_write(&conn->uv.stream, pieces, count);
 
+    conn->loop->wrote = true;
     if (out < 0 && out != UV_EAGAIN) {
         rt__uv_conn_fail(conn, out);
         return false;

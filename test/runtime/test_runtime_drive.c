@@ -12,6 +12,11 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "atomic.h"
 #include "world_uv.h"
 
@@ -51,16 +56,19 @@ static void rouse(struct driver *d)
     d->world->wake(d->world->ctx, &d->word, 1);
 }
 
-static void open_driver(struct driver *d)
+static void open_driver_in(const struct rt_world *world, struct driver *d)
 {
-    const struct rt_world *world = rt_world_real();
-
     *d = (struct driver){ .world = world };
     assert_int_equal(world->net->loop_new(world, "driven", &d->loop, NULL),
                      AGNER_OK);
     assert_int_equal(
         world->thread_start(world->ctx, "driver", drive, d, &d->thread),
         AGNER_OK);
+}
+
+static void open_driver(struct driver *d)
+{
+    open_driver_in(rt_world_real(), d);
 }
 
 static void join_driver(struct driver *d)
@@ -178,6 +186,125 @@ static void one_thread_at_a_time_drives(void **state)
     d.world->net->loop_free(d.loop);
 }
 
+/* ---- Naps -------------------------------------------------------------------
+ */
+
+/* A world whose naps have no end of their own. */
+static _Atomic(struct rt_loop *) napper;
+
+static void nap_on(void *ctx, _Atomic uint32_t *word, uint32_t seen,
+                   uint64_t deadline_ns)
+{
+    const struct rt_world *world = rt_world_real();
+    struct rt_loop *loop = load_acquire(&napper);
+    bool is_nap = loop != NULL && word == &loop->napping;
+
+    world->wait(ctx, word, seen, is_nap ? RT_NEVER : deadline_ns);
+}
+
+/* Listens, on the loop's thread, and reads what comes. */
+struct listening {
+    struct rt_task task;
+    struct rt_loop *loop;
+    struct rt_address bound;
+    enum agner_err err;
+    struct mark done;
+};
+
+static void ignore_bytes(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
+                         size_t size)
+{
+    (void)ctx;
+    (void)conn;
+    (void)bytes;
+    (void)size;
+}
+
+static void ignore_end(void *ctx, struct rt_conn *conn, enum agner_err why,
+                       const char *text)
+{
+    (void)ctx;
+    (void)conn;
+    (void)why;
+    (void)text;
+}
+
+static void accept_it(void *ctx, struct rt_listener *listener,
+                      struct rt_conn *conn, const struct rt_address *from)
+{
+    const struct rt_conn_owner owner = { .received = ignore_bytes,
+                                         .closed = ignore_end };
+
+    (void)ctx;
+    (void)listener;
+    (void)from;
+    rt_world_real()->net->adopt(conn, &owner);
+}
+
+static void start_listening(struct rt_task *task)
+{
+    struct listening *l = (struct listening *)task; /* the first member */
+    const struct rt_listen_owner owner = { .accepted = accept_it };
+    const struct rt_address any = { .kind = RT_ADDRESS_TCP,
+                                    .host = "127.0.0.1" };
+    struct rt_listener *listener;
+
+    l->err = rt_world_real()->net->listen(l->loop, &any, &owner, &listener,
+                                          &l->bound, NULL);
+    set_mark(&l->done.task);
+}
+
+static int connect_to(struct driver *d)
+{
+    struct listening l = { .task = { .run = start_listening },
+                           .loop = d->loop,
+                           .done = { .world = d->world } };
+    struct sockaddr_in to = { .sin_family = AF_INET };
+    int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+
+    d->world->net->post(d->loop, &l.task);
+    while (load_acquire(&l.done.ran) == 0)
+        d->world->wait(d->world->ctx, &l.done.ran, 0, RT_NEVER);
+    assert_int_equal(l.err, AGNER_OK);
+    to.sin_port = htons(l.bound.port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on),
+                     0);
+    return fd;
+}
+
+/* Who writes one byte after another makes the reader nap; a task that is posted
+ * then, or a word that changes, ends the nap. */
+static void a_nap_ends_for_a_task_and_for_a_word(void **state)
+{
+    struct rt_world world = *rt_world_real();
+    struct driver d;
+    uint32_t seen;
+    int fd;
+
+    (void)state;
+    world.wait = nap_on;
+    open_driver_in(&world, &d);
+    store_release(&napper, d.loop);
+    fd = connect_to(&d);
+    for (uint32_t i = 0; i < 4; i++) {
+        while (load_relaxed(&d.loop->napping) == 0)
+            assert_int_equal(write(fd, "x", 1), 1);
+        if (i % 2 == 0) {
+            run_task(&d);
+            continue;
+        }
+        seen = load_acquire(&d.word);
+        rouse(&d);
+        while (load_acquire(&d.seen) == seen)
+            d.world->wait(d.world->ctx, &d.seen, seen, RT_NEVER);
+    }
+    (void)close(fd);
+    join_driver(&d);
+    d.world->net->loop_free(d.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +312,7 @@ int main(void)
         cmocka_unit_test(the_keeper_sleeps_while_a_driver_waits),
         cmocka_unit_test(a_loop_is_run_when_its_driver_goes),
         cmocka_unit_test(one_thread_at_a_time_drives),
+        cmocka_unit_test(a_nap_ends_for_a_task_and_for_a_word),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
