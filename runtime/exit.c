@@ -54,6 +54,7 @@ static void tell_far(const struct end *e, const struct relation *r,
                      enum rt_signal_kind kind)
 {
     struct rt_signal s = { .kind = kind, .flags = RT_SEND_NOCONNECT };
+    enum agner_err err;
 
     s.node = r->node;
     s.from = rt__pid_of(e->self);
@@ -64,8 +65,13 @@ static void tell_far(const struct end *e, const struct relation *r,
     if (kind != RT_SIGNAL_DEMONITOR || etf_is_none(s.name))
         (void)etf_get_pid(r->who, &s.to);
     s.payload = e->reason;
-    /* Lost with the connection, which has its own signals. */
-    (void)rt__carry(e->rt, NULL, &s);
+    err = rt__carry(e->rt, NULL, &s);
+    if (err == AGNER_EBADTERM || err == AGNER_ELIMIT) {
+        s.payload = ETF_A(error); /* the reason cannot leave: the end must */
+        err = rt__carry(e->rt, NULL, &s);
+    }
+    /* Lost with the connection otherwise, which has its own signals. */
+    (void)err;
 }
 
 static void end_relation(const struct end *e, struct relation *r)
