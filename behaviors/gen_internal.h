@@ -154,4 +154,32 @@ etf_term gen__reply(struct gen *self, const struct gen_from *from,
 void gen__last_reply_send(struct gen *self, struct gen_head *head);
 void gen__last_reply_free(struct gen_head *head);
 
+/* ---- erpc.c: one call on many nodes -------------------------------------- */
+
+struct gen__erpc_one {
+    etf_term node;
+    struct gen_erpc_request id;
+    enum agner_err sent; /* AGNER_OK: it is on its way */
+};
+
+struct gen__erpc_many {
+    struct gen__erpc_one *calls; /* owned */
+    size_t count, next;          /* next: whose answer was not waited for */
+    uint64_t start_ms, timeout_ms;
+};
+
+/* Calls all; AGNER_EINVAL, AGNER_ELIMIT, AGNER_ENOMEM. To be ended with fini,
+ * which gives up those that were not waited for, also after an error. */
+enum agner_err gen__erpc_many(struct gen *self, etf_term nodes, etf_term m,
+                              etf_term f, etf_term args, uint64_t timeout_ms,
+                              struct gen__erpc_many *many);
+/* The outcome of the next one, as gen_erpc_call() has it. */
+enum agner_err gen__erpc_many_next(struct gen *self,
+                                   struct gen__erpc_many *many, etf_term *node,
+                                   etf_term *result,
+                                   struct gen_erpc_exception *exception);
+void gen__erpc_many_fini(struct gen *self, struct gen__erpc_many *many);
+/* Of the caller itself, not of a call: go on no further. */
+bool gen__erpc_is_over(enum agner_err err);
+
 #endif

@@ -103,6 +103,162 @@ static inline enum gen_rpc_class gen_rpc_badarg(etf_term *result)
     return GEN_RPC_ERROR;
 }
 
+/* ---- erpc: functions of other nodes, with exceptions -------------------- */
+/*
+ * A call is a process on `node` (this node too), and ends once: by the
+ * function's value, by an exception, or by what kept it from being known.
+ * `node`, `m` and `f` are atoms, `args` is a proper list. Connects if need be,
+ * and says at once that it cannot. After AGNER_ETIMEOUT, or when it was given
+ * up, no result comes any more, though the function may go on.
+ */
+
+/* What `catch Class:Reason` sees in Erlang:
+ *
+ *   class           reason
+ *   --------------  --------------------------------------------------------
+ *   GEN_RPC_THROW   what was thrown
+ *   GEN_RPC_EXIT    {exception, R}: exit(R); {signal, R}: it was ended
+ *   GEN_RPC_ERROR   {exception, R, Stack}: error(R); {erpc, R}: no result, R is
+ *                   noconnection, timeout, notsup, system_limit, badarg
+ */
+struct gen_erpc_exception {
+    enum gen_rpc_class class;
+    etf_term reason; /* in self's region */
+};
+
+/* A call that is on its way: a value, to be kept where you like. */
+struct gen_erpc_request {
+    etf_ref id, res; /* private */
+};
+
+/*
+ * Calls and waits.
+ *
+ *   result     AGNER_OK: the value, in self's region
+ *   exception  any other result: what erpc:call raises; may be NULL
+ *
+ * AGNER_EEXIT (an exception of the function's), AGNER_ENOCONN, AGNER_ETIMEOUT,
+ * AGNER_ENOTSUP (a node that cannot spawn for others), AGNER_ELIMIT (it has too
+ * many processes), AGNER_EINVAL, AGNER_EBADTERM (a native value in args),
+ * AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED.
+ */
+AGNER_API enum agner_err gen_erpc_call(struct gen *self, etf_term node,
+                                       etf_term m, etf_term f, etf_term args,
+                                       uint64_t timeout_ms, etf_term *result,
+                                       struct gen_erpc_exception *exception);
+
+/* Nobody waits, and nothing is told. AGNER_OK also for a node that is not
+ * there; AGNER_EINVAL, AGNER_EBADTERM, AGNER_ENOMEM, AGNER_EEXITING,
+ * AGNER_EKILLED. multicast: for each of a list of nodes. */
+AGNER_API enum agner_err gen_erpc_cast(struct gen *self, etf_term node,
+                                       etf_term m, etf_term f, etf_term args);
+AGNER_API enum agner_err gen_erpc_multicast(struct gen *self, etf_term nodes,
+                                            etf_term m, etf_term f,
+                                            etf_term args);
+
+/* Calls all `nodes` (a list) at once; `timeout_ms` is for all of them. *results
+ * has, in their order, {ok, Value}, {throw, _}, {exit, _} or {error, _} as in
+ * struct gen_erpc_exception. AGNER_OK also when all failed. */
+AGNER_API enum agner_err gen_erpc_multicall(struct gen *self, etf_term nodes,
+                                            etf_term m, etf_term f,
+                                            etf_term args, uint64_t timeout_ms,
+                                            etf_term *results);
+
+/*
+ * Calls without waiting. The answer is a message, so that a server may look for
+ * it in handle_info: give each message to check, which returns AGNER_EUNKNOWN
+ * for what is something else. wait and receive take it out of the mailbox;
+ * after a time-out of wait the request goes on, of receive it is given up.
+ * Results else as gen_erpc_call().
+ */
+AGNER_API enum agner_err gen_erpc_send_request(struct gen *self, etf_term node,
+                                               etf_term m, etf_term f,
+                                               etf_term args,
+                                               struct gen_erpc_request *id);
+AGNER_API enum agner_err
+gen_erpc_receive_response(struct gen *self, const struct gen_erpc_request *id,
+                          uint64_t timeout_ms, etf_term *result,
+                          struct gen_erpc_exception *exception);
+AGNER_API enum agner_err
+gen_erpc_wait_response(struct gen *self, const struct gen_erpc_request *id,
+                       uint64_t timeout_ms, etf_term *result,
+                       struct gen_erpc_exception *exception);
+AGNER_API enum agner_err
+gen_erpc_check_response(struct gen *self, const struct gen_erpc_request *id,
+                        etf_term message, etf_term *result,
+                        struct gen_erpc_exception *exception);
+/* Its answer never comes. */
+AGNER_API void gen_erpc_abandon(struct gen *self,
+                                const struct gen_erpc_request *id);
+
+/* ---- rpc: functions of other nodes, with {badrpc, Reason} --------------- */
+/*
+ * As above, but in rpc's words: a throw is a value, and *result is what
+ * rpc:call returns, also after an error:
+ *
+ *   AGNER_EEXIT      {badrpc, {'EXIT', Reason}}, of an error {Reason, Stack}
+ *   AGNER_ENODEDOWN  {badrpc, nodedown}
+ *   AGNER_ETIMEOUT   {badrpc, timeout}
+ *   AGNER_ELIMIT     {badrpc, system_limit}
+ *
+ * A node that cannot spawn for others is asked through its process `rex`.
+ */
+AGNER_API enum agner_err gen_rpc_call(struct gen *self, etf_term node,
+                                      etf_term m, etf_term f, etf_term args,
+                                      uint64_t timeout_ms, etf_term *result);
+
+/* In rex of that node, which serves nobody else meanwhile. */
+AGNER_API enum agner_err gen_rpc_block_call(struct gen *self, etf_term node,
+                                            etf_term m, etf_term f,
+                                            etf_term args, uint64_t timeout_ms,
+                                            etf_term *result);
+
+/* As gen_erpc_cast(), gen_erpc_multicast(): rpc:cast, rpc:eval_everywhere. */
+AGNER_API enum agner_err gen_rpc_cast(struct gen *self, etf_term node,
+                                      etf_term m, etf_term f, etf_term args);
+AGNER_API enum agner_err gen_rpc_eval_everywhere(struct gen *self,
+                                                 etf_term nodes, etf_term m,
+                                                 etf_term f, etf_term args);
+
+/* *results: what those nodes gave that did, {badrpc, {'EXIT', _}} too; *bad:
+ * those that were not there, or not in time. Both in the order of `nodes`. */
+AGNER_API enum agner_err gen_rpc_multicall(struct gen *self, etf_term nodes,
+                                           etf_term m, etf_term f,
+                                           etf_term args, uint64_t timeout_ms,
+                                           etf_term *results, etf_term *bad);
+
+/* rpc:async_call and nb_yield, which may be asked again after AGNER_ETIMEOUT.
+ * There is no other way to a node that cannot spawn here: AGNER_ENOTSUP. */
+AGNER_API enum agner_err gen_rpc_async_call(struct gen *self, etf_term node,
+                                            etf_term m, etf_term f,
+                                            etf_term args,
+                                            struct gen_erpc_request *id);
+AGNER_API enum agner_err gen_rpc_nb_yield(struct gen *self,
+                                          const struct gen_erpc_request *id,
+                                          uint64_t timeout_ms,
+                                          etf_term *result);
+
+/* ---- Names on many nodes ------------------------------------------------ */
+
+/* Sends `message` to `name` on each of `nodes`. AGNER_EINVAL, AGNER_EBADTERM,
+ * AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED. */
+AGNER_API enum agner_err gen_rpc_abcast(struct gen *self, etf_term nodes,
+                                        etf_term name, etf_term message);
+/* The same, and waits until all have it. *good and *bad: nodes that had such a
+ * name, and those that did not, were not there, or did not tell in time. */
+AGNER_API enum agner_err gen_rpc_sbcast(struct gen *self, etf_term nodes,
+                                        etf_term name, etf_term message,
+                                        uint64_t timeout_ms, etf_term *good,
+                                        etf_term *bad);
+/* Sends {Pid, Request} to `name` on each of `nodes`, where a process answers
+ * Pid with {Name, Node, Reply}. *replies are those, [{Node, Reply}]; *bad as
+ * above. Pid is not self, so that no answer comes late. Errors of both as
+ * above, and AGNER_ELIMIT. */
+AGNER_API enum agner_err
+gen_rpc_multi_server_call(struct gen *self, etf_term nodes, etf_term name,
+                          etf_term request, uint64_t timeout_ms,
+                          etf_term *replies, etf_term *bad);
+
 #ifdef __cplusplus
 }
 #endif
