@@ -1,11 +1,12 @@
 /*
- * erpc.c -- calls of other nodes, each a process that they ask for.
+ * erpc.c -- functions of this node as processes that other nodes ask for.
  *
  * A caller spawns {erpc, execute_call, 4} here with a monitor, and the reason
  * that the process ends with is the answer: {Res, return, Value}, {Res, throw,
  * Term}, {Res, exit, Term} or {Res, error, Reason, Stack}, where Res is a term
  * of the caller's. Any other reason tells that the process was ended by
- * somebody. {erpc, execute_cast, 3} is a call that nobody waits for.
+ * somebody. {erpc, execute_cast, 3} is a call that nobody waits for, and so is
+ * spawn(Node, M, F, Args) itself.
  *
  * Source: OTP 25, erpc; spec/distribution.md 12.
  */
@@ -43,15 +44,14 @@ static void execute_call(struct gen *self, etf_term res, etf_term m, etf_term f,
 }
 
 /* Ends as a process does that applies M:F(Args) and no more. */
-static void execute_cast(struct gen *self, etf_term m, etf_term f,
-                         etf_term args)
+static void apply(struct gen *self, etf_term m, etf_term f, etf_term args)
 {
     etf_term result;
     char text[200];
 
     switch (gen_rpc_apply(self, asking_node(self), m, f, args, &result)) {
     case GEN_RPC_VALUE:
-    case GEN_RPC_APPLY:
+    case GEN_RPC_APPLY: /* never */
         return;
     case GEN_RPC_THROW:
         result = etf_make(self, "{{nocatch, _}, []}", result);
@@ -62,13 +62,13 @@ static void execute_cast(struct gen *self, etf_term m, etf_term f,
     case GEN_RPC_ERROR:
         break;
     }
-    rt_log_self(self, RT_LOG_ERROR, "a cast of another node failed: %s",
+    rt_log_self(self, RT_LOG_ERROR, "what another node started failed: %s",
                 etf_format(text, sizeof text, result));
     rt_exit(self, result);
 }
 
-static void run(struct gen *self, etf_term module, etf_term function,
-                etf_term args, void *data)
+static void run_erpc(struct gen *self, etf_term module, etf_term function,
+                     etf_term args, void *data)
 {
     etf_term res, m, f, a;
 
@@ -78,18 +78,34 @@ static void run(struct gen *self, etf_term module, etf_term function,
         execute_call(self, res, m, f, a);
     else if (etf_atom_is(function, "execute_cast") &&
              etf_match(args, "[_, _, _]", &m, &f, &a))
-        execute_cast(self, m, f, a);
+        apply(self, m, f, a);
     else
-        rt_exit(self, etf_make(self, "{undef, [{_, _, _, []}]}", module,
-                               function, args));
+        apply(self, module, function, args);
 }
 
-static const struct rt_remote erpc = { .run = run, .max = KERNEL_CALLS_MAX };
+static void run_any(struct gen *self, etf_term module, etf_term function,
+                    etf_term args, void *data)
+{
+    (void)data;
+    apply(self, module, function, args);
+}
 
-enum agner_err kernel__erpc_register(struct rt *rt)
+static const struct rt_remote erpc = { .run = run_erpc,
+                                       .max = KERNEL_CALLS_MAX };
+static const struct rt_remote any = { .run = run_any, .max = KERNEL_CALLS_MAX };
+
+static enum agner_err provide(struct rt *rt, const char *name,
+                              const struct rt_remote *remote)
 {
     enum agner_err err = rt_behavior_register(
-        rt, RT_GROUP_REMOTE, etf_atom("erpc"), &erpc, NULL, NULL);
+        rt, RT_GROUP_REMOTE, etf_atom(name), remote, NULL, NULL);
 
     return err == AGNER_ETAKEN ? AGNER_OK : err; /* rex was started again */
+}
+
+enum agner_err kernel__erpc_provide(struct rt *rt)
+{
+    enum agner_err err = provide(rt, "erpc", &erpc);
+
+    return err == AGNER_OK ? provide(rt, RT_REMOTE_ANY, &any) : err;
 }

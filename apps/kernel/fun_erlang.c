@@ -228,8 +228,13 @@ static enum gen_rpc_class apply_2(struct gen *self, etf_term args,
     etf_term fun, a, m, f;
     uint32_t arity;
 
-    if (!etf_match(args, "[_, _]", &fun, &a) || etf_list_size(a) < 0 ||
-        !etf_get_export(fun, &m, &f, &arity) ||
+    if (!etf_match(args, "[_, _]", &fun, &a))
+        return gen_rpc_badarg(result);
+    if (etf_kind(fun) == ETF_KIND_FUN) {
+        *result = etf_make(self, "{badfun, _}", fun);
+        return GEN_RPC_ERROR;
+    }
+    if (etf_list_size(a) < 0 || !etf_get_export(fun, &m, &f, &arity) ||
         arity != (uint64_t)etf_list_size(a))
         return gen_rpc_badarg(result);
     *result = etf_make(self, "{_, _, _}", m, f, a);

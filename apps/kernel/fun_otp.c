@@ -65,12 +65,6 @@ static enum gen_rpc_class call(struct gen *self, etf_term to, etf_term request,
     return GEN_RPC_EXIT;
 }
 
-static bool time_of(etf_term t, uint64_t *ms)
-{
-    *ms = GEN_INFINITY;
-    return etf_same(t, ETF_A(infinity)) || etf_get_uint(t, ms);
-}
-
 static enum gen_rpc_class server_call(struct gen *self, etf_term args,
                                       etf_term *result)
 {
@@ -79,7 +73,7 @@ static enum gen_rpc_class server_call(struct gen *self, etf_term args,
 
     (void)etf_list_next(&args, &to);
     (void)etf_list_next(&args, &request);
-    if (etf_list_next(&args, &time) && !time_of(time, &ms))
+    if (etf_list_next(&args, &time) && !fun_time(time, &ms))
         return gen_rpc_badarg(result);
     return call(self, to, request, ms, result);
 }
@@ -126,7 +120,7 @@ static enum gen_rpc_class sys(struct gen *self, sys_fn fn, const char *name,
     uint64_t ms = GEN_CALL_TIMEOUT_MS;
 
     (void)etf_list_next(&args, &to);
-    if (etf_list_next(&args, &time) && !time_of(time, &ms))
+    if (etf_list_next(&args, &time) && !fun_time(time, &ms))
         return gen_rpc_badarg(result);
     switch ((int)fn(self, to, ms, &reason)) {
     case AGNER_OK:

@@ -30,6 +30,7 @@ extern const struct kernel__table kernel__fun_process; /* process_info */
 extern const struct kernel__table kernel__fun_system;  /* figures of the node */
 extern const struct kernel__table kernel__fun_otp;     /* other modules */
 extern const struct kernel__table kernel__fun_global;  /* global */
+extern const struct kernel__table kernel__fun_rpc;     /* calls from here */
 
 /* What the figures are compared with: one for a runtime, until it ends. NULL:
  * the kernel was not started. */
@@ -39,6 +40,13 @@ struct kernel__since {
     _Atomic uint64_t reductions, wall_ms;
 };
 struct kernel__since *kernel__since(struct rt *rt);
+
+/* A time-out in milliseconds, or `infinity`. */
+static inline bool fun_time(etf_term t, uint64_t *ms)
+{
+    *ms = GEN_INFINITY;
+    return etf_same(t, ETF_A(infinity)) || etf_get_uint(t, ms);
+}
 
 /* A function's value. */
 static inline enum gen_rpc_class fun_value(etf_term *result, etf_term value)

@@ -16,6 +16,9 @@ extern const struct gen_server kernel__user;
  * is refused with `system_limit`. */
 #define KERNEL_CALLS_MAX 65536u
 
+/* erpc.c: what other nodes may spawn here, from now on. AGNER_ENOMEM. */
+enum agner_err kernel__erpc_provide(struct rt *rt);
+
 /* What nobody has to hear of: unknown messages of other nodes. */
 enum gen_next kernel__drop(struct gen *self, etf_term message);
 

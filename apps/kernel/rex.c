@@ -39,10 +39,11 @@ static enum gen_next rex_init(struct gen *self, etf_term args)
 
     (void)args;
     rex->mark = rt_make_ref(self);
-    err = kernel__functions_provide(rt_of(self));
+    err = kernel__erpc_provide(rt_of(self));
+    if (err == AGNER_OK)
+        err = kernel__functions_provide(rt_of(self));
     if (err != AGNER_OK)
-        rt_log_self(self, RT_LOG_ERROR,
-                    "not all functions of OTP are provided: %s",
+        rt_log_self(self, RT_LOG_ERROR, "not all that OTP has is provided: %s",
                     agner_strerror(err));
     return GEN_NEXT;
 }
@@ -223,7 +224,7 @@ static etf_term serve(struct gen *self, etf_pid from, etf_term request)
     bool there;
 
     if (etf_atom_is(request, "features_request"))
-        return etf_make(self, "{features_reply, _, []}",
+        return etf_make(self, "{features_reply, _, [erpc]}",
                         rt_node(rt_of(self)).name);
     if (etf_match(request, "{sbcast, _, _}", &name, &message))
         return deliver(self, name, message, &there);

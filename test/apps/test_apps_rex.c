@@ -214,7 +214,7 @@ static void messages_are_served(struct bed *bed)
     bed_expect(bed, "{<0.1.1>,hi}");
     assert_int_equal(rt_unregister_self(bed->self, etf_atom("me")), AGNER_OK);
     SAY("features_request");
-    bed_expect(bed, "{features_reply,nonode@nohost,[]}");
+    bed_expect(bed, "{features_reply,nonode@nohost,[erpc]}");
     /* Nothing of this is anybody's, and rex goes on. */
     SAY("nonsense");
     SAY("{call, t}");

@@ -7,10 +7,7 @@
 #include <string.h>
 
 static const struct puppet_op *const puppet_tables[] = {
-    puppet_core,
-    puppet_global,
-    puppet_pg,
-    puppet_peer,
+    puppet_core, puppet_global, puppet_pg, puppet_peer, puppet_rpc,
 };
 
 /* The program has one node. */

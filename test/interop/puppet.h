@@ -37,10 +37,14 @@ extern const struct puppet_op puppet_core[];
 extern const struct puppet_op puppet_global[];
 extern const struct puppet_op puppet_pg[];
 extern const struct puppet_op puppet_peer[];
+extern const struct puppet_op puppet_rpc[];
 
 /* Starts `driver`. `node` is for ops that need it: puppet_node(). */
 enum agner_err puppet_start(struct gen *self, struct node *node);
 struct node *puppet_node(void);
+
+/* Provides the module `probe` of functions that do what their names say. */
+enum agner_err puppet_rpc_start(struct rt *rt);
 
 /* `ok`, or {error, 'ENOCONN'} and so on. */
 etf_term puppet_result(struct gen *self, enum agner_err err);

@@ -101,7 +101,8 @@ int main(int count, char **args)
     }
     self = rt_attach(node_rt(node));
     if (self == NULL || agner_kernel_start(self, &error) != AGNER_OK ||
-        puppet_start(self, node) != AGNER_OK || !start_examples(self)) {
+        puppet_start(self, node) != AGNER_OK ||
+        puppet_rpc_start(rt_of(self)) != AGNER_OK || !start_examples(self)) {
         (void)fprintf(stderr, "suite_node: a process did not start\n");
         return 1;
     }
