@@ -109,6 +109,8 @@ static enum agner_err refused(struct gen *self, etf_term reason,
         err = AGNER_ENOTSUP;
     else if (etf_atom_is(reason, "system_limit"))
         err = AGNER_ELIMIT;
+    else if (etf_same(reason, ETF_A(badarg)))
+        err = AGNER_EBADTERM; /* found when the connection was there */
     return no_result(self, err, reason, exception);
 }
 
