@@ -17,6 +17,7 @@
 
 #define VERSION        131
 #define LOCAL_SLOT_MAX 0x0fffffffu /* a greater id of ours names no process */
+#define ALTACT_ARITY   4           /* of ALTACT_SIG_SEND without a token */
 
 /* Tags of the external term format that are read here. */
 enum {
@@ -56,6 +57,8 @@ struct cursor {
     etf_term mfa, options; /* of a spawn request, */
     etf_pid leader;        /* ... and its group leader */
     bool third_party;      /* the target is not of this node */
+    uint64_t altact;       /* enum altact, of an ALTACT_SIG_SEND */
+    uint32_t arity;        /* of the control tuple */
 };
 
 static enum agner_err fail(const struct cursor *c, const char *text)
@@ -373,6 +376,46 @@ static enum agner_err read_mfa(struct cursor *c)
     return AGNER_OK;
 }
 
+/* The flags of an ALTACT_SIG_SEND; bits that nobody has given a meaning are
+ * ignored. */
+static enum agner_err read_altact(struct cursor *c)
+{
+    enum agner_err err = read_uint(c, &c->altact);
+    bool token = (c->altact & ALTACT_TOKEN) != 0;
+
+    if (err == AGNER_OK && token != (c->arity == ALTACT_ARITY + 1))
+        err = fail(c, "its flags and its number of elements differ");
+    return err;
+}
+
+static enum agner_err read_altact_target(struct cursor *c)
+{
+    enum agner_err err;
+    etf_term token;
+
+    if (c->altact & ALTACT_ALIAS)
+        err = read_alias(c);
+    else if (c->altact & ALTACT_NAME)
+        err = read_name(c);
+    else
+        err = read_target(c);
+    if (err == AGNER_OK && (c->altact & ALTACT_TOKEN))
+        err = read_term(c, &token);
+    return err;
+}
+
+/* What kind of signal it is. */
+static enum rt_signal_kind kind_of(const struct cursor *c)
+{
+    if (c->altact & ALTACT_EXIT)
+        return RT_SIGNAL_EXIT2;
+    if (c->altact & ALTACT_ALIAS)
+        return RT_SIGNAL_SEND_ALIAS;
+    if (c->altact & ALTACT_NAME)
+        return RT_SIGNAL_SEND_NAME;
+    return c->op->kind;
+}
+
 static enum agner_err read_letter(struct cursor *c, char letter)
 {
     etf_term ignored;
@@ -402,6 +445,10 @@ static enum agner_err read_letter(struct cursor *c, char letter)
         return read_term(c, &c->options);
     case 'u':
         return read_uint(c, &c->signal->id);
+    case 's':
+        return read_altact(c);
+    case 'v':
+        return read_altact_target(c);
     case 'l':
         return read_pid(c, &c->leader);
     case 'p':
@@ -438,7 +485,9 @@ static enum agner_err read_op(struct cursor *c, uint32_t arity)
         return agner_fail(c->error, AGNER_EPROTO, "unknown operation %llu",
                           (unsigned long long)number);
     c->op = &ops[number];
-    if (arity != 1 + strlen(c->op->shape))
+    c->arity = arity;
+    if (arity != 1 + strlen(c->op->shape) &&
+        !(number == OP_ALTACT_SIG_SEND && arity == ALTACT_ARITY + 1))
         return fail(c, "wrong number of elements");
     if (number == OP_UNLINK && (c->peer->flags & NODE__FLAG_UNLINK_ID))
         return fail(c, "the form without an id, though ids were agreed");
@@ -568,7 +617,7 @@ enum agner_err node__control_decode(const struct node__arrived *arrived,
         return err;
     *verdict = judge(&c);
     if (*verdict == NODE__DELIVER) {
-        read.kind = c.op->kind;
+        read.kind = kind_of(&c);
     } else {
         etf_box_free(box);
         box = NULL;

@@ -190,9 +190,16 @@ static enum payload put_send_name(struct writer *w,
 
 static enum payload put_send_alias(struct writer *w,
                                    const struct etf_encode_options *options,
-                                   const struct rt_signal *signal)
+                                   const struct rt_signal *signal,
+                                   uint64_t flags)
 {
-    begin(w, options, 3, OP_ALIAS_SEND);
+    /* ALIAS_SEND is to go from OTP some day. */
+    if (flags & NODE__FLAG_ALTACT_SIG) {
+        begin(w, options, 4, OP_ALTACT_SIG_SEND);
+        put_id(w, ALTACT_ALIAS);
+    } else {
+        begin(w, options, 3, OP_ALIAS_SEND);
+    }
     put_pid(w, &signal->from);
     put_ref(w, &signal->ref);
     return PAYLOAD;
@@ -298,7 +305,7 @@ static enum payload put_control(struct writer *w,
     case RT_SIGNAL_SEND_NAME:
         return put_send_name(w, options, signal);
     case RT_SIGNAL_SEND_ALIAS:
-        return put_send_alias(w, options, signal);
+        return put_send_alias(w, options, signal, flags);
     case RT_SIGNAL_LINK:
         put_pids(w, options, 3, OP_LINK, signal);
         return NO_PAYLOAD;
@@ -390,7 +397,10 @@ enum agner_err node__control_encode(struct etf_buffer *terms,
     struct writer w;
     enum payload payload;
 
-    if (needed_flags(signal) & ~flags)
+    /* Either says that the peer has aliases. */
+    if ((needed_flags(signal) & ~flags) != 0 &&
+        !(signal->kind == RT_SIGNAL_SEND_ALIAS &&
+          (flags & NODE__FLAG_ALTACT_SIG)))
         return AGNER_ENOTSUP;
     payload = put_control(&w, options, signal, flags);
     return append(terms, &w, payload, signal, control_size);

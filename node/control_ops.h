@@ -7,19 +7,22 @@
 #ifndef NODE_CONTROL_OPS_H
 #define NODE_CONTROL_OPS_H
 
+/* clang-format off */
 /*
- * Number, name, what follows it in the tuple, whether a payload follows,
- * signal.
+ * Number, name, what follows it in the tuple, whether a payload follows, signal.
  *
  *   f  sender: a pid of the peer     w  target: a pid of ours, or a name
- *   t  target: a pid of ours         W  what ended: a pid of the peer, or a
- * name p  a pid of anyone               n  target: a name r  a reference of
- * anyone         a  target: an alias, a reference of ours i  an unlink's id,
- * not 0         x  the reason, or another last term l  a group leader: anyone's
- * pid  m  {Module, Function, Arity} o  options: any term             u  an
- * unsigned integer _  anything: old cookies, trace tokens
+ *   t  target: a pid of ours         W  what ended: a pid of the peer, or a name
+ *   n  target: a name                a  target: an alias, a reference of ours
+ *   p  a pid of anyone               r  a reference of anyone
+ *   i  an unlink's id, not 0         u  an unsigned integer
+ *   l  a group leader: anyone's pid  m  {Module, Function, Arity}
+ *   o  options: any term             x  the reason, or another last term
+ *   s  flags (enum altact), which decide about what comes after it, the signal,
+ *      and whether a token follows
+ *   v  target: a pid of ours, a name or an alias, as the flags say
+ *   _  anything: old cookies, trace tokens
  */
-/* clang-format off */
 #define NODE__CONTROL_OPS(X)                                        \
     X( 1, LINK,                    "ft",     0, LINK)               \
     X( 2, SEND,                    "_t",     1, SEND)               \
@@ -49,12 +52,23 @@
     X(33, ALIAS_SEND,              "fa",     1, SEND_ALIAS)         \
     X(34, ALIAS_SEND_TT,           "fa_",    1, SEND_ALIAS)         \
     X(35, UNLINK_ID,               "ift",    0, UNLINK)             \
-    X(36, UNLINK_ID_ACK,           "ift",    0, UNLINK_ACK)
+    X(36, UNLINK_ID_ACK,           "ift",    0, UNLINK_ACK)         \
+    X(37, ALTACT_SIG_SEND,         "sfv",    1, SEND)
 /* clang-format on */
 
 #define NODE__CONTROL_OP_ENUM(number, name, shape, payload, kind) \
     OP_##name = (number),
 enum control_op { NODE__CONTROL_OPS(NODE__CONTROL_OP_ENUM) OP_COUNT };
 #undef NODE__CONTROL_OP_ENUM
+
+/* Flags of ALTACT_SIG_SEND. Priority is for processes that have asked for it
+ * (alias/1 with `priority`), and no process of ours can. */
+enum altact {
+    ALTACT_PRIORITY = 1,
+    ALTACT_TOKEN = 2,
+    ALTACT_ALIAS = 4,
+    ALTACT_NAME = 8,
+    ALTACT_EXIT = 16
+};
 
 #endif

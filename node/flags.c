@@ -26,6 +26,7 @@ CHECK(MANDATORY_25_DIGEST);
 CHECK(SPAWN);
 CHECK(NAME_ME);
 CHECK(ALIAS);
+CHECK(ALTACT_SIG);
 
 static const char *const names[64] = {
 #define NAME_ROW(bit, name, since, offered) [bit] = #name,

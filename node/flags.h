@@ -15,8 +15,8 @@
  * a mandatory one is refused by that release and those after it; 26, 27 and 28
  * ask for the same set. We ask for that of NODE__FLAGS_RELEASE, which every
  * release since 23 offers. What is not offered is obsolete (ATOM_CACHE,
- * HIDDEN_ATOM_CACHE), a request and no capability (NAME_ME), or not spoken here
- * (ALTACT_SIG). docs/distribution.md has the same rows.
+ * HIDDEN_ATOM_CACHE), or a request and no capability (NAME_ME).
+ * docs/distribution.md has the same rows.
  */
 /* clang-format off */
 #define NODE__FLAGS(X)                      \
@@ -49,7 +49,7 @@
     X(33, NAME_ME,                0, 0)     \
     X(34, V4_NC,                 26, 1)     \
     X(35, ALIAS,                  0, 1)     \
-    X(37, ALTACT_SIG,             0, 0)
+    X(37, ALTACT_SIG,             0, 1)
 /* clang-format on */
 
 #define NODE__FLAGS_RELEASE 25
@@ -70,6 +70,7 @@
 #define NODE__FLAG_SPAWN               NODE__FLAG(32)
 #define NODE__FLAG_NAME_ME             NODE__FLAG(33)
 #define NODE__FLAG_ALIAS               NODE__FLAG(35)
+#define NODE__FLAG_ALTACT_SIG          NODE__FLAG(37)
 
 /* The sums of the table's columns. A hidden node offers all but PUBLISHED. */
 #define NODE__FLAG_MANDATORY_TERM(bit, name, since, offered) \

@@ -287,6 +287,37 @@ static enum agner_err arrive_other(struct rt *rt, struct worker *w,
     return AGNER_OK;
 }
 
+/* exit/2 to a pid, to a name, or through an alias. */
+static enum agner_err arrive_exit2(struct rt *rt, struct worker *w,
+                                   const struct rt_signal *s)
+{
+    struct rt_signal named = *s;
+    struct envelope *m;
+    struct process *p;
+    uint64_t id;
+    uint32_t slot;
+
+    if (!etf_is_none(s->name)) {
+        if (!etf_get_pid(etf__word(rt__name_find(rt, s->name)), &named.to))
+            return AGNER_OK; /* nobody has it */
+        return arrive_other(rt, w, &named, ENVELOPE_EXIT2);
+    }
+    if (s->ref.count == 0)
+        return arrive_other(rt, w, s, ENVELOPE_EXIT2);
+    if (!rt__ref_local(&s->ref, &id, &slot))
+        return AGNER_OK;
+    p = rt__slot(rt, slot);
+    if (p == NULL)
+        return AGNER_OK;
+    m = far_envelope(w, s, ENVELOPE_EXIT2_ALIAS, s->payload);
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->id = id;
+    if (rt__push_to(rt, w, p, m) != AGNER_OK)
+        rt__envelope_free(rt, w, m);
+    return AGNER_OK;
+}
+
 static enum agner_err arrive(struct rt *rt, struct worker *w,
                              const struct rt_signal *s)
 {
@@ -304,7 +335,7 @@ static enum agner_err arrive(struct rt *rt, struct worker *w,
     case RT_SIGNAL_EXIT:
         return arrive_other(rt, w, s, ENVELOPE_EXIT);
     case RT_SIGNAL_EXIT2:
-        return arrive_other(rt, w, s, ENVELOPE_EXIT2);
+        return arrive_exit2(rt, w, s);
     case RT_SIGNAL_MONITOR:
         return arrive_monitor(rt, w, s);
     case RT_SIGNAL_DEMONITOR:

@@ -33,9 +33,10 @@ enum envelope_kind {
     ENVELOPE_LINK,   /* sender */
     ENVELOPE_UNLINK, /* sender, id */
     ENVELOPE_UNLINK_ACK,
-    ENVELOPE_EXIT,    /* sender's end, through a link; term: reason */
-    ENVELOPE_EXIT2,   /* exit/2 */
-    ENVELOPE_MONITOR, /* sender watches us, under (sender, id) */
+    ENVELOPE_EXIT,        /* sender's end, through a link; term: reason */
+    ENVELOPE_EXIT2,       /* exit/2 */
+    ENVELOPE_EXIT2_ALIAS, /* the same through an alias: id */
+    ENVELOPE_MONITOR,     /* sender watches us, under (sender, id) */
     ENVELOPE_DEMONITOR,
     ENVELOPE_DOWN,         /* id: our monitor; term: reason */
     ENVELOPE_NODE_DOWN,    /* term: the node */

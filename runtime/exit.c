@@ -227,6 +227,7 @@ void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
     case ENVELOPE_UNLINK_ACK:
     case ENVELOPE_EXIT:
     case ENVELOPE_EXIT2:
+    case ENVELOPE_EXIT2_ALIAS:
     case ENVELOPE_DEMONITOR:
     case ENVELOPE_DOWN:
     case ENVELOPE_NODE_DOWN:

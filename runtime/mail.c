@@ -80,6 +80,7 @@ etf_term rt__materialise(struct gen *self, struct envelope *m)
     case ENVELOPE_UNLINK_ACK:
     case ENVELOPE_EXIT:
     case ENVELOPE_EXIT2:
+    case ENVELOPE_EXIT2_ALIAS:
     case ENVELOPE_MONITOR:
     case ENVELOPE_DEMONITOR:
     case ENVELOPE_DOWN:
@@ -150,6 +151,7 @@ void rt__describe(struct gen *self, struct envelope *m)
     case ENVELOPE_UNLINK_ACK:
     case ENVELOPE_EXIT:
     case ENVELOPE_EXIT2:
+    case ENVELOPE_EXIT2_ALIAS:
     case ENVELOPE_MONITOR:
     case ENVELOPE_DEMONITOR:
     case ENVELOPE_DOWN:

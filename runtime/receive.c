@@ -127,6 +127,17 @@ static bool is_answer(struct context *c, struct envelope *m)
     return true;
 }
 
+/* The alias with this id, or NULL: it is not active. */
+static struct relation *find_alias(struct process *p, uint64_t id)
+{
+    struct relation *r = rt__find_id(p, RELATION_ALIAS, id);
+
+    if (r != NULL)
+        return r;
+    r = rt__find_id(p, RELATION_MONITOR, id);
+    return r != NULL && (r->flags & RELATION_IS_ALIAS) != 0 ? r : NULL;
+}
+
 static void through_alias(struct context *c, struct envelope *m)
 {
     struct process *p = c->p;
@@ -134,12 +145,7 @@ static void through_alias(struct context *c, struct envelope *m)
 
     if (is_answer(c, m))
         return;
-    r = rt__find_id(p, RELATION_ALIAS, m->id);
-    if (r == NULL) {
-        r = rt__find_id(p, RELATION_MONITOR, m->id);
-        if (r != NULL && (r->flags & RELATION_IS_ALIAS) == 0)
-            r = NULL;
-    }
+    r = find_alias(p, m->id);
     if (r == NULL) {
         rt__count_drop(c->rt, c->worker, RT_DROP_NOALIAS);
         drop(c, m);
@@ -457,6 +463,12 @@ static void act(struct context *c, struct envelope *m)
         return;
     case ENVELOPE_EXIT2:
         exit_signal(c, m, false);
+        return;
+    case ENVELOPE_EXIT2_ALIAS:
+        if (find_alias(p, m->id) != NULL)
+            exit_signal(c, m, false);
+        else
+            drop(c, m);
         return;
     case ENVELOPE_MONITOR:
         watched(c, m);

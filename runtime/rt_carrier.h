@@ -21,7 +21,7 @@ enum rt_signal_kind {
     RT_SIGNAL_UNLINK,     /* `id` */
     RT_SIGNAL_UNLINK_ACK, /* `id` */
     RT_SIGNAL_EXIT,       /* of a link: reason */
-    RT_SIGNAL_EXIT2,      /* exit/2: reason */
+    RT_SIGNAL_EXIT2,      /* exit/2: reason. Arriving also to `name` or `ref` */
     RT_SIGNAL_MONITOR,    /* to a pid or `name`, `ref` */
     RT_SIGNAL_DEMONITOR,  /* to a pid or `name`, `ref` */
     RT_SIGNAL_DOWN, /* from a pid or `name`, to the watcher, `ref`: reason */

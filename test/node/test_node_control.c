@@ -134,21 +134,21 @@ static bool there_and_back(struct place *p, const struct rt_signal *sent,
 /* Each flag that changes a form, on and off. */
 static void each_signal_survives_each_set_of_flags(void **state)
 {
-    static const uint64_t bits[] = { NODE__FLAG_SEND_SENDER,
-                                     NODE__FLAG_EXIT_PAYLOAD,
-                                     NODE__FLAG_UNLINK_ID, NODE__FLAG_ALIAS,
-                                     NODE__FLAG_DIST_MONITOR };
+    static const uint64_t bits[] = {
+        NODE__FLAG_SEND_SENDER, NODE__FLAG_EXIT_PAYLOAD, NODE__FLAG_UNLINK_ID,
+        NODE__FLAG_ALIAS,       NODE__FLAG_DIST_MONITOR, NODE__FLAG_ALTACT_SIG
+    };
     unsigned set, kind, i;
 
     (void)state;
-    for (set = 0; set < 32; set++)
+    for (set = 0; set < 64; set++)
         for (kind = 0; kind <= RT_SIGNAL_GROUP_LEADER; kind++) {
             uint64_t flags = NODE__FLAG_DIST_MONITOR_NAME;
             struct rt_signal sent, got;
             struct place p;
             bool arrived, expected = true;
 
-            for (i = 0; i < 5; i++)
+            for (i = 0; i < 6; i++)
                 flags |= set >> i & 1 ? bits[i] : 0;
             p = place_new(flags);
             sent = signal_of(&p, (enum rt_signal_kind)kind);
@@ -157,7 +157,8 @@ static void each_signal_survives_each_set_of_flags(void **state)
             if (kind == RT_SIGNAL_SEND_ALIAS) {
                 sent.ref.node = p.us.name;
                 sent.ref.creation = 22;
-                expected = (flags & NODE__FLAG_ALIAS) != 0;
+                expected =
+                    (flags & (NODE__FLAG_ALIAS | NODE__FLAG_ALTACT_SIG)) != 0;
             }
             if (kind == RT_SIGNAL_UNLINK_ACK)
                 expected = (flags & NODE__FLAG_UNLINK_ID) != 0;
@@ -369,7 +370,16 @@ static void refuses_control_messages_that_are_none(void **state)
         { "{0, '$a', '$b'}", NULL, 0, "unknown operation 0" },
         { "{5}", NULL, 0, "unknown operation 5" },
         { "{9, '$a', '$b'}", NULL, 0, "unknown operation 9" },
-        { "{37, 0, '$a', '$b'}", "m", 0, "unknown operation 37" },
+        { "{38, 0, '$a', '$b'}", "m", 0, "unknown operation 38" },
+        { "{37, 0, '$a'}", "m", 0, "number of elements" },
+        { "{37, 2, '$a', '$b'}", "m", 0, "flags and its number" },
+        { "{37, 1, '$a', '$b', tok}", "m", 0, "flags and its number" },
+        { "{37, 2, '$a', '$b', tok, x}", "m", 0, "number of elements" },
+        { "{37, x, '$a', '$b'}", "m", 0, "unsigned integer" },
+        { "{37, 0, '$a', '$alias'}", "m", 0, "a pid is expected" },
+        { "{37, 4, '$a', '$b'}", "m", 0, "a reference" },
+        { "{37, 8, '$a', '$b'}", "m", 0, "a name" },
+        { "{37, 16, '$a', '$b'}", NULL, 0, "missing" },
         { "{255}", NULL, 0, "unknown operation 255" },
         { "{18446744073709551615}", NULL, 0, "unknown operation 1844" },
         { "{18446744073709551616}", NULL, 0, "unsigned integer" },
@@ -470,6 +480,8 @@ static void refuses_a_sender_that_is_not_the_peer_s(void **state)
         "{33, '$c', '$alias'}",
         "{35, 1, '$c', '$b'}",
         "{36, 1, '$c', '$b'}",
+        "{37, 0, '$c', '$b'}",
+        "{37, 20, '$b', '$alias'}",
     };
     size_t i;
 
@@ -526,6 +538,59 @@ static void takes_what_is_odd_but_legal(void **state)
     (void)state;
     check_cases(OFFER, cases, sizeof cases / sizeof cases[0]);
     check_cases(OFFER & ~NODE__FLAG_UNLINK_ID, without_ids, 1);
+}
+
+/* Priority is for who has asked for it, which nobody here has: the same signals
+ * otherwise. Flags that nobody knows change nothing. */
+static void an_alternate_signal_is_what_its_flags_say(void **state)
+{
+    static const struct {
+        const char *control;
+        enum rt_signal_kind kind;
+    } cases[] = {
+        { "{37, 0, '$a', '$b'}", RT_SIGNAL_SEND },
+        { "{37, 1, '$a', '$b'}", RT_SIGNAL_SEND },
+        { "{37, 3, '$a', '$b', {0, 1, 2, '$c', 4}}", RT_SIGNAL_SEND },
+        { "{37, 5, '$a', '$alias'}", RT_SIGNAL_SEND_ALIAS },
+        { "{37, 6, '$a', '$alias', tok}", RT_SIGNAL_SEND_ALIAS },
+        { "{37, 9, '$a', name}", RT_SIGNAL_SEND_NAME },
+        { "{37, 16, '$a', '$b'}", RT_SIGNAL_EXIT2 },
+        { "{37, 19, '$a', '$b', tok}", RT_SIGNAL_EXIT2 },
+        { "{37, 21, '$a', '$alias'}", RT_SIGNAL_EXIT2 },
+        { "{37, 24, '$a', name}", RT_SIGNAL_EXIT2 },
+        { "{37, 1024, '$a', '$b'}", RT_SIGNAL_SEND },
+        { "{37, 0, '$a', '$c'}", RT_SIGNAL_SEND }, /* ignored */
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct place p = place_new(OFFER);
+        struct etf_buffer bytes = { 0 };
+        struct agner_error error = { .text = "" };
+        enum node__verdict verdict;
+        struct rt_signal signal;
+
+        add_term(&p, &bytes, cases[i].control);
+        add_term(&p, &bytes, "{the, message}");
+        if (decode(&p, bytes.data, bytes.size, &signal, &verdict, &error) !=
+            AGNER_OK)
+            fail_msg("%s: %s", cases[i].control, error.text);
+        if (strstr(cases[i].control, "'$a', '$c'") != NULL) {
+            assert_int_equal(verdict, NODE__IGNORE);
+        } else {
+            assert_int_equal(verdict, NODE__DELIVER);
+            assert_int_equal(signal.kind, cases[i].kind);
+            assert_int_equal(!etf_is_none(signal.name),
+                             strstr(cases[i].control, "name") != NULL);
+            assert_int_equal(signal.ref.count != 0,
+                             strstr(cases[i].control, "alias") != NULL);
+            assert_true(etf_equal(signal.payload, parse(&p, "{the, message}")));
+        }
+        etf_box_free(signal.box);
+        etf_buffer_fini(&bytes);
+        place_free(&p);
+    }
 }
 
 /* B-DST-8: a message that ends early, has more behind it, or is none. */
@@ -693,6 +758,7 @@ int main(void)
         cmocka_unit_test(refuses_wrong_types_where_pids_are_due),
         cmocka_unit_test(refuses_a_sender_that_is_not_the_peer_s),
         cmocka_unit_test(takes_what_is_odd_but_legal),
+        cmocka_unit_test(an_alternate_signal_is_what_its_flags_say),
         cmocka_unit_test(refuses_a_message_that_does_not_decode),
         cmocka_unit_test(refuses_every_prefix),
         cmocka_unit_test(spawn_requests_and_replies_survive),

@@ -92,7 +92,7 @@ static void version_5_with_a_complement(void **state)
     static const uint8_t name[] = { 0,    13,  'n', 0,   5,   0x07, 0xdf, 0x7f,
                                     0xbd, 'a', '@', 'h', 'o', 's',  't' };
     static const uint8_t complement[] = {
-        0, 9, 'c', 0, 0, 0, 0x0d, 1, 2, 3, 4
+        0, 9, 'c', 0, 0, 0, 0x2d, 1, 2, 3, 4
     };
     struct pair p = pair_of(OFFER, OFFER);
 
