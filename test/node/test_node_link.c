@@ -447,6 +447,31 @@ static void a_peer_that_does_not_read_shuts_the_gate(void **state)
  */
 
 /* G37: ticks keep an idle connection, and their absence ends it. */
+/* Where the machine has no IPv6 there is nothing to see. */
+static void nodes_meet_over_ipv6(void **state)
+{
+    struct node_options options = pair_options("b@::1");
+    struct agner_error error;
+    struct node *a, *b;
+
+    (void)state;
+    options.listen_host = "::1";
+    if (node_start(&options, &b, &error) != AGNER_OK) {
+        assert_int_equal(error.code, AGNER_ESYSTEM);
+        skip();
+    }
+    options = pair_options("a@::1");
+    options.listen_host = "::1";
+    a = pair_start(&options);
+    assert_int_equal(node_route(a, "b@::1", "::1", node_port(b)), AGNER_OK);
+    assert_int_equal(connect_a(a, "b@::1", NULL), AGNER_OK);
+    send_int(node_rt(a), "b@::1", 5, 42);
+    (void)recorder_expect(node_rt(b), 0, "up 'a@::1'");
+    (void)recorder_expect(node_rt(b), 0, "send ...");
+    node_stop(a, 0);
+    node_stop(b, 0);
+}
+
 static void ticks_keep_a_connection(void **state)
 {
     struct node_options a = pair_options(A), b = pair_options(B);
@@ -512,6 +537,7 @@ int main(void)
         cmocka_unit_test(every_form_of_packet_carries_every_size),
         cmocka_unit_test(stopping_sends_what_is_queued),
         cmocka_unit_test(a_peer_that_does_not_read_shuts_the_gate),
+        cmocka_unit_test(nodes_meet_over_ipv6),
         cmocka_unit_test(ticks_keep_a_connection),
         cmocka_unit_test(a_tick_is_answered_when_nothing_was_written),
     };
