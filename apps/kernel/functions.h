@@ -31,6 +31,7 @@ extern const struct kernel__table kernel__fun_system;  /* figures of the node */
 extern const struct kernel__table kernel__fun_otp;     /* other modules */
 extern const struct kernel__table kernel__fun_global;  /* global */
 extern const struct kernel__table kernel__fun_rpc;     /* calls from here */
+extern const struct kernel__table kernel__fun_pg;      /* pg */
 
 /* What the figures are compared with: one for a runtime, until it ends. NULL:
  * the kernel was not started. */

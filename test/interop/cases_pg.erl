@@ -30,6 +30,7 @@ one() ->
     [{"the scope pg is there", fun default_scope/0},
      {"gen_server calls of our scope", fun plain_calls/0},
      {"our scope ignores what it does not know", fun junk/0},
+     {"functions of pg over rpc", fun functions/0},
      {"a hidden node of ours is not looked for", fun hidden_ours/0},
      {"a hidden node of Erlang's is not looked for", fun hidden_theirs/0}].
 
@@ -311,6 +312,31 @@ junk() ->
     [Stranger, Far] = lists:sort(L),
     gen_server:cast(Scope, {sync, Far, x}),
     wait(fun () -> do(pg_groups, S) =:= {ok, []} end).
+
+functions() ->
+    S = scope(),
+    R = fun (F, A) -> rpc:block_call(suite:node(), pg, F, A) end,
+    [] = R(get_members, [S, g]),
+    [] = R(which_groups, [S]),
+    {ok, Pid} = R(start, [S]),
+    {error, {already_started, Pid}} = R(start, [S]),
+    {ok, _} = pg:start(S),
+    P = puppet(), Q = self(),
+    ok = R(join, [S, g, [P, P]]),
+    ok = pg:join(S, h, Q),
+    wait(fun () -> lists:sort(R(which_groups, [S])) =:= [g, h] end),
+    [P, P] = R(get_members, [S, g]),
+    [Q] = R(get_members, [S, h]),
+    [] = R(get_local_members, [S, h]),
+    [g] = R(which_local_groups, [S]),
+    ok = R(leave, [S, g, P]),
+    not_joined = R(leave, [S, i, P]),
+    {badrpc, {'EXIT', {badarg, _}}} = R(join, [S, g, Q]),
+    {badrpc, {'EXIT', _}} = R(join, [nobody, g, P]),
+    ok = R(join, [{g, S}, P]),
+    [P] = R(get_members, [{g, S}]),
+    true = lists:member({g, S}, R(which_groups, [])),
+    ok = R(leave, [{g, S}, P]).
 
 %% As between two Erlang nodes one of which is hidden: neither looks for the other.
 hidden_ours() ->
