@@ -11,6 +11,7 @@
 #include "rpc_logs.h"
 #include "rpc_look.h"
 #include "rpc_server.h"
+#include "rpc_topics.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -298,6 +299,7 @@ static const struct rpc_method methods[] = {
     { "applications", rpc__applications, true },
     { "apps",         rpc__apps,         true },
     { "cast",         run_cast,          false },
+    { "groups",       rpc__groups,       true },
     { "info",         rpc__info,         true },
     { "kill",         rpc__kill,         true },
     { "log_level",    rpc__log_level,    false },
@@ -307,9 +309,11 @@ static const struct rpc_method methods[] = {
     { "ping",         run_ping,          true },
     { "process",      rpc__process,      true },
     { "ps",           rpc__ps,           true },
+    { "publish",      rpc__publish,      true },
     { "send",         run_send,          false },
     { "status",       rpc__status,       true },
     { "stop",         run_stop,          false },
+    { "subscribe",    rpc__subscribe,    false },
     { "tree",         rpc__tree,         true },
     { "version",      rpc__version,      false },
 };

@@ -112,10 +112,13 @@ struct rpc_call {
     struct node *node;
     struct apps_control *control;  /* NULL in a process of its own */
     struct rpc_follower *follower; /* the session's; NULL elsewhere */
+    uint32_t conn;                 /* in the session: its connection, ... */
+    enum msgpack_mode mode;        /* ... and how that is written to */
     uint64_t started_ms;           /* when the control socket was opened */
-    etf_term params; /* its first parameter; an empty map if none */
-    etf_term result; /* ok at first */
-    bool stops;      /* the node is to stop once this is answered */
+    etf_term params;  /* its first parameter; an empty map if none */
+    etf_term result;  /* ok at first */
+    etf_pid listener; /* is told `pushed` once this is answered; or all zero */
+    bool stops;       /* the node is to stop once this is answered */
     struct rpc_failure failure;
 };
 

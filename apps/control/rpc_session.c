@@ -399,6 +399,8 @@ static enum agner_err run_method(struct gen *self, const struct errand *e,
                           .node = s->control->options.node,
                           .control = s->control,
                           .follower = &s->follower,
+                          .conn = s->conn,
+                          .mode = s->mode,
                           .started_ms = s->control->started_ms,
                           .result = ETF_A(ok) };
     etf_bytes name = { frame->method.data + 6, frame->method.size - 6 };
@@ -437,6 +439,9 @@ static enum agner_err run_method(struct gen *self, const struct errand *e,
             answer(self, e, ETF_NONE, c.result);
         if (err == AGNER_OK && c.stops) /* the answer is on its way before */
             s->control->options.stop(s->control->options.stop_ctx);
+        if (err == AGNER_OK && !etf_pid_is_none(c.listener) &&
+            rt_send_pid(self, c.listener, etf_atom("pushed")) == AGNER_ENOMEM)
+            rt_exit(self, etf_atom("enomem")); /* it would wait for ever */
         follow_on(self); /* if that is what it asked for */
     }
     if (err != AGNER_OK)
