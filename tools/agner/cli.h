@@ -40,6 +40,7 @@ struct cli_options {
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
     const char *log_level, *log_file, *log_format, *type;
     const char *actor, *level, *application, *handler;
+    const char *pubsub, *scope;
     struct apps_application apps[CLI_APPS_MAX];
     const char *envs[CLI_ENVS_MAX];
     size_t app_count, env_count;
@@ -122,13 +123,20 @@ struct command {
       OPTION_SECRET, CLI_OPTION(cookie), 0, 0, "cookie-file" },               \
     { "epmd-port", 0, "PORT", "where epmd listens (default 4369)",            \
       OPTION_NUMBER, CLI_OPTION(epmd_port), 1, 65535, NULL }
+/* What a topic is one of. */
+#define CLI_TOPIC_ROWS                                                        \
+    { "pubsub", 'p', "PUBSUB", "TOPIC is one of that Phoenix.PubSub",         \
+      OPTION_TEXT, CLI_OPTION(pubsub), 0, 0, "scope" },                       \
+    { "scope", 0, "SCOPE", "GROUP is one of that scope (default pg)",         \
+      OPTION_TEXT, CLI_OPTION(scope), 0, 0, "pubsub" }
 #define CLI_END_ROW { NULL, 0, NULL, NULL, OPTION_FLAG, 0, 0, 0, NULL }
 /* clang-format on */
 
 extern const struct command cmd_app, cmd_apps, cmd_call, cmd_cast,
-    cmd_completion, cmd_epmd, cmd_info, cmd_kill, cmd_loglevel, cmd_logs,
-    cmd_names, cmd_new, cmd_nodes, cmd_ping, cmd_ps, cmd_send, cmd_start,
-    cmd_status, cmd_stop, cmd_sup, cmd_tree, cmd_version;
+    cmd_completion, cmd_epmd, cmd_groups, cmd_info, cmd_kill, cmd_loglevel,
+    cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping, cmd_ps, cmd_pub,
+    cmd_send, cmd_start, cmd_status, cmd_stop, cmd_sub, cmd_sup, cmd_tree,
+    cmd_version;
 
 /* ---- commands.c ------------------------------------------------------- */
 
@@ -264,6 +272,23 @@ int cli_name(struct cli *cli, const char *text, etf_term *to);
  * reason printed. */
 int cli_tell(struct cli *cli, enum talk how, struct target *t, etf_term to,
              etf_term message, etf_term *reply);
+
+/* ---- topic.c ---------------------------------------------------------- */
+
+/* The parameters of agner.publish and agner.subscribe that say which topic, or
+ * group, `topic` is. EXIT_DONE, or EXIT_USAGE with the reason printed. */
+int cli_topic(struct cli *cli, const char *topic, etf_term *params);
+
+/* ---- follow.c: what a node sends of itself ---------------------------- */
+
+/* From now on ^C ends the command with EXIT_INTERRUPTED. */
+int cli_interruptible(const struct cli *cli);
+/* Calls each(cli, Event) for what comes in notifications, until that fails,
+ * *enough is set, nobody reads our output, or the node ends. The region is
+ * reset meanwhile. */
+int cli_follow(struct cli *cli, struct target *t,
+               int (*each)(struct cli *cli, etf_term event),
+               const bool *enough);
 
 /* ---- completion.c ----------------------------------------------------- */
 

@@ -6,12 +6,8 @@
  */
 #include "cli.h"
 
-#include <signal.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-#include "client.h"
 
 #define LIMIT_MAX    1024 /* a node keeps no more */
 #define LIMIT_FOLLOW 10
@@ -107,17 +103,12 @@ static void print_line(etf_term event)
 }
 
 /* EXIT_REMOTE only when memory is out; nobody reading is no failure. */
-static int print_event(const struct cli *cli, etf_term event)
+static int print_event(struct cli *cli, etf_term event)
 {
     if (cli->o.json)
         return cli_print(cli, event);
     print_line(event);
     return EXIT_DONE;
-}
-
-static bool is_read(void)
-{
-    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 /* ---- What is asked for ------------------------------------------------ */
@@ -152,39 +143,7 @@ static etf_term params(struct cli *cli)
     return map;
 }
 
-/* ---- Following -------------------------------------------------------- */
-
-static void interrupted(int number)
-{
-    (void)number; /* each line was flushed */
-    _exit(EXIT_INTERRUPTED);
-}
-
-/* Until the node or who reads us ends. */
-static int follow(struct cli *cli, struct target *t)
-{
-    struct agner_error error = { AGNER_OK, "" };
-    etf_term events, event;
-    etf_bytes method;
-    int code = EXIT_DONE;
-
-    while (code == EXIT_DONE && is_read()) {
-        enum agner_err err;
-
-        etf_region_reset(cli->region);
-        err = client_next(t->client, RT_INFINITY, cli->region, &method, &events,
-                          &error);
-        if (err == AGNER_ENOCONN)
-            return cli_fail(cli, EXIT_UNREACHABLE, "agner status",
-                            "the node has stopped, or closed the connection");
-        if (err != AGNER_OK)
-            return cli_fail(cli, cli_code(err), "agner logs -f again", "%s",
-                            error.text);
-        while (code == EXIT_DONE && etf_list_next(&events, &event))
-            code = print_event(cli, event);
-    }
-    return code;
-}
+/* ---- The command ------------------------------------------------------- */
 
 static int print_past(struct cli *cli, etf_term answer)
 {
@@ -198,13 +157,14 @@ static int print_past(struct cli *cli, etf_term answer)
 
 static int run(struct cli *cli)
 {
+    const bool never = false;
     etf_term answer;
     struct target t;
     int code;
 
-    if (signal(SIGINT, interrupted) == SIG_ERR)
-        return cli_fail(cli, EXIT_REMOTE, "again", "SIGINT cannot be caught");
-    code = cli_open(cli, NULL, false, &t);
+    code = cli_interruptible(cli);
+    if (code == EXIT_DONE)
+        code = cli_open(cli, NULL, false, &t);
     if (code != EXIT_DONE)
         return code;
     code = cli_method(cli, &t, "agner.logs", params(cli), GEN_CALL_TIMEOUT_MS,
@@ -212,7 +172,7 @@ static int run(struct cli *cli)
     if (code == EXIT_DONE)
         code = print_past(cli, answer);
     if (code == EXIT_DONE && cli->o.follow)
-        code = follow(cli, &t);
+        code = cli_follow(cli, &t, print_event, &never);
     cli_close(&t);
     return code;
 }

@@ -1,0 +1,46 @@
+/*
+ * cmd_pub.c -- agner pub: a message to all who hear a topic, or are in a group.
+ */
+#include "cli.h"
+
+static const struct option options[] = {
+    CLI_TOPIC_ROWS, CLI_NODE_ROW, CLI_JSON_ROW, CLI_HELP_ROW, CLI_END_ROW,
+};
+
+static int run(struct cli *cli)
+{
+    etf_term params, message, result;
+    struct target t;
+    int code = cli_topic(cli, cli->args[0], &params);
+
+    if (code == EXIT_DONE)
+        code = cli_term(cli, cli->args[1], &message);
+    if (code == EXIT_DONE)
+        code = cli_open(cli, NULL, false, &t);
+    if (code != EXIT_DONE)
+        return code;
+    params =
+        etf_map_put(cli->region, params, etf_text(cli->region, "msg"), message);
+    code = cli_method(cli, &t, "agner.publish", params, GEN_CALL_TIMEOUT_MS,
+                      &result);
+    cli_close(&t);
+    return code == EXIT_DONE ? cli_print(cli, result) : code;
+}
+
+const struct command cmd_pub = {
+    .name = "pub",
+    .arguments = "TOPIC|GROUP TERM",
+    .summary = "send to all who hear a topic, or are in a group",
+    .example = "agner pub --pubsub MyApp.PubSub room:1 '{hello, <<\"all\">>}'\n"
+               "agner pub workers reload\n"
+               "agner pub --scope jobs '{queue, 3}' drain",
+    .text =
+        "With --pubsub it is a topic of Phoenix.PubSub, on nodes of Elixir "
+        "and of agner;\nthe pubsub must run on the node that is asked. "
+        "Without, it is a process group,\nin Erlang syntax, and the answer is "
+        "to how many members it went.",
+    .args_min = 2,
+    .args_max = 2,
+    .options = options,
+    .run = run,
+};
