@@ -134,6 +134,7 @@ void bench_codec(struct bench *b);
 /* bench_dist.c */
 void bench_dist_connect(struct bench *b);
 void bench_dist_call(struct bench *b);
+void bench_dist_rpc(struct bench *b);
 void bench_dist_send(struct bench *b);
 void bench_dist_bulk(struct bench *b);
 void bench_dist_link(struct bench *b);

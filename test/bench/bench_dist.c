@@ -1,8 +1,8 @@
 /*
  * bench_dist.c -- rows with two nodes over loopback: dist_connect, dist_call,
- * dist_send, dist_bulk, dist_link. This is the node that asks; bench_serve.c is
- * the other one, in a program of its own, or what `$BENCH_OTHER serve NAME`
- * starts: BEAM, with the same requests.
+ * dist_rpc, dist_send, dist_bulk, dist_link. This is the node that asks;
+ * bench_serve.c is the other one, in a program of its own, or what
+ * `$BENCH_OTHER serve NAME` starts: BEAM, with the same requests.
  */
 #include "bench.h"
 
@@ -145,6 +145,61 @@ void bench_dist_call(struct bench *b)
     took = bench_clients(b->self, &pid, 1, CLIENTS, per * 10);
     bench_out_rate(b, "calls_per_s_100_clients", "calls/s", took,
                    per * 10 * CLIENTS);
+    server_close(&s);
+}
+
+/* ---- dist_rpc
+ * ---------------------------------------------------------------- */
+
+struct rpc_client {
+    etf_term node;
+    etf_pid boss;
+    int64_t count;
+};
+
+/* erpc:call(Node, erlang, node, []), `count` times. */
+static void rpc_calls(struct gen *self, void *arg)
+{
+    const struct rpc_client *c = arg;
+    etf_term m = etf_atom("erlang"), f = etf_atom("node"), result;
+
+    for (int64_t i = 0; i < c->count; i++) {
+        bench_must(gen_erpc_call(self, c->node, m, f, etf_nil(), BENCH_WAIT_MS,
+                                 &result, NULL),
+                   "erpc");
+        rt_reset(self);
+    }
+    bench_send(self, c->boss, bench_atoms.done);
+}
+
+/* Nanoseconds that `clients` of them take. */
+static uint64_t rpc_clients(struct bench *b, struct rpc_client *c,
+                            int64_t clients)
+{
+    uint64_t begin = bench_now();
+
+    for (int64_t i = 0; i < clients; i++)
+        (void)bench_spawn(b->self, rpc_calls, c);
+    bench_wait_done(b->self, clients);
+    return bench_now() - begin;
+}
+
+void bench_dist_rpc(struct bench *b)
+{
+    struct server s = server_open(1);
+    struct rpc_client one = { etf_atom(s.name), rt_self(b->self), b->n / 10 };
+    struct rpc_client many = one;
+
+    many.count = b->n / CLIENTS > 0 ? b->n / CLIENTS : 1;
+    (void)connect_to(b, &s);
+    (void)rpc_clients(b, &one, 1);
+    one.count = b->n;
+    bench_out(b, "us_per_erpc_call",
+              (double)rpc_clients(b, &one, 1) / (double)b->n / 1e3, "us");
+    (void)rpc_clients(b, &many, CLIENTS);
+    many.count *= 10;
+    bench_out_rate(b, "erpc_calls_per_s_100_clients", "calls/s",
+                   rpc_clients(b, &many, CLIENTS), many.count * CLIENTS);
     server_close(&s);
 }
 

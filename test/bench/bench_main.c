@@ -36,6 +36,7 @@ static const struct bench_row rows[] = {
     { "codec",             1, BENCH_NOTHING, bench_codec },
     { "dist_connect",      2, BENCH_NODE,    bench_dist_connect },
     { "dist_call",      1000, BENCH_NODE,    bench_dist_call },
+    { "dist_rpc",       1000, BENCH_NODE,    bench_dist_rpc },
     { "dist_send",      1000, BENCH_NODE,    bench_dist_send },
     { "dist_bulk",         1, BENCH_NODE,    bench_dist_bulk },
     { "dist_link",        20, BENCH_NODE,    bench_dist_link },

@@ -11,9 +11,13 @@
  *                    ends at `stop`
  *   {sink, N, Boss}  the pid of a new process that counts N {tag, _} messages,
  *                    then sends `done` to Boss
+ *
+ * The application kernel runs too, as on BEAM: it is what dist_rpc calls.
  */
 #include <stdio.h>
 #include <unistd.h>
+
+#include <agner/kernel.h>
 
 #include "bench.h"
 
@@ -80,6 +84,7 @@ int bench_serve(const char *name, bool epmd)
     bench_must(err, error.text);
     self = rt_attach(node_rt(node));
     bench_must(self == NULL ? AGNER_ENOMEM : AGNER_OK, "attach");
+    bench_must(agner_kernel_start(self, &error), error.text);
     bench_must(gen_start(self, &serve_server, etf_nil(), &spawn, &pid, NULL),
                "server");
     printf("%u\n", (unsigned)node_port(node));

@@ -250,6 +250,15 @@ run(dist_call, N) ->
     clients(C, fun(_) -> calls(S, N div C div 10) end),
     Dt = clients(C, fun(_) -> calls(S, N div C * 10) end),
     out(dist_call, calls_per_s_100_clients, N div C * 10 * C * 1.0e9 / Dt, 'calls/s');
+run(dist_rpc, N) ->
+    {_, Node} = open_other(1),
+    rpc_calls(Node, N div 10),
+    T0 = t(), rpc_calls(Node, N), T1 = t(),
+    out(dist_rpc, us_per_erpc_call, (T1 - T0) / N / 1000, us),
+    C = 100,
+    clients(C, fun(_) -> rpc_calls(Node, N div C) end),
+    Dt = clients(C, fun(_) -> rpc_calls(Node, N div C * 10) end),
+    out(dist_rpc, erpc_calls_per_s_100_clients, N div C * 10 * C * 1.0e9 / Dt, 'calls/s');
 run(dist_send, N) ->
     {_, Node} = open_other(1),
     dist_send(Node, 1, N div 10),
@@ -366,6 +375,9 @@ calls(S, N) -> _ = gen_server:call(S, incr, 5000), calls(S, N - 1).
 
 flips(_, 0) -> ok;
 flips(S, N) -> done = gen_statem:call(S, flip, 5000), flips(S, N - 1).
+
+rpc_calls(_, 0) -> ok;
+rpc_calls(Node, N) -> erpc:call(Node, erlang, node, [], 120000), rpc_calls(Node, N - 1).
 
 clients(C, F) ->
     Me = self(),
