@@ -109,16 +109,19 @@ static bool may(const struct gen *self, const struct rt_remote *remote)
     return false;
 }
 
-static bool find(struct rt *rt, etf_term module, const struct rt_remote **row,
+/* The row for a module. *name: in, the module, or ETF_NONE; out, the row's. */
+static bool find(struct rt *rt, etf_term *name, const struct rt_remote **row,
                  void **data)
 {
     const void *behavior;
 
-    if (rt_behavior_find(rt, RT_GROUP_REMOTE, module, &behavior, data) !=
-            AGNER_OK &&
-        rt_behavior_find(rt, RT_GROUP_REMOTE, etf_atom(RT_REMOTE_ANY),
-                         &behavior, data) != AGNER_OK)
-        return false;
+    if (rt_behavior_find(rt, RT_GROUP_REMOTE, *name, &behavior, data) !=
+        AGNER_OK) {
+        *name = etf_atom(RT_REMOTE_ANY);
+        if (rt_behavior_find(rt, RT_GROUP_REMOTE, *name, &behavior, data) !=
+            AGNER_OK)
+            return false;
+    }
     *row = behavior;
     return true;
 }
@@ -143,6 +146,7 @@ static void served(struct gen *self, void *arg)
     const etf_term *name = etf_tuple_items(next_kept(self)->term);
     etf_term args = next_kept(self)->term;
     const struct rt_remote *remote;
+    etf_term row = name[0];
     void *data;
 
     (void)arg;
@@ -150,7 +154,7 @@ static void served(struct gen *self, void *arg)
         rt_exit(self,
                 etf_make(self, "{{badfun, _}, [{erlang, apply, [_, _], []}]}",
                          name[1], name[1], args));
-    else if (find(self->rt, name[0], &remote, &data) && may(self, remote))
+    else if (find(self->rt, &row, &remote, &data) && may(self, remote))
         remote->run(self, name[0], name[1], args, data);
     else
         rt_remote_undef(self, name[0], name[1], args);
@@ -216,7 +220,8 @@ static etf_term understand(struct request *q)
     return ETF_NONE;
 }
 
-/* A place for one more of the module, if those are counted. */
+/* A place for one more of the row, if those are counted: there are as many
+ * counts as rows, whatever names are asked for. */
 static bool take_place(struct request *q)
 {
     const struct rt_remote *remote;
@@ -224,8 +229,8 @@ static bool take_place(struct request *q)
     etf_term name = etf_atom_find((const char *)text.data, text.size);
     void *data;
 
-    if (is_foreign(q->function) || etf_is_none(name) ||
-        !find(q->rt, name, &remote, &data) || remote->max == 0)
+    if (is_foreign(q->function) || !find(q->rt, &name, &remote, &data) ||
+        remote->max == 0)
         return true;
     q->room = enter(q->rt, name, remote->max);
     return q->room != NULL;

@@ -337,6 +337,25 @@ static void limits_hold(void **state)
     duo_end(&duo);
 }
 
+/* What no row names shares the limit of the row for all, whatever its name. */
+static void the_row_for_all_has_one_limit(void **state)
+{
+    struct rt_remote_spawn_options options = { .monitor = true };
+    struct duo duo = duo_new();
+    struct gen *self = duo.at_a;
+    etf_pid pid;
+
+    (void)state;
+    offer(duo.b, RT_REMOTE_ANY, &pair_of);
+    assert_int_equal(start(self, B, "one", &options, &pid, NULL), AGNER_OK);
+    check_greeting(self, pid, false);
+    assert_int_equal(start(self, B, "another", &options, &pid, NULL), AGNER_OK);
+    check_greeting(self, pid, false);
+    assert_int_equal(start(self, B, "third", &options, &pid, NULL),
+                     AGNER_ELIMIT);
+    duo_end(&duo);
+}
+
 static void applied(struct gen *self, const char *node, bool local)
 {
     struct rt_remote_spawn_options options = { .monitor = true };
@@ -382,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_request_is_answered_by_a_message_first),
         cmocka_unit_test(options_are_those_of_erlang),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(the_row_for_all_has_one_limit),
         cmocka_unit_test(apply_is_what_it_applies),
     };
 
