@@ -57,7 +57,9 @@ struct gen_rpc_function {
     enum gen_rpc_class (*run)(struct gen *self, etf_term args,
                               etf_term *result);
     /* Other nodes that may call it: names, the last is NULL. NULL: all. To the
-     * rest it is the error `not_allowed`. */
+     * rest it is the error `not_allowed`. Who asks this node counts: a listed
+     * one can ask for others. The older rpc cast, which has no sender, is for
+     * no list. */
     const char *const *nodes;
 };
 
