@@ -83,6 +83,30 @@ struct apps_listen {
 /* "HOST:PORT", "[::1]:PORT": false when it is neither. */
 bool apps_listen_parse(const char *text, struct apps_listen *listen);
 
+/* A way to find nodes: config/discovery.c has the form of its text. */
+enum apps_discovery_kind {
+    APPS_DISCOVERY_DNS,
+    APPS_DISCOVERY_GOSSIP,
+    APPS_DISCOVERY_EPMD,
+};
+
+struct apps_discovery {
+    enum apps_discovery_kind kind;
+    char host[256]; /* "": the default */
+    uint16_t port;
+    char base[256], interface[64];
+    uint8_t hops;
+    uint64_t interval_ms;
+};
+
+/* AGNER_EINVAL says what is wrong. */
+enum agner_err apps_discovery_parse(const char *text, struct apps_discovery *d,
+                                    struct agner_error *error);
+/* Errors as node_discover_dns() and its like. */
+enum agner_err apps_discovery_start(struct node *node,
+                                    const struct apps_discovery *d,
+                                    struct agner_error *error);
+
 enum apps_log_format { APPS_LOG_TEXT, APPS_LOG_JSON, APPS_LOG_JOURNALD };
 
 /* A node's configuration. What the file does not say is NULL, empty, unset, or
@@ -98,6 +122,8 @@ struct apps_config {
     size_t application_count;
     struct apps_texts application_dirs;
     struct apps_texts allow; /* nodes and hosts; none: everybody may */
+    struct apps_texts peers; /* to be kept; not checked yet */
+    struct apps_texts discovery;
     const struct node_cookie *cookies;
     size_t cookie_count;
     /* The sections of other applications, [{Application, [{Key, Value}]}]:

@@ -18,13 +18,19 @@ static void forget_oldest(struct restart_window *w)
     w->count--;
 }
 
+uint32_t gen__restart_recent(struct restart_window *w, uint64_t period_ms,
+                             uint64_t now_ms)
+{
+    while (w->count > 0 && now_ms - oldest(w) > period_ms)
+        forget_oldest(w);
+    return w->count;
+}
+
 enum restart_verdict gen__restart_count(struct restart_window *w,
                                         uint32_t intensity, uint64_t period_ms,
                                         uint64_t now_ms)
 {
-    while (w->count > 0 && now_ms - oldest(w) > period_ms)
-        forget_oldest(w);
-    if (w->count >= intensity)
+    if (gen__restart_recent(w, period_ms, now_ms) >= intensity)
         return RESTART_TOO_MANY;
     if (w->count == w->capacity)
         return RESTART_NO_ROOM;

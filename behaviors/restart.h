@@ -31,6 +31,9 @@ enum restart_verdict {
 enum restart_verdict gen__restart_count(struct restart_window *w,
                                         uint32_t intensity, uint64_t period_ms,
                                         uint64_t now_ms);
+/* How many there were in the last period: what is older does not count. */
+uint32_t gen__restart_recent(struct restart_window *w, uint64_t period_ms,
+                             uint64_t now_ms);
 /* Goes on in `times_ms`, which has room for `capacity`, more than before.
  * Returns the old ring, for its owner to free. */
 uint64_t *gen__restart_grow(struct restart_window *w, uint64_t *times_ms,

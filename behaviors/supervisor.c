@@ -308,7 +308,9 @@ static etf_term supervisor_status(struct gen *self)
                     "restarts => _, count => _, children => _}",
                     etf_atom(strategies[sup->flags.strategy]),
                     sup->flags.intensity, sup->flags.period_ms,
-                    sup->window.count, sup->children.count,
+                    gen__restart_recent(&sup->window, sup->flags.period_ms,
+                                        rt_now_ms(rt_of(self))),
+                    sup->children.count,
                     gen__children_list(self, sup, STATUS_CHILDREN_MAX, false));
 }
 

@@ -227,7 +227,6 @@ static void become_up(struct conn *conn)
     node->net->timer_stop(node->loop, &conn->deadline);
     leave_admission(conn, NODE_OUTCOME_UP);
     explicit_bzero(&conn->cookies, sizeof conn->cookies);
-    conn->step = NODE_STEP_UP;
     if (!is_still_us(conn)) {
         node__conn_close(conn, AGNER_EAGAIN,
                          "this node has another name by now");
@@ -279,8 +278,6 @@ static size_t shake(struct conn *conn, const uint8_t *bytes, size_t size)
         struct etf_buffer out = { 0 };
         size_t used;
 
-        if (hs->initiator && state != HS_STATUS)
-            conn->step = NODE_STEP_CHALLENGE;
         state =
             node__handshake_feed(hs, bytes + taken, size - taken, &out, &used);
         taken += used;
@@ -344,11 +341,24 @@ static void closed(void *ctx, struct rt_conn *net, enum agner_err why,
     free_conn(conn);
 }
 
+enum node_step node__conn_step(const struct conn *conn)
+{
+    const struct node__handshake *hs = &conn->handshake;
+    enum node__hs_state state =
+        hs->state == HS_FAILED ? hs->failed_in : hs->state;
+
+    if (hs->self.name == NULL)
+        return NODE_STEP_CONNECT;
+    return state == HS_CHALLENGE || state == HS_ACK || state == HS_UP
+               ? NODE_STEP_CHALLENGE
+               : NODE_STEP_NAME;
+}
+
 static void line(void *ctx, const char *text)
 {
     const struct conn *conn = ctx;
 
-    node__trace(conn->node, conn->step, "%s", text);
+    node__trace(conn->node, node__conn_step(conn), "%s", text);
 }
 
 /* Who we are, for one handshake. */
@@ -388,7 +398,6 @@ static void opened(void *ctx, struct rt_conn *net)
         return;
     conn->phase = CONN_HANDSHAKE;
     node__trace(conn->node, NODE_STEP_CONNECT, "connected");
-    conn->step = NODE_STEP_NAME;
     err = (conn->old ? node__handshake_dial_old : node__handshake_dial)(
         &conn->handshake, &self, conn->peer->text, &out, &error);
     if (err == AGNER_OK &&
@@ -466,7 +475,6 @@ enum agner_err node__conn_dial(struct node *node, struct peer *peer,
 
     if (conn == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no memory to dial");
-    conn->step = NODE_STEP_CONNECT;
     owner = owner_of(conn);
     /* The peer's own deadline ends it before that time is over. */
     err = node->net->dial(node->loop, address, node->setup_time_ms, &owner,

@@ -46,7 +46,6 @@ struct conn {
     bool replaces; /* we said `alive`: it will take the old one's place */
     bool old;      /* we dial what speaks version 5 only */
     struct cookies cookies;    /* of this peer alone, until it is up */
-    enum node_step step;       /* how far it has come */
     struct rt_address address; /* the other end */
     struct node__handshake handshake;
 };
@@ -71,6 +70,9 @@ enum agner_err node__conn_accept(struct node *node, struct rt_conn *net,
  * time. */
 void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
                       ...) __attribute__((format(printf, 3, 4)));
+
+/* How far our own dial has come, also when it has failed. */
+enum node_step node__conn_step(const struct conn *conn);
 
 /* Our own dial is not needed any more: closed without a word. */
 void node__conn_abort(struct conn *conn);

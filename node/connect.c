@@ -17,7 +17,7 @@ enum agner_err node__address_take(struct node *node, const char *text,
                                   struct agner_error *error)
 {
     struct node_route_spec route = { .name = name };
-    enum agner_err err = node__address_parse(text, name, &route.port, error);
+    enum agner_err err = node_address_parse(text, name, &route.port, error);
 
     if (err != AGNER_OK)
         return err;
@@ -111,6 +111,27 @@ enum agner_err node_allow(struct node *node, const char *name)
     return err == AGNER_OK ? node__policy_allow(&node->policy, name) : err;
 }
 
+/* Not the digest of a challenge: what is shown answers none. */
+void node_cookie_fingerprint(const char *cookie,
+                             char text[NODE_FINGERPRINT_SIZE])
+{
+    static const char salt[] = "agner cookie fingerprint 1";
+    struct node__md5 md5;
+    uint8_t digest[NODE__MD5_SIZE];
+
+    node__md5_init(&md5);
+    node__md5_add(&md5, salt, sizeof salt);
+    node__md5_add(&md5, cookie, strlen(cookie));
+    node__md5_done(&md5, digest);
+    (void)snprintf(text, NODE_FINGERPRINT_SIZE, "%02x%02x%02x%02x", digest[0],
+                   digest[1], digest[2], digest[3]);
+}
+
+void node_fingerprint(const struct node *node, char text[NODE_FINGERPRINT_SIZE])
+{
+    node_cookie_fingerprint(node->cookie, text);
+}
+
 /* ---- Peers
  * --------------------------------------------------------------------- */
 
@@ -122,6 +143,7 @@ static void describe_wire(struct wire *wire, struct node_peer_info *info)
     info->hidden = (wire->out.flags & NODE__FLAG_PUBLISHED) == 0;
     info->incoming = !conn->handshake.initiator;
     info->flags = wire->out.flags;
+    info->offered = conn->handshake.peer_flags;
     info->creation = conn->handshake.peer_creation;
     info->up_ms = node__now_ms(wire->node) - wire->up_ms;
     info->bytes_in = load_relaxed(&wire->bytes_in);
@@ -144,6 +166,7 @@ static bool describe(struct peer *peer, struct node_peer_info *info)
     rt__lock(&peer->lock);
     state = peer->state;
     info->queued = peer->held_bytes;
+    info->high_mark = peer->node->high_mark;
     info->rtt_us = -1;
     if (state == PEER_UP)
         describe_wire(peer->wire, info);

@@ -55,6 +55,7 @@ static void say(const struct node__handshake *hs, const char *format, ...)
 static enum node__hs_state failed(struct node__handshake *hs)
 {
     say(hs, "failed: %s", hs->error.text);
+    hs->failed_in = hs->state;
     return HS_FAILED;
 }
 

@@ -88,6 +88,7 @@ struct node__hs_self {
 
 struct node__handshake {
     enum node__hs_state state;
+    enum node__hs_state failed_in; /* HS_FAILED: what the state was before */
     bool initiator;
     /* Acceptor, from HS_DECIDE on: it asks for a name; `peer` is only its host
      * until node__handshake_rename(). */

@@ -159,9 +159,9 @@ static bool read_port(const char *text, uint16_t *port)
     return number > 0 && number <= UINT16_MAX;
 }
 
-enum agner_err node__address_parse(const char *text,
-                                   char name[NODE__NAME_MAX + 1],
-                                   uint16_t *port, struct agner_error *error)
+enum agner_err node_address_parse(const char *text,
+                                  char name[NODE__NAME_MAX + 1], uint16_t *port,
+                                  struct agner_error *error)
 {
     const char *at = strchr(text, '@');
     const char *host = at == NULL ? "" : at + 1;

@@ -31,8 +31,8 @@ static enum agner_err take_name(struct node *node, const char *name,
     if (node->asks_name)
         err = node__host_check(name + 1, strlen(name + 1), &cause);
     else
-        err = node__address_parse(name, plain, &node->listen_address.port,
-                                  &cause);
+        err =
+            node_address_parse(name, plain, &node->listen_address.port, &cause);
     if (err != AGNER_OK)
         return agner_fail(error, err, "node name: %s", cause.text);
     if (!node->asks_name)

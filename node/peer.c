@@ -368,7 +368,7 @@ static void attempt_clear(struct peer *peer)
 /* How far the attempt has come: the connection that is dialled knows. */
 static enum node_step step_of(const struct peer *peer)
 {
-    return peer->dialled != NULL ? peer->dialled->step : peer->step;
+    return peer->dialled != NULL ? node__conn_step(peer->dialled) : peer->step;
 }
 
 static void attempt_failed(struct peer *peer, enum agner_err err,

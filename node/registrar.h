@@ -83,15 +83,4 @@ void node__routes_fini(struct node__routes *routes);
 /* Does the pattern (`*`, `?`) stand for the text? */
 bool node__glob(const char *pattern, const char *text);
 
-/* ---- name.c -------------------------------------------------------------- */
-
-/*
- * Takes "name@host:port" apart: `name` becomes name@host, checked, without the
- * brackets of an IPv6 address; *port is 0 when there is none. AGNER_EINVAL says
- * what is wrong.
- */
-enum agner_err node__address_parse(const char *text,
-                                   char name[NODE__NAME_MAX + 1],
-                                   uint16_t *port, struct agner_error *error);
-
 #endif

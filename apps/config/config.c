@@ -150,6 +150,18 @@ static enum agner_err read_texts(struct reader *rd, const struct key *key,
     return AGNER_OK;
 }
 
+static enum agner_err read_discovery(struct reader *rd, const struct key *key,
+                                     etf_term value, void *field)
+{
+    const struct apps_texts *texts = field;
+    struct apps_discovery discovery;
+    enum agner_err err = read_texts(rd, key, value, field);
+
+    for (size_t i = 0; err == AGNER_OK && i < texts->count; i++)
+        err = apps_discovery_parse(texts->items[i], &discovery, NULL);
+    return err;
+}
+
 /* NAME, or {NAME, TYPE}. */
 static bool read_application(struct reader *rd, etf_term t,
                              struct apps_application *application)
@@ -255,6 +267,10 @@ static const struct key keys[] = {
     { "cookies", read_cookies, FIELD(cookies), 0, 0,
       "a list of {'NODE@HOST', COOKIE} or {'NODE@HOST', OURS, THEIRS}" },
     { "allow", read_texts, FIELD(allow), 0, 0, "a list of nodes and hosts" },
+    { "peers", read_texts, FIELD(peers), 0, 0,
+      "a list of names like 'shop@10.0.0.7'" },
+    { "discovery", read_discovery, FIELD(discovery), 0, 0,
+      "a list of texts like \"dns:web.svc:4370\", gossip and epmd" },
     { "listen", read_listen, FIELD(listen), 0, 0,
       "an address like \"127.0.0.1:0\"" },
     { "tick_time", read_number, FIELD(tick_time_ms), 1000, DAY_MS,

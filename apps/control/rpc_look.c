@@ -6,14 +6,12 @@
  */
 #include "rpc_look.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PROTOCOL    1
 #define PS_ROWS     10000 /* unless the client says otherwise */
 #define PS_ROWS_MAX 1000000
-#define PEERS_SPARE 16 /* that may come while we ask */
 
 /* A failure to build the answer, or none. */
 static enum agner_err answered(struct rpc_call *c, etf_term result)
@@ -81,10 +79,12 @@ enum agner_err rpc__applications(struct rpc_call *c)
 static etf_term status_map(struct rpc_call *c)
 {
     struct rt *rt = rt_of(c->self);
+    char fingerprint[NODE_FINGERPRINT_SIZE];
     struct rt_stats stats;
     etf_term applications;
 
     rt_stats(rt, &stats);
+    node_fingerprint(c->node, fingerprint);
     if (rpc__applications(c) != AGNER_OK)
         applications = etf_nil(); /* none without a loader */
     else
@@ -92,11 +92,12 @@ static etf_term status_map(struct rpc_call *c)
     return etf_make(c->self,
                     "#{node => _, version => _, os_pid => _, port => _, "
                     "uptime_ms => _, processes => _, peers => _, "
-                    "workers => _, applications => _}",
+                    "workers => _, applications => _, "
+                    "cookie_fingerprint => _}",
                     rt_node(rt).name, apps_version(), (int64_t)getpid(),
                     (uint32_t)node_port(c->node), rt_now_ms(rt) - c->started_ms,
                     stats.processes, (uint64_t)node_peers(c->node, NULL, 0),
-                    stats.workers, applications);
+                    stats.workers, applications, (const char *)fingerprint);
 }
 
 enum agner_err rpc__status(struct rpc_call *c)
@@ -140,45 +141,6 @@ enum agner_err rpc__info(struct rpc_call *c)
                                 "#{node => _, counters => _, scheduler => _, "
                                 "memory => _}",
                                 status_map(c), counters, scheduler, memory));
-}
-
-static etf_term peer_map(struct gen *self, const struct node_peer_info *p)
-{
-    etf_term counters =
-        etf_make(self,
-                 "#{bytes_in => _, bytes_out => _, packets_in => _, "
-                 "packets_out => _, queued_bytes => _}",
-                 p->bytes_in, p->bytes_out, p->packets_in, p->packets_out,
-                 (uint64_t)p->queued);
-
-    return etf_make(
-        self,
-        "#{name => _, state => _, hidden => _, incoming => _, "
-        "address => _, up_ms => _, flags => _, creation => _, "
-        "traffic => _}",
-        etf_atom_limited(rt_region(self), p->name, strlen(p->name), NULL),
-        p->state == NODE_PEER_UP ? etf_atom("up") : etf_atom("connecting"),
-        p->hidden, p->incoming, (const char *)p->address, p->up_ms, p->flags,
-        p->creation, counters);
-}
-
-enum agner_err rpc__nodes(struct rpc_call *c)
-{
-    size_t room = node_peers(c->node, NULL, 0) + PEERS_SPARE, count;
-    struct node_peer_info *peers = calloc(room, sizeof *peers);
-    etf_term list = etf_nil();
-
-    if (peers == NULL)
-        return rpc__fail(&c->failure, AGNER_ENOMEM, ETF_NONE,
-                         "no memory for %zu peers", room);
-    count = node_peers(c->node, peers, room);
-    if (count > room)
-        count = room;
-    while (count > 0)
-        list = etf_cons(rt_region(c->self), peer_map(c->self, &peers[--count]),
-                        list);
-    free(peers);
-    return answered(c, list);
 }
 
 enum agner_err rpc__names(struct rpc_call *c)

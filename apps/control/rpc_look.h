@@ -10,11 +10,15 @@
 enum agner_err rpc__applications(struct rpc_call *c);
 enum agner_err rpc__info(struct rpc_call *c);
 enum agner_err rpc__names(struct rpc_call *c);
-enum agner_err rpc__nodes(struct rpc_call *c);
 enum agner_err rpc__process(struct rpc_call *c);
 enum agner_err rpc__ps(struct rpc_call *c);
 enum agner_err rpc__status(struct rpc_call *c);
 enum agner_err rpc__version(struct rpc_call *c);
+
+/* rpc_cluster.c */
+enum agner_err rpc__found(struct rpc_call *c);
+enum agner_err rpc__health(struct rpc_call *c);
+enum agner_err rpc__nodes(struct rpc_call *c);
 
 enum agner_err rpc__tree(struct rpc_call *c);
 

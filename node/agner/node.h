@@ -138,18 +138,28 @@ AGNER_API enum agner_err node_cookie_set(struct node *node, const char *peer,
  * thread. Connections that exist stay. Errors as above. */
 AGNER_API enum agner_err node_allow(struct node *node, const char *name);
 
+/* Eight hexadecimal digits that tell cookies apart without telling what they
+ * are; a short cookie can be guessed from them. */
+#define NODE_FINGERPRINT_SIZE 9
+AGNER_API void node_cookie_fingerprint(const char *cookie,
+                                       char text[NODE_FINGERPRINT_SIZE]);
+/* Of the node's own cookie. */
+AGNER_API void node_fingerprint(const struct node *node,
+                                char text[NODE_FINGERPRINT_SIZE]);
+
 enum node_peer_state { NODE_PEER_CONNECTING, NODE_PEER_UP };
 
 struct node_peer_info {
     char name[256];
     enum node_peer_state state;
     bool hidden;
-    bool incoming; /* it dialled us */
-    uint64_t flags;
+    bool incoming;    /* it dialled us */
+    uint64_t flags;   /* agreed on */
+    uint64_t offered; /* its own */
     uint32_t creation;
     uint64_t up_ms; /* how long */
     uint64_t bytes_in, bytes_out, packets_in, packets_out;
-    size_t queued;  /* bytes */
+    size_t queued, high_mark; /* bytes; over the mark senders wait */
     int64_t rtt_us; /* there and back by TCP's measure; -1: not known */
     char address[300];
 };

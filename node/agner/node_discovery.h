@@ -47,6 +47,15 @@ struct node;
  * that names from the network exhaust neither atoms nor the table of peers. */
 #define NODE_STRANGERS_MAX 2048
 
+/*
+ * Takes "name@host:port" apart: `name` becomes name@host, checked, without the
+ * brackets of an IPv6 address; *port is 0 when there is none. AGNER_EINVAL says
+ * what is wrong.
+ */
+AGNER_API enum agner_err node_address_parse(const char *text, char name[256],
+                                            uint16_t *port,
+                                            struct agner_error *error);
+
 /* ---- Routes -------------------------------------------------------------- */
 
 struct node_route_spec {

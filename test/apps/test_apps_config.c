@@ -25,6 +25,8 @@ static const char full[] =
     "   {name, 'shop@10.0.0.7'},\r\n"
     "   {cookie_file, \"/etc/agner/cookie\"},\r\n"
     "   {cookies, [{a@b, \"x\"}, {'c@d', y, \"z\"}]}, {allow, [a@b, d]},\r\n"
+    "   {peers, ['a@b', \"c@10.0.0.7:4370\"]},\r\n"
+    "   {discovery, [gossip, \"dns:web.svc:4370,base=web\"]},\r\n"
     "   {listen, \"[::1]:4000\"},\r\n"
     "   {tick_time, 30000}, {hidden, false}, {epmd, none},\r\n"
     "   {epmd_port, 4370}, {workers, 2},\r\n"
@@ -51,6 +53,10 @@ static void reads_every_key(void **state)
     assert_string_equal(c.cookies[1].in, "z");
     assert_int_equal(c.allow.count, 2);
     assert_string_equal(c.allow.items[1], "d");
+    assert_int_equal(c.peers.count, 2);
+    assert_string_equal(c.peers.items[1], "c@10.0.0.7:4370");
+    assert_int_equal(c.discovery.count, 2);
+    assert_string_equal(c.discovery.items[0], "gossip");
     assert_true(c.listen.set);
     assert_string_equal(c.listen.host, "::1");
     assert_int_equal(c.listen.port, 4000);
@@ -301,12 +307,78 @@ static void finds_parts_of_a_term_in_its_text(void **state)
     }
 }
 
+static const struct {
+    const char *text; /* what is taken; `error` NULL */
+    const char *error;
+    struct apps_discovery d;
+} ways[] = {
+    { "gossip", NULL, { .kind = APPS_DISCOVERY_GOSSIP } },
+    { "gossip:230.1.1.251:45892,interface=10.0.0.7,hops=4",
+      NULL,
+      { .kind = APPS_DISCOVERY_GOSSIP,
+        .host = "230.1.1.251",
+        .port = 45892,
+        .interface = "10.0.0.7",
+        .hops = 4 } },
+    { "dns:web.svc", NULL, { .kind = APPS_DISCOVERY_DNS, .host = "web.svc" } },
+    { "dns:web.svc:4370,base=web,interval=1000",
+      NULL,
+      { .kind = APPS_DISCOVERY_DNS,
+        .host = "web.svc",
+        .port = 4370,
+        .base = "web",
+        .interval_ms = 1000 } },
+    { "epmd", NULL, { .kind = APPS_DISCOVERY_EPMD } },
+    { "epmd:10.0.0.7",
+      NULL,
+      { .kind = APPS_DISCOVERY_EPMD, .host = "10.0.0.7" } },
+    { "", "'' is not dns, gossip or epmd", { 0 } },
+    { "dns", "dns: expected HOST or HOST:PORT", { 0 } },
+    { "dns:", "dns: expected HOST or HOST:PORT", { 0 } },
+    { "epmd,base=x",
+      "epmd: 'base' is no key of it, or its value is none",
+      { 0 } },
+    { "gossip,hops=256",
+      "gossip: 'hops' is no key of it, or its value is none",
+      { 0 } },
+    { "gossip,,", "gossip: '' is no key of it, or its value is none", { 0 } },
+    { "dns:x,interval=99",
+      "dns: 'interval' is no key of it, or its value is "
+      "none",
+      { 0 } },
+};
+
+static void ways_to_find_nodes_are_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct agner_error error = { AGNER_OK, "" };
+        struct apps_discovery d;
+        enum agner_err err = apps_discovery_parse(ways[i].text, &d, &error);
+
+        if (ways[i].error != NULL) {
+            assert_int_equal(err, AGNER_EINVAL);
+            assert_string_equal(error.text, ways[i].error);
+            continue;
+        }
+        assert_int_equal(err, AGNER_OK);
+        assert_int_equal(d.kind, ways[i].d.kind);
+        assert_string_equal(d.host, ways[i].d.host);
+        assert_int_equal(d.port, ways[i].d.port);
+        assert_string_equal(d.base, ways[i].d.base);
+        assert_string_equal(d.interface, ways[i].d.interface);
+        assert_int_equal(d.hops, ways[i].d.hops);
+        assert_int_equal(d.interval_ms, ways[i].d.interval_ms);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_key),
         cmocka_unit_test(what_is_absent_says_so),
         cmocka_unit_test(says_where_and_what_is_wrong),
+        cmocka_unit_test(ways_to_find_nodes_are_read),
         cmocka_unit_test(refuses_bytes_that_are_no_text),
         cmocka_unit_test(refuses_files_that_are_none),
         cmocka_unit_test(suggests_the_word_that_was_meant),

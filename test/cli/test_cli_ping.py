@@ -24,7 +24,11 @@ class Ping(Case):
                                      str(self.port))
         self.assertEqual((code, err), (0, ""))
         self.assertEqual(out.splitlines()[-1], "pong")
-        self.assertGreater(len(out.splitlines()), 3)
+        self.assertRegex(out, rf"^{NAME}, as agner-cli-[0-9a-f]+@127.0.0.1, "
+                              r"with cookie [0-9a-f]{8} \(from ")
+        for step in ("1/5 find ", "2/5 connect ", "3/5 name ",
+                     "4/5 challenge ", "5/5 up "):
+            self.assertRegex(out, rf"(?m)^ +\d+\.\d ms  {step} +\S")
 
     def test_calls_and_casts_and_messages_go_there(self):
         self.check(["call", "-n", NAME, "counter", "{add, 4}", *self.dist], 0,
@@ -45,7 +49,11 @@ class Ping(Case):
         code, out, err = self.run_it("ping", NAME, "--epmd-port",
                                      str(self.port), "--cookie-file", path)
         self.assertEqual((code, out), (4, ""), err)
-        self.assertIn(f"this one was from {path}\n", err)
+        self.assertRegex(err, f"^{NAME}  refused after challenge "
+                              r"\(step 4/5\)\n"
+                              r"  cookies differ: here [0-9a-f]{8} \(from "
+                              f"{path}\\), there [0-9a-f]{{8}}\n"
+                              "  try: agner cookie show-fingerprint")
         self.assertNotIn("not the cookie", err)
 
     def test_a_name_that_epmd_does_not_know_ends_with_6(self):

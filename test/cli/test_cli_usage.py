@@ -6,7 +6,8 @@ from agner_cli import Case, main
 
 COMMANDS = ["new", "apps", "app", "tree", "sup", "logs", "loglevel",
             "start", "stop", "status", "ping", "call", "cast", "send", "kill",
-            "ps", "info", "nodes", "names", "epmd", "completion", "version"]
+            "ps", "info", "nodes", "names", "epmd", "cookie", "completion",
+            "version"]
 
 WRONG = [
     (["strat"], "agner: there is no command 'strat'\n  try: agner start\n"),
@@ -74,8 +75,11 @@ WRONG = [
      "agner kill: expected NAME|PID [REASON]\n  try: agner help kill\n"),
     (["kill", "counter", "{no,"], None),
     (["ping", "nohost", "--connect"],
-     "agner ping: nohost: not a name of a node\n"
-     "  try: a name like shop@10.0.0.7\n"),
+     "agner ping: nohost: no @ in 'nohost'\n"
+     "  try: a name like shop@10.0.0.7, or shop@10.0.0.7:4370\n"),
+    (["cookie"],
+     "agner cookie: expected show-fingerprint|new\n"
+     "  try: agner help cookie\n"),
     (["start"],
      "agner start: the node has no name\n"
      "  try: agner start --name demo@127.0.0.1\n"),

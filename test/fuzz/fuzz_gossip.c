@@ -46,7 +46,7 @@ static void read_address(const uint8_t *data, size_t size)
         return;
     memcpy(text, data, size);
     text[size] = '\0';
-    if (node__address_parse(text, name, &port, NULL) == AGNER_OK)
+    if (node_address_parse(text, name, &port, NULL) == AGNER_OK)
         check(node__name_check(name, strlen(name), NULL) == AGNER_OK);
 }
 

@@ -53,7 +53,7 @@ static void a_name_may_have_a_port(void **state)
         char name[NODE__NAME_MAX + 1];
         uint16_t port;
         enum agner_err err =
-            node__address_parse(addresses[i].text, name, &port, &error);
+            node_address_parse(addresses[i].text, name, &port, &error);
 
         if (addresses[i].name == NULL) {
             assert_int_equal(err, AGNER_EINVAL);
@@ -74,8 +74,7 @@ static void a_name_with_a_port_has_a_limit(void **state)
     (void)state;
     memset(text, 'a', sizeof text);
     strcpy(text + 300, "@b:5");
-    assert_int_equal(node__address_parse(text, name, &port, NULL),
-                     AGNER_EINVAL);
+    assert_int_equal(node_address_parse(text, name, &port, NULL), AGNER_EINVAL);
 }
 
 /* ---- Routes ----------------------------------------------------------------

@@ -28,22 +28,29 @@ enum exit_code {
 
 #define CLI_ARGS_MAX     16   /* arguments that are no options */
 #define CLI_APPS_MAX     64   /* --app and its like, how often */
-#define CLI_ENVS_MAX     256  /* --env, how often */
+#define CLI_TEXTS_MAX    256  /* --env and its like, how often */
 #define CLI_ABSENT       (-1) /* a number or time that was not given */
 #define CLI_NODES_MAX    32   /* nodes of this user that one looks at */
 #define CLI_COMMANDS_MAX 64
 
+/* What an option says that may be given several times. */
+struct cli_texts {
+    const char *items[CLI_TEXTS_MAX];
+    size_t count;
+};
+
 /* What the options say. A text is NULL, and a flag false, when not given. */
 struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
+    bool found;
     bool foreground, detach, force, server, sup, statem, restarts, follow, list;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
     const char *log_level, *log_file, *log_format, *type;
     const char *actor, *level, *application, *handler;
     const char *pubsub, *scope;
     struct apps_application apps[CLI_APPS_MAX];
-    const char *envs[CLI_ENVS_MAX];
-    size_t app_count, env_count;
+    struct cli_texts envs, peers, discover;
+    size_t app_count;
     struct apps_listen listen;
     int64_t tick_time_ms, timeout_ms, stop_time_ms;
     int64_t workers, epmd_port, ready_fd, limit, port;
@@ -56,6 +63,7 @@ struct cli {
     size_t arg_count;
     const struct rt_world *world;
     struct etf_region *region; /* for all that is read and built */
+    uint64_t begun_ns;         /* when the last dial began */
     char found[256]; /* name of the only node that runs, once it was looked for
                       */
 };
@@ -64,7 +72,7 @@ enum option_type {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char *, not empty */
     OPTION_APP,    /* may be given several times; min: enum gen_start_type */
-    OPTION_ENV,    /* may be given several times */
+    OPTION_TEXTS,  /* struct cli_texts */
     OPTION_NUMBER, /* int64_t from min to max */
     OPTION_TIME,   /* int64_t: milliseconds, written 250ms, 5s, 2m, 1h */
     OPTION_LISTEN, /* HOST:PORT */
@@ -133,10 +141,10 @@ struct command {
 /* clang-format on */
 
 extern const struct command cmd_app, cmd_apps, cmd_call, cmd_cast,
-    cmd_completion, cmd_epmd, cmd_groups, cmd_info, cmd_kill, cmd_loglevel,
-    cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping, cmd_ps, cmd_pub,
-    cmd_send, cmd_start, cmd_status, cmd_stop, cmd_sub, cmd_sup, cmd_tree,
-    cmd_version;
+    cmd_completion, cmd_cookie, cmd_epmd, cmd_groups, cmd_info, cmd_kill,
+    cmd_loglevel, cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping, cmd_ps,
+    cmd_pub, cmd_send, cmd_start, cmd_status, cmd_stop, cmd_sub, cmd_sup,
+    cmd_tree, cmd_version;
 
 /* ---- commands.c ------------------------------------------------------- */
 
@@ -223,12 +231,36 @@ int cli_term(struct cli *cli, const char *text, etf_term *t);
 int cli_cookie(struct cli *cli, const char *file, bool make, char cookie[256],
                char path[APPS_PATH_MAX]);
 
+/* `agner cookie new`: makes one in `file` (NULL: our own place), which must not
+ * be there yet. As cli_cookie(). */
+int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
+                   char path[APPS_PATH_MAX]);
+
+/* ---- explain.c -------------------------------------------------------- */
+
+/* A dial, and how it ended. */
+struct cli_dial {
+    char name[256];                          /* of the node, without a port */
+    char address[300];                       /* what was asked for */
+    char fingerprint[NODE_FINGERPRINT_SIZE]; /* of our cookie */
+    char cookie_path[APPS_PATH_MAX];         /* where that is from */
+    enum node_step step;
+    struct agner_error error; /* AGNER_OK: it is up */
+};
+
+/* Says on stderr why it did not come up, and what to do; returns the code. */
+int cli_explain(struct cli *cli, const struct cli_dial *dial);
+
+/* One line of `agner ping -v`, with the time since the dial began. */
+void cli_step(const struct cli *cli, enum node_step step, const char *text);
+
 /* ---- target.c: the node to talk to ------------------------------------ */
 
 struct client; /* of its control socket */
 
 struct target {
     const char *name;      /* NULL for a socket given by its path */
+    char plain[256];       /* by distribution: what `name` points to */
     struct client *client; /* or NULL: by distribution */
     struct node *node;     /* our own, hidden, for that */
     struct gen *self;
@@ -247,13 +279,29 @@ size_t cli_nodes(const struct cli *cli, char (*names)[256]);
 int cli_method(struct cli *cli, struct target *t, const char *method,
                etf_term param, uint64_t timeout_ms, etf_term *result);
 
+/* The result of a method without parameters, when `name` is a node of this user
+ * that runs here; says nothing when it is not. */
+bool cli_ask_local(struct cli *cli, const char *name, const char *method,
+                   etf_term *result);
+
 /* --timeout, or else 5 seconds. */
 uint64_t cli_timeout(const struct cli *cli);
 
-/* Makes our hidden node `t` and connects it to `name`. With `trace` each step
- * is printed. */
+/* Makes our hidden node `t` and connects it to `name`, which may have a port
+ * behind it. With `trace` each step is printed. */
 int cli_connect(struct cli *cli, const char *name, bool trace,
                 struct target *t);
+
+/* The same without a word: how it ended is in `dial`. */
+void cli_dial(struct cli *cli, const char *cookie, bool trace,
+              struct cli_dial *dial, struct target *t);
+
+/* ---- apply.c ------------------------------------------------------------ */
+
+/* Module:Function(Args) on a node that was reached by distribution; *result
+ * lives until cli_close(). EXIT_DONE, or a code with the reason printed. */
+int cli_apply(struct cli *cli, struct target *t, const char *module,
+              const char *function, etf_term args, etf_term *result);
 
 /* ---- talk.c: to processes, by either way ------------------------------ */
 

@@ -10,6 +10,8 @@
 static const struct option options[] = {
     { "registered", 'r', NULL, "names of processes on a node instead",
       OPTION_FLAG, CLI_OPTION(registered), 0, 0, NULL },
+    { "found", 'f', NULL, "what a node's registrars know instead", OPTION_FLAG,
+      CLI_OPTION(found), 0, 0, "registered" },
     CLI_NODE_ROW,
     { "epmd-port", 0, "PORT", "where epmd listens (default 4369)",
       OPTION_NUMBER, CLI_OPTION(epmd_port), 1, 65535, NULL },
@@ -25,12 +27,20 @@ static const struct column name_columns[] = {
     { "pid", "PID", false },
 };
 
+static const struct column found_columns[] = {
+    { "name", "NAME", false },      { "registrar", "REGISTRAR", false },
+    { "host", "HOST", false },      { "port", "PORT", true },
+    { "seen_ms", "SEEN_MS", true },
+};
+
 static const struct column node_columns[] = {
     { "name", "NAME", false },
     { "port", "PORT", true },
 };
 
-static int registered(struct cli *cli)
+/* The rows that a method of the node answers. */
+static int ask(struct cli *cli, const char *method,
+               const struct column *columns, size_t count)
 {
     struct target t;
     etf_term rows;
@@ -38,10 +48,10 @@ static int registered(struct cli *cli)
 
     if (code != EXIT_DONE)
         return code;
-    code = cli_method(cli, &t, "agner.names", etf_map(cli->region, NULL, 0),
+    code = cli_method(cli, &t, method, etf_map(cli->region, NULL, 0),
                       GEN_CALL_TIMEOUT_MS, &rows);
     cli_close(&t);
-    return code == EXIT_DONE ? cli_table(cli, rows, name_columns, 2) : code;
+    return code == EXIT_DONE ? cli_table(cli, rows, columns, count) : code;
 }
 
 static int print_entries(struct cli *cli, const struct node_epmd_entry *entries,
@@ -71,7 +81,10 @@ static int run(struct cli *cli)
     int code;
 
     if (cli->o.registered)
-        return registered(cli);
+        return ask(cli, "agner.names", name_columns, 2);
+    if (cli->o.found)
+        return ask(cli, "agner.found", found_columns,
+                   sizeof found_columns / sizeof found_columns[0]);
     entries = calloc(ENTRIES_MAX, sizeof *entries);
     if (entries == NULL)
         return cli_fail(cli, EXIT_REMOTE, "again later", "out of memory");
@@ -90,10 +103,12 @@ static int run(struct cli *cli)
 const struct command cmd_names = {
     .name = "names",
     .arguments = "[HOST]",
-    .summary = "list the nodes that epmd knows, or names on a node",
-    .example = "agner names\nagner names 10.0.0.7\nagner names --registered",
+    .summary = "list the nodes that epmd or a node knows, or names on a node",
+    .example = "agner names\nagner names 10.0.0.7\nagner names --found\n"
+               "agner names --registered",
     .text = "Nodes of agner and of Erlang alike. Without HOST it is this "
-            "machine.",
+            "machine. --found\nlists what a node dials without asking epmd: "
+            "its routes, and what DNS, gossip\nand epmd have told it.",
     .args_max = 1,
     .options = options,
     .run = run,

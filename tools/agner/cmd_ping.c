@@ -32,8 +32,11 @@ static int ask(struct cli *cli, struct target *t)
         etf_make(t->self, "{is_auth, _}", etf_atom(node_name(t->node))),
         cli_timeout(cli), &reply);
 
-    if (err == AGNER_OK && etf_same(reply, ETF_A(yes)))
+    if (err == AGNER_OK && etf_same(reply, ETF_A(yes))) {
+        if (cli->o.verbose && !cli->o.json)
+            cli_step(cli, NODE_STEP_UP, "its net_kernel says yes");
         return pong(cli, t->name);
+    }
     if (err == AGNER_OK)
         return cli_fail(cli, EXIT_REFUSED, "agner ping -v", "%s says no",
                         t->name);
@@ -88,12 +91,15 @@ const struct command cmd_ping = {
     .summary = "tell whether a node is there and lets us in",
     .example = "agner ping shop@10.0.0.7\n"
                "agner ping -v shop@10.0.0.7\n"
+               "agner ping shop@10.0.0.7:4370\n"
                "agner ping -n shop@10.0.0.7 store@10.0.0.8",
     .text =
         "With -n that node pings the other one. Without, it is asked by its "
-        "control\nsocket, or by Erlang distribution where it has none. "
-        "Exit code 3: not there,\n4: the cookies differ, 5: no answer in "
-        "time, 6: epmd does not know it.",
+        "control\nsocket, or by Erlang distribution where it has none. A "
+        "port behind the name is\ndialled without epmd. Exit code 3: not "
+        "there, 4: the cookies differ, 5: no\nanswer in time, 6: no node of "
+        "that name, 7: no node that we understand, 8: it\ndoes not allow us; "
+        "what is behind it is printed, with what to do.",
     .args_max = 1,
     .options = options,
     .run = run,

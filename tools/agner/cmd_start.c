@@ -36,7 +36,7 @@
 #define LOG_WAIT_MS   500 /* for the log to be written, where it matters */
 
 static const struct option options[] = {
-    { "name", 0, "NAME@HOST", "the node's name (default: APP@127.0.0.1)",
+    { "name", 0, "NAME@HOST", "its name, or NAME@HOST:PORT (APP@127.0.0.1)",
       OPTION_TEXT, CLI_OPTION(name), 0, 0, NULL },
     { "app", 0, "APP|FILE.so", "start an application; may be repeated",
       OPTION_APP, CLI_OPTION(apps), GEN_APP_TEMPORARY, 0, NULL },
@@ -45,7 +45,11 @@ static const struct option options[] = {
     { "permanent", 0, "APP|FILE.so", "the same; when it ends, the node stops",
       OPTION_APP, CLI_OPTION(apps), GEN_APP_PERMANENT, 0, NULL },
     { "env", 0, "[APP.]KEY=TERM", "set in the environment; may be repeated",
-      OPTION_ENV, CLI_OPTION(envs), 0, 0, NULL },
+      OPTION_TEXTS, CLI_OPTION(envs), 0, 0, NULL },
+    { "peer", 0, "NAME[:PORT]", "stay connected to it; may be repeated",
+      OPTION_TEXTS, CLI_OPTION(peers), 0, 0, NULL },
+    { "discover", 0, "WAY", "find nodes: dns:HOST[:PORT], gossip, epmd[:HOST]",
+      OPTION_TEXTS, CLI_OPTION(discover), 0, 0, NULL },
     { "config", 0, "FILE", "read the configuration; options go before it",
       OPTION_TEXT, CLI_OPTION(config), 0, 0, NULL },
     { "cookie-file", 0, "FILE", "where the cookie is", OPTION_TEXT,
@@ -262,6 +266,54 @@ static enum agner_err set_env(struct start *st)
     return err;
 }
 
+/* Peers that are to be kept: those of the file and of the options. */
+static int keep_peers(struct start *st, const char *const *names, size_t count)
+{
+    struct agner_error error = { AGNER_OK, "" };
+
+    for (size_t i = 0; i < count; i++) {
+        enum agner_err err = node_keep(st->node, names[i], &error);
+
+        if (err != AGNER_OK && err != AGNER_EALREADY)
+            return cli_fail(st->cli, EXIT_USAGE, "--peer shop@10.0.0.7",
+                            "peer %.200s: %s", names[i], error.text);
+    }
+    return EXIT_DONE;
+}
+
+static int find_peers(struct start *st, const char *const *ways, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct agner_error error = { AGNER_OK, "" };
+        struct apps_discovery discovery;
+        enum agner_err err = apps_discovery_parse(ways[i], &discovery, &error);
+
+        if (err == AGNER_OK)
+            err = apps_discovery_start(st->node, &discovery, &error);
+        if (err != AGNER_OK)
+            return cli_fail(st->cli,
+                            err == AGNER_EINVAL ? EXIT_USAGE : EXIT_REMOTE,
+                            "agner help start", "--discover %.200s: %s",
+                            ways[i], error.text);
+    }
+    return EXIT_DONE;
+}
+
+static int start_cluster(struct start *st)
+{
+    const struct apps_config *config = &st->s.config;
+    const struct cli_options *o = &st->cli->o;
+    int code = keep_peers(st, config->peers.items, config->peers.count);
+
+    if (code == EXIT_DONE)
+        code = keep_peers(st, o->peers.items, o->peers.count);
+    if (code == EXIT_DONE)
+        code = find_peers(st, config->discovery.items, config->discovery.count);
+    if (code == EXIT_DONE)
+        code = find_peers(st, o->discover.items, o->discover.count);
+    return code;
+}
+
 /* Everything after the node: its processes, its socket, and who listens to
  * signals. */
 static int start_rest(struct start *st)
@@ -285,6 +337,8 @@ static int start_rest(struct start *st)
                         error.text);
     }
     code = start_control(st);
+    if (code == EXIT_DONE)
+        code = start_cluster(st);
     if (code != EXIT_DONE)
         return code;
     err = st->cli->world->thread_start(st->cli->world->ctx, "signals",

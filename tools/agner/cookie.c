@@ -188,6 +188,19 @@ static int given(struct cli *cli, char cookie[256], char path[APPS_PATH_MAX])
     return EXIT_DONE;
 }
 
+int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
+                   char path[APPS_PATH_MAX])
+{
+    char own[APPS_PATH_MAX], erlang[APPS_PATH_MAX];
+
+    places(own, erlang);
+    if (file == NULL && own[0] == '\0')
+        return cli_fail(cli, EXIT_USAGE, "--cookie-file FILE",
+                        "there is no home for a cookie: HOME is not set");
+    (void)snprintf(path, APPS_PATH_MAX, "%s", file != NULL ? file : own);
+    return write_new(cli, path, cookie);
+}
+
 int cli_cookie(struct cli *cli, const char *file, bool make, char cookie[256],
                char path[APPS_PATH_MAX])
 {

@@ -108,11 +108,13 @@ static int take_app(struct cli *cli, const struct option *row, const char *text)
     return EXIT_DONE;
 }
 
-static int take_env(struct cli *cli, const char *text)
+static int take_another(struct cli *cli, const struct option *row,
+                        const char *text, struct cli_texts *texts)
 {
-    if (cli->o.env_count == CLI_ENVS_MAX)
-        return usage(cli, "--env is given over %d times", CLI_ENVS_MAX);
-    cli->o.envs[cli->o.env_count++] = text;
+    if (texts->count == CLI_TEXTS_MAX)
+        return usage(cli, "--%s is given over %d times", row->name,
+                     CLI_TEXTS_MAX);
+    texts->items[texts->count++] = text;
     return EXIT_DONE;
 }
 
@@ -144,8 +146,8 @@ static int take(struct cli *cli, const struct option *row, char *text)
         return EXIT_DONE;
     case OPTION_APP:
         return take_app(cli, row, text);
-    case OPTION_ENV:
-        return take_env(cli, text);
+    case OPTION_TEXTS:
+        return take_another(cli, row, text, field);
     case OPTION_NUMBER:
         return take_number(cli, row, text, field);
     case OPTION_TIME:
@@ -179,7 +181,7 @@ static int take_row(struct reader *rd, const struct option *row, char *value)
     const struct option *rows = rd->cli->command->options;
 
     if (rd->seen[row - rows] && row->type != OPTION_APP &&
-        row->type != OPTION_ENV && row->type != OPTION_FLAG)
+        row->type != OPTION_TEXTS && row->type != OPTION_FLAG)
         return usage(rd->cli, "--%s is given twice", row->name);
     rd->seen[row - rows] = true;
     for (const struct option *o = rows; o->name != NULL; o++) {

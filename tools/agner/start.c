@@ -103,10 +103,13 @@ static int set_name(struct cli *cli, struct start_settings *s)
         return cli_fail(cli, EXIT_USAGE, "agner start --name demo@127.0.0.1",
                         "the node has no name");
     at = strchr(s->node.name, '@');
-    if (at == NULL || at == s->node.name || at[1] == '\0')
+    if (at == NULL || at == s->node.name || at[1] == '\0' ||
+        node_address_parse(s->node.name, s->plain_name, &s->node.listen_port,
+                           NULL) != AGNER_OK)
         return cli_fail(cli, EXIT_USAGE, "agner start --name demo@127.0.0.1",
                         "'%.100s' is no name of a node: NAME@HOST",
                         s->node.name);
+    s->node.name = s->plain_name;
     return EXIT_DONE;
 }
 
@@ -119,7 +122,8 @@ static void set_listen(struct cli *cli, struct start_settings *s)
         s->config.listen = cli->o.listen;
     if (s->config.listen.set) {
         s->node.listen_host = s->config.listen.host;
-        s->node.listen_port = s->config.listen.port;
+        if (s->config.listen.port != 0) /* or else the name's */
+            s->node.listen_port = s->config.listen.port;
     } else if (strcmp(host, "127.0.0.1") == 0 ||
                strcmp(host, "localhost") == 0) {
         s->node.listen_host = "127.0.0.1";

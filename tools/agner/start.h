@@ -21,6 +21,7 @@ struct start_settings {
     etf_term env, node_env;
     struct rt_log_handler log; /* the node's only one */
     uint64_t stop_time_ms;
+    char plain_name[256];                    /* the node's, without a port */
     char paths[CLI_APPS_MAX][APPS_PATH_MAX]; /* of --app FILE.so, absolute */
 };
 

@@ -61,8 +61,8 @@ int start_env(struct cli *cli, struct start_settings *s)
     int code = EXIT_DONE;
 
     s->env = s->node_env = etf_nil();
-    for (size_t i = cli->o.env_count; i-- > 0 && code == EXIT_DONE;)
-        code = take(cli, s, cli->o.envs[i]);
+    for (size_t i = cli->o.envs.count; i-- > 0 && code == EXIT_DONE;)
+        code = take(cli, s, cli->o.envs.items[i]);
     /* In the background nobody sees standard output: what is written to `user`
      * goes to the log. */
     if (cli->o.detach)

@@ -155,87 +155,86 @@ static int open_socket(struct cli *cli, const char *path, struct target *t)
 
 static void print_line(void *ctx, enum node_step step, const char *text)
 {
-    (void)ctx;
-    (void)step;
-    (void)printf("  %s\n", text);
+    cli_step(ctx, step, text);
 }
 
-static int start_node(struct cli *cli, const char *name, const char *cookie,
-                      struct target *t)
+/* A node of the same style of name as the other one's, long or short. */
+static enum agner_err start_node(struct cli *cli, const char *cookie,
+                                 struct cli_dial *dial, struct target *t)
 {
-    const char *host = strchr(name, '@');
     struct node_options options = { .cookie = cookie,
                                     .no_listen = true,
                                     .hidden = true,
                                     .rt = { .workers = 1,
                                             .log_level = RT_LOG_NONE } };
-    struct agner_error error = { AGNER_OK, "" };
-    char own[256];
+    char own[300];
     uint32_t random;
-    enum agner_err err;
+    uint16_t port;
+    enum agner_err err =
+        node_address_parse(dial->address, dial->name, &port, &dial->error);
 
-    if (host == NULL || host == name || host[1] == '\0')
-        return cli_fail(cli, EXIT_USAGE, "a name like shop@10.0.0.7",
-                        "%s: not a name of a node", name);
+    if (err != AGNER_OK) {
+        (void)snprintf(dial->name, sizeof dial->name, "%.255s", dial->address);
+        return err;
+    }
     cli->world->random(cli->world->ctx, &random, sizeof random);
-    (void)snprintf(own, sizeof own, "agner-cli-%08x%s", random, host);
+    (void)snprintf(own, sizeof own, "agner-cli-%08x%s", random,
+                   strchr(dial->name, '@'));
     options.name = own;
     options.rt.world = cli->world;
     options.epmd_port = cli_epmd_port(cli);
-    err = node_start(&options, &t->node, &error);
+    err = node_start(&options, &t->node, &dial->error);
     if (err != AGNER_OK)
-        return cli_fail(cli, cli_code(err), "agner help ping", "%s",
-                        error.text);
+        return err;
     t->self = rt_attach(node_rt(t->node));
     if (t->self == NULL)
-        return cli_fail(cli, EXIT_REMOTE, "again later", "out of memory");
-    return EXIT_DONE;
+        return agner_fail(&dial->error, AGNER_ENOMEM, "out of memory");
+    return AGNER_OK;
 }
 
-static int dial(struct cli *cli, const char *name, bool trace,
-                const char *cookie_path, struct target *t)
+void cli_dial(struct cli *cli, const char *cookie, bool trace,
+              struct cli_dial *dial, struct target *t)
 {
-    struct agner_error error = { AGNER_OK, "" };
-    char next[APPS_PATH_MAX + 80];
-    enum agner_err err;
-
-    if (trace)
-        node_trace(t->node, print_line, NULL);
-    err = node_connect(t->self, t->node, name, &error);
+    dial->step = NODE_STEP_FIND;
+    dial->error.code = AGNER_OK;
+    memset(t, 0, sizeof *t);
+    node_cookie_fingerprint(cookie, dial->fingerprint);
+    if (start_node(cli, cookie, dial, t) != AGNER_OK)
+        return;
+    cli->begun_ns = cli->world->now_ns(cli->world->ctx);
+    memcpy(t->plain, dial->name, sizeof t->plain);
+    t->name = t->plain;
+    if (trace) {
+        (void)printf("%s, as %s, with cookie %s (from %s)\n", dial->address,
+                     node_name(t->node), dial->fingerprint, dial->cookie_path);
+        node_trace(t->node, print_line, cli);
+    }
+    (void)node_connect_step(t->self, t->node, dial->address, &dial->step,
+                            &dial->error);
     if (trace)
         node_trace(t->node, NULL, NULL);
-    if (err == AGNER_OK)
-        return EXIT_DONE;
-    if (err == AGNER_EAUTH)
-        (void)snprintf(next, sizeof next,
-                       "--cookie-file FILE with its cookie; this one was from "
-                       "%s",
-                       cookie_path);
-    else if (err == AGNER_ENONAME)
-        (void)snprintf(next, sizeof next, "agner names %s",
-                       strchr(name, '@') + 1);
-    else
-        (void)snprintf(next, sizeof next, "agner ping -v %s", name);
-    return cli_fail(cli, cli_code(err), next, "%s", error.text);
 }
 
 int cli_connect(struct cli *cli, const char *name, bool trace, struct target *t)
 {
-    char cookie[256], path[APPS_PATH_MAX];
+    struct cli_dial dial = { .step = NODE_STEP_FIND };
+    char cookie[256];
     int code;
 
     memset(t, 0, sizeof *t);
-    t->name = name;
-    code = cli_cookie(cli, cli->o.cookie_file, false, cookie, path);
+    if (strlen(name) >= sizeof dial.address)
+        return cli_fail(cli, EXIT_USAGE, "a name like shop@10.0.0.7",
+                        "%.40s...: not a name of a node", name);
+    memcpy(dial.address, name, strlen(name) + 1);
+    code = cli_cookie(cli, cli->o.cookie_file, false, cookie, dial.cookie_path);
     if (code != EXIT_DONE)
         return code;
-    code = start_node(cli, name, cookie, t);
+    cli_dial(cli, cookie, trace, &dial, t);
     explicit_bzero(cookie, sizeof cookie);
-    if (code == EXIT_DONE)
-        code = dial(cli, name, trace, path, t);
-    if (code != EXIT_DONE)
-        cli_close(t);
-    return code;
+    if (dial.error.code == AGNER_OK)
+        return EXIT_DONE;
+    cli_close(t);
+    return cli_explain(cli, &dial);
 }
 
 void cli_close(struct target *t)
@@ -261,6 +260,23 @@ static bool is_served(const struct cli *cli, const char *name)
         return false;
     client_close(client);
     return true;
+}
+
+bool cli_ask_local(struct cli *cli, const char *name, const char *method,
+                   etf_term *result)
+{
+    struct target t = { .name = name };
+    char path[108];
+    int code;
+
+    if (!is_served(cli, name) ||
+        apps_control_path(name, path, sizeof path, NULL) != AGNER_OK ||
+        open_socket(cli, path, &t) != EXIT_DONE)
+        return false;
+    code = cli_method(cli, &t, method, etf_map(cli->region, NULL, 0),
+                      GEN_CALL_TIMEOUT_MS, result);
+    cli_close(&t);
+    return code == EXIT_DONE;
 }
 
 size_t cli_nodes(const struct cli *cli, char (*names)[256])
