@@ -9,6 +9,8 @@
 
 #include <agner/gen_supervisor.h>
 
+#include "gen_internal.h"
+
 struct bridged {
     const struct gen_bridge *bridge; /* borrowed: static; NULL: not started */
     void *state;                     /* owned: bridge->state_size bytes */
@@ -81,6 +83,23 @@ static const struct gen_server bridge_server = {
     .destroy = bridge_destroy,
 };
 
+/* {Table, Args}. The table is static, and nobody writes through the pointer. */
+static etf_term server_args(struct gen *self, const struct gen_bridge *bridge,
+                            etf_term args)
+{
+    etf_term table =
+        etf_resource(rt_region(self), (void *)(uintptr_t)bridge, NULL);
+
+    return etf_make(self, "{_, _}", table, args);
+}
+
+void gen__bridge_enter(struct gen *self, const struct gen_bridge *bridge,
+                       etf_term args)
+{
+    rt_label(self, bridge->name);
+    gen_enter_loop(self, &bridge_server, server_args(self, bridge, args), true);
+}
+
 enum agner_err gen_bridge_start_link(struct gen *self,
                                      const struct gen_bridge *bridge,
                                      etf_term args,
@@ -88,15 +107,11 @@ enum agner_err gen_bridge_start_link(struct gen *self,
                                      etf_pid *pid, etf_term *reason)
 {
     struct rt_spawn_options full = { .name = ETF_NONE };
-    etf_term table;
 
     if (options != NULL)
         full = *options;
     if (full.label == NULL)
         full.label = bridge->name;
-    /* The table is static, and nobody writes through the pointer. */
-    table = etf_resource(rt_region(self), (void *)(uintptr_t)bridge, NULL);
-    return gen_start_link(self, &bridge_server,
-                          etf_make(self, "{_, _}", table, args), &full, pid,
-                          reason);
+    return gen_start_link(self, &bridge_server, server_args(self, bridge, args),
+                          &full, pid, reason);
 }

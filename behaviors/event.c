@@ -512,15 +512,28 @@ struct event_manager *gen__event_manager(struct gen *self)
     return rt_behavior_of(self) == &event_behavior ? rt_state(self) : NULL;
 }
 
+static struct gen_start start_of(const struct gen_event *event)
+{
+    return (struct gen_start){ .behavior = &event_behavior,
+                               .table = event != NULL ? event : &no_handlers,
+                               .head_size = GEN_SIZE(event_manager) };
+}
+
+void gen__event_enter(struct gen *self, const struct gen_event *event,
+                      etf_term args)
+{
+    struct gen_start start = start_of(event);
+
+    (void)rt_trap_exit(self, true);
+    gen__enter_loop(self, &start, args, event->name);
+}
+
 static enum agner_err start(struct gen *self, const struct gen_event *event,
                             etf_term args,
                             const struct rt_spawn_options *options, bool link,
                             etf_pid *pid, etf_term *reason)
 {
-    const struct gen_start start = { .behavior = &event_behavior,
-                                     .table =
-                                         event != NULL ? event : &no_handlers,
-                                     .head_size = GEN_SIZE(event_manager) };
+    const struct gen_start start = start_of(event);
     struct rt_spawn_options full = { 0 };
 
     if (options != NULL)

@@ -131,6 +131,22 @@ struct rt_spawn_options gen__monitored(const struct rt_spawn_options *options,
 void gen__enter_loop(struct gen *self, const struct gen_start *start,
                      etf_term args, const char *name);
 
+/* ---- supervisor_call.c, event.c, bridge.c: a raw process becomes one ----- */
+
+void gen__supervisor_enter(struct gen *self, const struct gen_supervisor *sup,
+                           etf_term args);
+void gen__event_enter(struct gen *self, const struct gen_event *event,
+                      etf_term args);
+void gen__bridge_enter(struct gen *self, const struct gen_bridge *bridge,
+                       etf_term args);
+
+/* ---- remote.c ------------------------------------------------------------ */
+
+/* What init gets of a list of arguments: the only one, or all. */
+etf_term gen__start_args(etf_term list);
+/* The row that gen_remote_register() gave that name; NULL: none. */
+const struct gen_child_spec *gen__remote_row(struct rt *rt, etf_term module);
+
 /* ---- gen_global.c -------------------------------------------------------- */
 
 /* The pid behind {global, Name} and {via, global, Name}; another target is

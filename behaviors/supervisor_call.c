@@ -4,11 +4,30 @@
  * The requests are OTP's, and so are the answers that are read here; an Erlang
  * supervisor is asked in the same way.
  */
+#include "gen_internal.h"
 #include "supervisor.h"
 
 #define CHILD_RECORD_SIZE 9u /* of OTP's #child{} */
 
 /* ---- Starting ----------------------------------------------------------- */
+
+/* {Table, Args}. The table is static, and nobody writes through the pointer. */
+static etf_term server_args(struct gen *self, const struct gen_supervisor *sup,
+                            etf_term args)
+{
+    etf_term table =
+        etf_resource(rt_region(self), (void *)(uintptr_t)sup, NULL);
+
+    return etf_make(self, "{_, _}", table, args);
+}
+
+void gen__supervisor_enter(struct gen *self, const struct gen_supervisor *sup,
+                           etf_term args)
+{
+    rt_label(self, sup->name);
+    gen_enter_loop(self, &gen__supervisor_server, server_args(self, sup, args),
+                   true);
+}
 
 static enum agner_err start(struct gen *self, const struct gen_supervisor *sup,
                             etf_term args,
@@ -16,17 +35,14 @@ static enum agner_err start(struct gen *self, const struct gen_supervisor *sup,
                             etf_pid *pid, etf_term *reason)
 {
     struct rt_spawn_options full = { .name = ETF_NONE };
-    etf_term table;
 
     if (options != NULL)
         full = *options;
     if (full.label == NULL)
         full.label = sup->name;
     full.link = full.link || link;
-    /* The table is static, and nobody writes through the pointer. */
-    table = etf_resource(rt_region(self), (void *)(uintptr_t)sup, NULL);
     return gen_start(self, &gen__supervisor_server,
-                     etf_make(self, "{_, _}", table, args), &full, pid, reason);
+                     server_args(self, sup, args), &full, pid, reason);
 }
 
 enum agner_err gen_supervisor_start(struct gen *self,
@@ -270,11 +286,4 @@ enum agner_err gen_children(struct rt *rt, etf_pid sup, etf_pid *pids,
         *count = read_pids(list, pids, max);
     rt_detach(self);
     return err;
-}
-
-enum agner_err gen_remote_register(struct rt *rt, const char *name,
-                                   const struct gen_child_spec *row)
-{
-    return rt_behavior_register(rt, RT_GROUP_REMOTE, etf_atom(name), row, NULL,
-                                NULL);
 }

@@ -5,17 +5,8 @@
  * the supervisor and in its table; nothing; or a reason, after which no process
  * is left.
  */
+#include "gen_internal.h"
 #include "supervisor.h"
-
-/* What init gets of a list of arguments: the only one, or all. */
-static etf_term args_of(etf_term list)
-{
-    etf_term rest = list, first;
-
-    if (etf_list_next(&rest, &first) && etf_same(rest, etf_nil()))
-        return first;
-    return list;
-}
 
 /* What OTP says of a start that failed otherwise than by a reason of its own.
  */
@@ -75,11 +66,11 @@ static const struct native_start *registered(struct gen *self,
                                              const struct child_spec *spec,
                                              struct native_start *room)
 {
-    const void *row;
+    const struct gen_child_spec *row = NULL;
 
-    if (!etf_atom_is(spec->function, "start_link") ||
-        rt_behavior_find(rt_of(self), RT_GROUP_REMOTE, spec->module, &row,
-                         NULL) != AGNER_OK)
+    if (etf_atom_is(spec->function, "start_link"))
+        row = gen__remote_row(rt_of(self), spec->module);
+    if (row == NULL)
         return NULL;
     gen__native_init(room, row);
     return room;
@@ -111,8 +102,8 @@ enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
         native = registered(self, spec, &remote);
     if (native == NULL)
         return undefined(self, spec, arguments, info);
-    err = run(self, native, spec, gen__is_simple(sup), args_of(arguments), &pid,
-              info);
+    err = run(self, native, spec, gen__is_simple(sup),
+              gen__start_args(arguments), &pid, info);
     if (err == AGNER_OK &&
         !gen__child_runs(&sup->children, child,
                          etf_from_pid(rt_region(self), pid))) {

@@ -279,14 +279,32 @@ gen_check_childspecs(const struct gen_child_spec *specs, size_t count,
                      struct agner_error *error);
 
 /*
- * Lets a child spec that comes from another node, or has .mfa, name what it
- * starts: {name, start_link, [Arg, ...]}. Of `row` the way of starting and the
- * options are used; it is static, and so is what it points to. Init gets the
- * only argument, or the list of them. A supervisor answers other names as OTP
- * does what is undefined. Any thread. Errors as rt_behavior_register().
+ * Lets others start it by name, {name, start_link, [Arg, ...]}: a child spec
+ * that comes from another node, or has .mfa; and spawn(Node, name, start_link,
+ * [Arg, ...]) of another node, or rt_spawn_node(), also with `start`, where the
+ * new process itself becomes the behaviour. Of `row` the way of starting and
+ * the options are used (for a spawn: priority, label, memory_max, trap_exit);
+ * it is static, and so is what it points to. Init gets the only argument, or
+ * the list of them. Other names are answered as OTP does what is undefined. Any
+ * thread. Errors as rt_behavior_register().
  */
 AGNER_API enum agner_err gen_remote_register(struct rt *rt, const char *name,
                                              const struct gen_child_spec *row);
+
+/* The same with limits on spawns of other nodes: struct rt_remote says what
+ * they mean. `limits` may be NULL; `nodes` is borrowed: static. */
+struct gen_remote_limits {
+    const char *const *nodes; /* who may, ends with NULL; NULL: every node */
+    uint32_t max;             /* live at one time; 0: no limit */
+};
+AGNER_API enum agner_err
+gen_remote_register_with(struct rt *rt, const char *name,
+                         const struct gen_child_spec *row,
+                         const struct gen_remote_limits *limits);
+
+/* Nothing more is started by that name; what runs goes on. Not while somebody
+ * may just be starting it. AGNER_EUNKNOWN. */
+AGNER_API enum agner_err gen_remote_revoke(struct rt *rt, const char *name);
 
 /* ---- Dynamic supervisors ------------------------------------------------ */
 
