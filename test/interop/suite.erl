@@ -138,12 +138,18 @@ stop({_, Keeper}) ->
     Keeper ! stop,
     receive {'DOWN', Ref, process, _, _} -> ok end.
 
-%% A signal of the system to a node of ours, or of Erlang's: "STOP", "CONT", "KILL".
+%% A signal of the system to a node of ours, or of Erlang's: "STOP", "CONT", "KILL". A node
+%% that is stopped does nothing more when this returns.
 signal({_, Keeper}, Name) ->
     {Kind, OsPid, _} = handle(Keeper),
     true = Kind =/= none,
     [] = os:cmd(io_lib:format("kill -~s ~b", [Name, OsPid])),
-    ok.
+    Name =/= "STOP" orelse wait(fun () -> is_stopped(OsPid) end).
+
+%% All its threads.
+is_stopped(OsPid) ->
+    States = os:cmd(io_lib:format("ps -L -o stat= -p ~b", [OsPid])),
+    lists:all(fun (State) -> hd(State) =:= $T end, string:lexemes(States, "\n ")).
 
 handle(Keeper) ->
     Ref = make_ref(),
