@@ -68,14 +68,14 @@ static etf_term server_name(void)
     return etf_atom("global_name_server");
 }
 
-/* {join | reach, Node}: connects; `join` tells that node that we know it. */
+/* {join | reach, Node}: connects, and tells the server what came of it. */
 static enum rt_next joiner_run(struct gen *self, etf_term args)
 {
-    etf_term how, node, to;
+    etf_term how, node;
     bool joins;
 
     if (!etf_match(args, "{_, _}", &how, &node))
-        return RT_STOP;
+        return rt_stop(self, ETF_A(badarg));
     joins = etf_atom_is(how, "join");
     if (rt_connect_node(self, node) != AGNER_OK) {
         char text[300];
@@ -86,10 +86,7 @@ static enum rt_next joiner_run(struct gen *self, etf_term args)
                       joins ? etf_make(self, "{extra_nodedown, _}", node)
                             : etf_make(self, "{unreachable, _}", node));
     } else if (joins) {
-        to = etf_make(self, "{_, _}", server_name(), node);
-        (void)gen_cast(
-            self, to,
-            etf_make(self, "{in_sync, _, true}", rt_node(rt_of(self)).name));
+        (void)rt_send(self, server_name(), etf_make(self, "{joined, _}", node));
     }
     return rt_stop(self, ETF_A(normal));
 }

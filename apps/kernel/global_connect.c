@@ -14,7 +14,13 @@
  *   ops                            his operations             finish()
  *
  * and his names and operations may come before we wait for them. It ends in
- * finish(), by `in_sync` (others have connected us), or with the connection.
+ * finish(), or with the connection, or since others have made us known to each
+ * other: they have told us (`new_nodes`) and him (he says `in_sync`). With one
+ * of these it goes on, for the other may never come: then who should have told
+ * is gone, and only we can put the two of us right. (OTP takes one for both,
+ * and then two nodes may stay strangers, or a lock be held, until they are
+ * disconnected.)
+ *
  * Whenever memory runs out in the middle, the connection is given up: then both
  * sides know that nothing came of the attempt.
  */
@@ -117,7 +123,7 @@ static void meet(struct global *g, struct global_peer *peer)
 
 static void begin(struct global *g, struct global_peer *peer)
 {
-    if (peer->known || peer->trying)
+    if (peer->trying)
         return;
     peer->trying = true;
     peer->my_tag = g->next_tag++;
@@ -152,7 +158,7 @@ void global__nodeup(struct global *g, etf_term node, uint64_t connection)
     }
     peer->connected = true;
     peer->connection = connection;
-    if (g->connect_all)
+    if (g->connect_all && !peer->known)
         begin(g, peer);
 }
 
@@ -162,6 +168,7 @@ void global__drop(struct global *g, struct global_peer *peer,
     end_attempt(g, peer, true, etf_nil());
     peer->known = peer->synced = false;
     peer->version = 0;
+    global__forget_node(g, peer->node);
     if (why == GLOBAL_REMOVE)
         peer->removing = peer->connected;
     g->acts->synced(g->acts->ctx, peer->node, false);
@@ -211,13 +218,16 @@ void global__init_connect(struct global *g, etf_term node, int64_t version,
         restart(g, peer);
         return;
     }
+    if (peer->known && peer->synced)
+        return; /* others were quicker, for both of us */
     peer->heard = true;
     peer->his_version = version > GLOBAL_VERSION ? GLOBAL_VERSION : version;
     peer->his_tag = his_tag;
     peer->his_locker = his_locker;
     if (peer->trying)
         meet(g, peer);
-    /* else others have made him known to us, and he will hear from them */
+    else if (g->connect_all)
+        begin(g, peer); /* others made him known to us, but did he hear? */
 }
 
 void global__init_connect_ack(struct global *g, etf_term node,
@@ -249,9 +259,11 @@ void global__cancel_connect(struct global *g, etf_term node, int64_t my_tag)
 /* ---- Names are exchanged ------------------------------------------------ */
 
 /*
- * What his names mean for us. He has a name that we do not have: we insert it.
- * Both have it for different processes: the node with the smaller name decides,
- * by asking the method of its own entry; what comes of that is the resolver's.
+ * What his names mean for us. He has a name that we do not have: we insert it,
+ * and also when we have the same, for others of ours may not (they have seen
+ * his node go, or we got it from one that has left). Both have it for different
+ * processes: the node with the smaller name decides, by asking the method of
+ * its own entry; what comes of that is the resolver's.
  */
 static void swap(struct global *g, struct global_peer *peer, etf_term names)
 {
@@ -267,9 +279,9 @@ static void swap(struct global *g, struct global_peer *peer, etf_term names)
         if (!etf_match(row, "{_, _, _}", &name, &pid, &method))
             continue; /* nobody could be sent to by it */
         mine = gen__names_get(g->names, name);
-        if (mine == NULL)
+        if (mine == NULL || etf_pid_equal(mine->pid, pid))
             ops = etf_make(g->region, "[{insert, _} | _]", row, ops);
-        else if (decide && !etf_pid_equal(mine->pid, pid))
+        else if (decide)
             conflicts = etf_make(g->region, "[{_, _, _} | _]", row, mine->pid,
                                  etf_box_term(mine->method), conflicts);
     }
@@ -399,6 +411,9 @@ static void add_known(struct global *g, etf_term nodes, bool join)
         if (!peer->known && join)
             g->acts->join(g->acts->ctx, node);
         peer->known = true;
+        peer->removing = false; /* from now on its loss is news again */
+        if (peer->synced)
+            end_attempt(g, peer, false, etf_nil());
         if (peer->version == 0)
             peer->version = version;
     }
@@ -431,14 +446,9 @@ static void finish(struct global *g, struct global_peer *peer, etf_term his_ops,
     while (etf_list_next(&rest, &row)) {
         etf_term node;
         int64_t version;
-        struct global_peer *other;
 
-        if (!read_node(row, &node, &version) || etf_same(node, g->self))
-            continue;
-        g->acts->join(g->acts->ctx, node);
-        other = global__peer_get(&g->peers, node);
-        if (other != NULL && other != peer)
-            end_attempt(g, other, false, etf_nil());
+        if (read_node(row, &node, &version) && !etf_same(node, g->self))
+            g->acts->join(g->acts->ctx, node);
     }
     global__do_ops(g, ops, ext, extra);
     end_attempt(g, peer, false, messages);
@@ -501,13 +511,24 @@ void global__new_nodes(struct global *g, etf_term node, etf_term ops,
     global__do_ops(g, ops, ext_names, extra);
 }
 
+/* It may be that we have forgotten the node meanwhile: then it must not think
+ * that we know it. */
+void global__joined(struct global *g, etf_term node)
+{
+    const struct global_peer *peer = peer_of(g, node);
+
+    if (peer != NULL && peer->known)
+        cast(g, node, etf_make(g->region, "{in_sync, _, true}", g->self));
+}
+
 void global__in_sync(struct global *g, etf_term node)
 {
     struct global_peer *peer = peer_of(g, node);
 
     if (peer == NULL || !peer->connected)
         return;
-    end_attempt(g, peer, false, etf_nil());
     peer->synced = true;
+    if (peer->known)
+        end_attempt(g, peer, false, etf_nil());
     g->acts->synced(g->acts->ctx, node, true);
 }

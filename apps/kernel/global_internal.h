@@ -57,8 +57,8 @@ struct global_acts {
     void (*send)(void *ctx, etf_term node, etf_term message, bool connect);
     /* The same without order or hurry: the connection ends. */
     void (*disconnect)(void *ctx, etf_term node);
-    /* Connects to `node`, then sends it {in_sync, Self, true}; if that fails,
-     * global__extra_nodedown() is due. */
+    /* Connects to `node`; then global__joined() or global__extra_nodedown() is
+     * due. */
     void (*join)(void *ctx, etf_term node);
     void (*tell_locker)(void *ctx, etf_term message);
     /* Has the conflicts decided, and then casts {exchange_ops, Node, Tag, Ops,
@@ -198,7 +198,8 @@ void global__fini(struct global *g);
 /* global_connect.c: nodes come and go, and meet. */
 void global__nodeup(struct global *g, etf_term node, uint64_t connection);
 void global__nodedown(struct global *g, etf_term node);
-/* A node that others told us of cannot be reached. */
+/* A node that others told us of is connected now, or cannot be reached. */
+void global__joined(struct global *g, etf_term node);
 void global__extra_nodedown(struct global *g, etf_term node);
 void global__init_connect(struct global *g, etf_term node, int64_t version,
                           int64_t his_tag, etf_pid his_locker);
@@ -232,12 +233,21 @@ etf_term global__disconnect(struct global *g);
 /* global_ops.c: the tables of names and locks. */
 bool global__set_lock(struct global *g, etf_term id, etf_pid pid);
 void global__del_lock(struct global *g, etf_term id, etf_pid pid);
-/* AGNER_ENOMEM, AGNER_ELIMIT: the name is as before. */
+/* Does the process live here, or on a node that is known? A change of names
+ * that comes from elsewhere was begun when its node was one of ours, and would
+ * be made on a part of the nodes. */
+bool global__is_of_ours(const struct global *g, etf_pid pid);
+/* AGNER_ENOMEM, AGNER_ELIMIT, AGNER_ENOTALLOWED (not of ours): the name is as
+ * before. */
 enum agner_err global__register(struct global *g, etf_term name, etf_pid pid,
                                 etf_term method, etf_pid from,
                                 etf_term reg_node);
 void global__unregister(struct global *g, etf_term name);
 void global__down(struct global *g, etf_pid pid, etf_ref monitor);
+/* Names and locks of a node that is none of ours any more. Their monitors would
+ * tell, but at each node at another time, or never while a connection to it is
+ * being made anew: then partitions would meet that are not alike inside. */
+void global__forget_node(struct global *g, etf_term node);
 /* Applies [{insert, {Name, Pid, Method}} | {delete, Name}]; the lock that they
  * came under is {lock, LockId} in `extra`. */
 void global__do_ops(struct global *g, etf_term ops, etf_term ext_names,

@@ -8,19 +8,23 @@
  *   GLOBAL_IDLE     he says `true`         locks, says `true`    HOLDING
  *   GLOBAL_IDLE     (either, no lock)      frees, says `false`   IDLE
  *   GLOBAL_ASKING   he says `true`         tells the server      HOLDING
- *   GLOBAL_ASKING   he says `false`        frees                 IDLE
+ *   GLOBAL_ASKING   he says `false`, or    frees                 IDLE
+ *                   nothing for ASK_MS
  *   not IDLE        the server cancels     sends, frees          IDLE
  *   not IDLE        another says `true`    notes it for later    as it is
  *
  * Both lockers of a meeting ask for the same lock, {global, [A, B]}, and who
  * takes the initiative locks the other's node too: so one side cannot lock its
  * partition for anybody else before the two have agreed, and there is no
- * deadlock, hence no time-out in ASKING.
+ * deadlock. The time-out in ASKING is for one who has given the attempt up and
+ * could not say so.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "global_internal.h"
+
+#define ASK_MS 30000u
 
 /* ---- Lists of nodes ----------------------------------------------------- */
 
@@ -291,34 +295,20 @@ static bool is_near(const struct global_locking *l, etf_term node)
            memcmp(at, b.data + b.size - host, host) == 0;
 }
 
-static void forget_known(struct global_locking *l, etf_term known)
-{
-    struct global_him **at = &l->hims;
-
-    while (*at != NULL) {
-        struct global_him *him = *at;
-
-        if (global__is_among(known, him->node)) {
-            *at = him->next;
-            free(him);
-        } else {
-            at = &him->next;
-        }
-    }
-}
-
-/* One of those who wait, drawn; NULL: nobody does. */
-static struct global_him *draw(struct global_locking *l)
+/* One of those who wait, drawn; NULL: nobody does. Who is known meanwhile is
+ * answered, but not asked. */
+static struct global_him *draw(struct global_locking *l, etf_term known)
 {
     struct global_him *him, *chosen = NULL;
     uint64_t near = 0, far = 0;
 
     for (him = l->hims; him != NULL; him = him->next) {
         bool is_here = is_near(l, him->node);
-        uint64_t so_far = is_here ? ++near : ++far;
+        uint64_t so_far;
 
-        if (!is_here && near > 0)
+        if (global__is_among(known, him->node) || (!is_here && near > 0))
             continue;
+        so_far = is_here ? ++near : ++far;
         if ((is_here && near == 1) || l->acts->draw(l->acts->ctx, so_far) == 0)
             chosen = him;
     }
@@ -332,11 +322,15 @@ void global__locking_timeout(struct global_locking *l)
     etf_term known;
 
     l->just_synced = false;
-    if (l->state != GLOBAL_IDLE || acts->can(acts->ctx, ETF_NONE) == false)
+    if (l->state == GLOBAL_ASKING) {
+        let_go(l);
+        answer_waiting(l);
+        return;
+    }
+    if (l->state != GLOBAL_IDLE || !acts->can(acts->ctx, ETF_NONE))
         return;
     known = acts->known(acts->ctx);
-    forget_known(l, known);
-    him = draw(l);
+    him = draw(l, known);
     if (him == NULL || !take(l, him, etf_make(l->region, "[_]", him->node)))
         return;
     l->state = GLOBAL_ASKING;
@@ -347,6 +341,8 @@ uint64_t global__locking_pause_ms(struct global_locking *l)
 {
     uint64_t ms, count;
 
+    if (l->state == GLOBAL_ASKING)
+        return ASK_MS;
     if (l->state != GLOBAL_IDLE || l->hims == NULL)
         return RT_INFINITY;
     if (l->just_synced)

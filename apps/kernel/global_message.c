@@ -167,6 +167,16 @@ static bool remove_connection(struct global *g, etf_term message)
     return true;
 }
 
+static bool joined(struct global *g, etf_term message)
+{
+    etf_term node;
+
+    if (!etf_match(message, "{joined, _}", &node))
+        return false;
+    global__joined(g, node);
+    return true;
+}
+
 static bool extra_nodedown(struct global *g, etf_term message)
 {
     etf_term node;
@@ -232,6 +242,7 @@ static const struct row infos[] = {
     { "cancel_connect", cancel_connect },
     { "lost_connection", lost_connection },
     { "remove_connection", remove_connection },
+    { "joined", joined },
     { "extra_nodedown", extra_nodedown },
     { "DOWN", down },
     { "nodeup", nodeup },
@@ -296,6 +307,25 @@ static etf_term names(struct global *g)
     return list;
 }
 
+/* For people: [{Node, [{connected, Bool}, ...]}]. */
+static etf_term info(struct global *g)
+{
+    etf_term list = etf_nil();
+
+    for (size_t i = g->peers.count; i-- > 0;) {
+        const struct global_peer *p = g->peers.items[i];
+
+        list = etf_make(g->region,
+                        "[{_, [{connected, _}, {known, _}, {pending, _},"
+                        " {removing, _}, {synced, _}, {trying, _}, {heard, _},"
+                        " {locked, _}, {version, _}]} | _]",
+                        p->node, p->connected, p->known, p->pending,
+                        p->removing, p->synced, p->trying, p->heard, p->locked,
+                        p->version, list);
+    }
+    return list;
+}
+
 /* Has the process another name? Then it gets no second one, as in OTP. */
 static bool is_named(struct global *g, etf_pid pid)
 {
@@ -329,7 +359,8 @@ bool global__call(struct global *g, etf_pid from, etf_term request,
                global__is_node(node)) {
         *reply = registered(g, name, pid, method, from, node);
     } else if (etf_match(request, "{unregister, _}", &name)) {
-        global__unregister(g, name);
+        if (global__is_of_ours(g, from))
+            global__unregister(g, name);
         *reply = ETF_A(ok);
     } else if (etf_match(request, "get_known")) {
         *reply = global__known(g);
@@ -341,6 +372,8 @@ bool global__call(struct global *g, etf_pid from, etf_term request,
         *reply = global__ext_names(g);
     } else if (etf_match(request, "get_protocol_version")) {
         *reply = etf_int(g->region, GLOBAL_VERSION);
+    } else if (etf_match(request, "info")) {
+        *reply = info(g);
     } else if (etf_match(request, "disconnect")) {
         *reply = global__disconnect(g);
     } else if (etf_match(request, "{can_set_lock, {_, _}}", &name, &id)) {

@@ -88,6 +88,16 @@ static enum agner_err insert(struct global *g, etf_term name, etf_pid pid,
     return err;
 }
 
+bool global__is_of_ours(const struct global *g, etf_pid pid)
+{
+    const struct global_peer *peer;
+
+    if (etf_pid_is_local(pid))
+        return true;
+    peer = global__peer_get(&g->peers, pid.node);
+    return peer != NULL && peer->known;
+}
+
 /* Is the lock there that a registration by `from` holds? */
 static bool locked_by_pid(const struct global *g, etf_pid from)
 {
@@ -116,6 +126,8 @@ enum agner_err global__register(struct global *g, etf_term name, etf_pid pid,
                                 etf_term method, etf_pid from,
                                 etf_term reg_node)
 {
+    if (!global__is_of_ours(g, from))
+        return AGNER_ENOTALLOWED;
     if (!locked_by_pid(g, from)) {
         global__unregister(g, name);
         return AGNER_OK;
@@ -147,6 +159,39 @@ void global__down(struct global *g, etf_pid pid, etf_ref monitor)
             return;
         }
     }
+}
+
+static void free_locks_of(struct global *g, etf_term node)
+{
+    const struct global_index *index = &g->locks.by_pid;
+    struct global_holder *holder;
+
+    for (size_t i = 0; i < index->bucket_count; i++) {
+        struct global_link *at = index->buckets[i];
+
+        while (at != NULL) {
+            holder = (struct global_holder *)(void *)at;
+            at = at->next;
+            if (!etf_same(holder->pid.node, node))
+                continue;
+            g->acts->demonitor(g->acts->ctx, holder->monitor);
+            free_holder(g, holder, true);
+        }
+    }
+}
+
+void global__forget_node(struct global *g, etf_term node)
+{
+    struct global_name *entry = gen__names_next(g->names, NULL);
+
+    while (entry != NULL) {
+        struct global_name *next = gen__names_next(g->names, entry);
+
+        if (etf_same(entry->pid.node, node))
+            remove_name(g, entry);
+        entry = next;
+    }
+    free_locks_of(g, node);
 }
 
 /* ---- Operations --------------------------------------------------------- */

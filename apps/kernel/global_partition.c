@@ -138,12 +138,14 @@ void global__lost_connection(struct global *g, etf_term a, int64_t creation,
     global__peers_sweep(&g->peers);
 }
 
+/* Who asks has forgotten us, and waits for the connection to end. So we go also
+ * when we are only about to meet it (where OTP would wait in vain). */
 void global__remove_connection(struct global *g, etf_term node)
 {
     struct global_peer *peer =
-        global__is_node(node) ? potentially_known(g, node) : NULL;
+        global__is_node(node) ? global__peer_get(&g->peers, node) : NULL;
 
-    if (peer == NULL)
+    if (peer == NULL || !(peer->known || peer->trying))
         return;
     g->acts->disconnect(g->acts->ctx, node);
     global__drop(g, peer, GLOBAL_REMOVE);

@@ -52,6 +52,11 @@ static etf_term known_nodes(struct gen *self)
     return reply;
 }
 
+static etf_term with_self(struct gen *self, etf_term known)
+{
+    return etf_make(self, "[_ | _]", rt_node(rt_of(self)).name, known);
+}
+
 /* ---- The lock ----------------------------------------------------------- */
 
 static void unlock(struct gen *self, etf_term id, etf_term nodes)
@@ -63,24 +68,27 @@ static void unlock(struct gen *self, etf_term id, etf_term nodes)
     (void)gen_global_del_lock(self, id, etf_make(self, "[_]", boss));
 }
 
-/* Are all of `now` in `then`? Whoever came meanwhile is not locked. */
-static bool is_all(etf_term now, etf_term then)
+/* The same nodes? Whoever came meanwhile is not locked, and who has left has
+ * other nodes of its own. */
+static bool is_same(etf_term a, etf_term b)
 {
-    etf_term node;
+    etf_term rest = a, node;
 
-    while (etf_list_next(&now, &node)) {
-        if (!global__is_among(then, node))
+    if (etf_is_none(a) || etf_list_size(a) != etf_list_size(b))
+        return false;
+    while (etf_list_next(&rest, &node)) {
+        if (!global__is_among(b, node))
             return false;
     }
     return true;
 }
 
-/* All nodes, locked; ETF_NONE: not this time, and nothing is locked. */
+/* Known nodes, which are locked then, and this one with them; ETF_NONE: not
+ * this time, and nothing is locked. */
 static etf_term lock(struct gen *self, etf_term id)
 {
-    etf_term known = known_nodes(self), now;
-    etf_term nodes =
-        etf_make(self, "[_ | _]", rt_node(rt_of(self)).name, known);
+    etf_term known = known_nodes(self);
+    etf_term nodes = with_self(self, known);
     etf_term boss = etf_make(self, "[_]", global__boss(nodes));
 
     if (etf_is_none(boss) || gen_global_set_lock(self, id, boss, 0) != AGNER_OK)
@@ -89,9 +97,8 @@ static etf_term lock(struct gen *self, etf_term id)
         (void)gen_global_del_lock(self, id, boss);
         return ETF_NONE;
     }
-    now = known_nodes(self);
-    if (!etf_is_none(now) && is_all(now, known))
-        return nodes;
+    if (is_same(known_nodes(self), known))
+        return known;
     unlock(self, id, nodes);
     return ETF_NONE;
 }
@@ -130,16 +137,19 @@ static bool all_yes(etf_term replies)
     return true;
 }
 
-static etf_term put(struct gen *self, etf_term nodes, etf_term name,
+/* yes, no, or ETF_NONE: nodes have left meanwhile, so begin anew. */
+static etf_term put(struct gen *self, etf_term known, etf_term name,
                     etf_term request)
 {
+    etf_term nodes = with_self(self, known);
+
     if (all_yes(ask_all(self, nodes, request)))
         return ETF_A(yes);
     (void)ask_all(self, nodes, etf_make(self, "{unregister, _}", name));
-    return ETF_A(no);
+    return is_same(known_nodes(self), known) ? ETF_A(no) : ETF_NONE;
 }
 
-/* The nodes are locked. */
+/* The known nodes are locked. As put(). */
 static etf_term work(struct gen *self, etf_term nodes, etf_term what)
 {
     etf_term name, method, node;
@@ -157,7 +167,7 @@ static etf_term work(struct gen *self, etf_term nodes, etf_term what)
                    ? ETF_A(no)
                    : put(self, nodes, name, what);
     if (etf_match(what, "{unregister, _}", &name))
-        (void)ask_all(self, nodes, what);
+        (void)ask_all(self, with_self(self, nodes), what);
     return ETF_A(ok);
 }
 
@@ -174,22 +184,32 @@ static void free_first(struct registrar *r)
     free(job);
 }
 
-/* The first job; and `next` again, so that what it built is freed. */
+/* After a pause; without memory for its timer, at once. */
+static enum gen_next try_later(struct gen *self)
+{
+    struct registrar *r = gen_state(self);
+
+    r->paused = rt_send_after(self, rt_self_term(self), etf_atom("retry"),
+                              gen__global_retry_ms(rt_of(self), r->times++),
+                              NULL) == AGNER_OK;
+    return r->paused ? GEN_NEXT : gen_continue(self, etf_nil());
+}
+
+/* The first job; the next one has a callback of its own, so that what this one
+ * built is freed. */
 static enum gen_next try_first(struct gen *self)
 {
     struct registrar *r = gen_state(self);
     etf_term id = etf_make(self, "{global, _}", rt_self(self));
-    etf_term nodes = lock(self, id);
+    etf_term known = lock(self, id), answer;
 
-    if (etf_is_none(nodes)) {
-        r->paused = rt_send_after(self, rt_self_term(self), etf_atom("retry"),
-                                  gen__global_retry_ms(rt_of(self), r->times++),
-                                  NULL) == AGNER_OK;
-        return r->paused ? GEN_NEXT : gen_continue(self, etf_nil());
-    }
-    (void)rt_reply(self, &r->first->from,
-                   work(self, nodes, etf_box_term(r->first->what)));
-    unlock(self, id, nodes);
+    if (etf_is_none(known))
+        return try_later(self);
+    answer = work(self, known, etf_box_term(r->first->what));
+    unlock(self, id, with_self(self, known));
+    if (etf_is_none(answer))
+        return try_later(self);
+    (void)rt_reply(self, &r->first->from, answer);
     free_first(r);
     return r->first == NULL ? GEN_NEXT : gen_continue(self, etf_nil());
 }
