@@ -233,7 +233,7 @@ static enum agner_err hold(struct peer *peer, struct held *held, bool *wake)
         return AGNER_EBUSY;
     if (peer->state == PEER_DOWN && !connects(signal))
         return AGNER_EALREADY;
-    if (!may_connect(peer, signal))
+    if (peer->state != PEER_MEETING && !may_connect(peer, signal))
         return AGNER_ENOCONN;
     if (node__is_message(signal) && peer->held_bytes > NODE_HELD_MAX)
         return AGNER_ENOCONN;
@@ -284,7 +284,7 @@ enum agner_err node__peer_want(struct peer *peer, struct attempt **out)
         wake = begin_connecting(peer);
     if (out != NULL)
         *out = NULL;
-    if (out != NULL && err == AGNER_OK && peer->state == PEER_CONNECTING) {
+    if (out != NULL && err == AGNER_OK && peer->state != PEER_UP) {
         if (peer->attempt == NULL) {
             peer->attempt = fresh;
             fresh = NULL;
@@ -685,10 +685,10 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
            wire->conn->address.port);
     peer->far.info.hidden = (wire->out.flags & NODE__FLAG_PUBLISHED) == 0;
     peer->far.info.creation = wire->conn->handshake.peer_creation;
-    rt__node_up(node->rt, &peer->far);
     rt__lock(&peer->lock);
-    peer->state = PEER_CONNECTING; /* what comes now waits behind the held */
+    peer->state = PEER_MEETING; /* what comes now waits behind the held */
     rt__unlock(&peer->lock);
+    rt__node_up(node->rt, &peer->far);
     attempt = drain(peer, wire);
     attempt_end(peer, attempt, NODE_STEP_UP, AGNER_OK, "");
     node__cluster_up(peer);

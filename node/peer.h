@@ -10,6 +10,9 @@
  *                                                           an incoming one
  *   PEER_CONNECTING  an attempt is under way, or about to   up, or it failed
  *                    be; signals are held, in order
+ *   PEER_MEETING     {nodeup, _} is being told; signals     what was held has
+ *                    are held, in order, those too that     gone out
+ *                    may not connect
  *   PEER_UP          `wire` is the connection               its end
  *
  * `mode` is 0 unless the peer is up; then it is the agreed flags, the number of
@@ -42,7 +45,7 @@ struct wire;
 struct held;
 struct node__epmd_lookup;
 
-enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_UP };
+enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_MEETING, PEER_UP };
 
 /* In `mode`. */
 #define PEER_IS_UP (UINT64_C(1) << 63)

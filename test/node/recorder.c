@@ -30,6 +30,7 @@ struct rt {
     _Atomic uint64_t dropped;
     _Atomic uint32_t changes; /* to be waited on */
     bool count_only;
+    void (*on_up)(struct rt *rt, etf_term node);
     int64_t next[SENDERS_MAX]; /* by sender */
     size_t log_size;
     char log[LOG_BYTES];
@@ -159,9 +160,16 @@ static void add_event(struct rt *rt, const char *what, etf_term node)
     add_line(rt, line);
 }
 
+void recorder_on_up(struct rt *rt, void (*call)(struct rt *rt, etf_term node))
+{
+    rt->on_up = call;
+}
+
 void rt__node_up(struct rt *rt, struct rt_far_node *node)
 {
     add_event(rt, "up", node->name);
+    if (rt->on_up != NULL)
+        rt->on_up(rt, node->name);
 }
 
 void rt__node_down(struct rt *rt, etf_term node, etf_term reason)

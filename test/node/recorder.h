@@ -44,6 +44,10 @@ enum agner_err recorder_send(struct rt *rt, struct rt_signal *signal);
 struct rt_signal recorder_message(const char *node, uint32_t from, uint32_t to,
                                   etf_term payload);
 
+/* Is called, on the loop's thread, when a node is up, as a process might run at
+ * that moment. */
+void recorder_on_up(struct rt *rt, void (*call)(struct rt *rt, etf_term node));
+
 /* Bytes of messages that arrived, and their number, without waiting. */
 uint64_t recorder_messages(struct rt *rt);
 /* Waits until so many messages were taken and lost: what was on its way to the

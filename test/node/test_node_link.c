@@ -88,6 +88,34 @@ static void the_first_send_connects(void **state)
     stop_two(&two);
 }
 
+/* A process that hears {nodeup, Node} sends to it, without connecting. */
+static void greet(struct rt *rt, etf_term node)
+{
+    etf_bytes name = etf_atom_text(node);
+    char text[300];
+    struct rt_signal signal;
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)name.size, name.data);
+    signal = recorder_message(text, 1, 7, etf_atom("greeting"));
+    signal.flags = RT_SEND_NOCONNECT;
+    if (recorder_send(rt, &signal) != AGNER_OK)
+        rt_log(rt, RT_LOG_ERROR, "the greeting was not taken");
+}
+
+/* What is sent at {nodeup, Node} is not lost, on either side. */
+static void a_greeting_at_nodeup_arrives(void **state)
+{
+    struct two two = two_nodes();
+
+    (void)state;
+    recorder_on_up(two.at_a, greet);
+    recorder_on_up(two.at_b, greet);
+    assert_int_equal(connect_a(two.a, B, NULL), AGNER_OK);
+    (void)recorder_expect(two.at_b, 0, FROM_A(1) "greeting");
+    (void)recorder_expect(two.at_a, 0, "send ...");
+    stop_two(&two);
+}
+
 static void every_signal_arrives_as_it_was_sent(void **state)
 {
     struct two two = two_nodes();
@@ -527,6 +555,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_send_connects),
+        cmocka_unit_test(a_greeting_at_nodeup_arrives),
         cmocka_unit_test(every_signal_arrives_as_it_was_sent),
         cmocka_unit_test(connecting_says_which_step_failed),
         cmocka_unit_test(a_failed_attempt_is_a_node_down),
