@@ -193,6 +193,20 @@ static etf_term op_disconnect(struct gen *self, etf_term args)
     return puppet_result(self, node_disconnect(puppet_node(), name));
 }
 
+/* {Node, Cookie}: erlang:set_cookie/2 */
+static etf_term op_cookie(struct gen *self, etf_term args)
+{
+    char name[256], cookie[256];
+    etf_term node, text;
+
+    if (!etf_match(args, "{_, _}", &node, &text) ||
+        !etf_get_text(node, name, sizeof name) ||
+        !etf_get_text(text, cookie, sizeof cookie))
+        return puppet_badarg();
+    return puppet_result(self,
+                         node_cookie_set(puppet_node(), name, cookie, NULL));
+}
+
 /* {To, Size}: a binary of that size, each byte its index; {To, Size, list}: a
  * list of as many integers. */
 static etf_term op_send_big(struct gen *self, etf_term args)
@@ -238,5 +252,6 @@ const struct puppet_op puppet_core[] = {
     { "monitor_node", op_monitor_node },
     { "connect", op_connect },
     { "disconnect", op_disconnect },
+    { "cookie", op_cookie },
     { NULL, NULL },
 };

@@ -12,6 +12,7 @@
  *   --------  ------------------------------------
  *   hidden    a hidden node
  *   tick=MS   net tick time
+ *   overlap   global does not prevent overlapping partitions
  *   max=BYTES most that one message may have
  *   allow=NAME a node or a host that may connect; others may not
  *   host=HOST in place of the name's
@@ -47,6 +48,19 @@ static bool start_examples(struct gen *self)
 static char name[300];
 static const char *allowed[ALLOWED_MAX];
 static const char *asked; /* for our name */
+static bool overlap;
+
+/* The controller, with what the configuration of the kernel would be. */
+static bool start_applications(struct gen *self)
+{
+    struct gen_applications_options options = {
+        .env =
+            etf_make(self, "[{kernel, [{prevent_overlapping_partitions, _}]}]",
+                     etf_bool(!overlap)),
+    };
+
+    return gen_applications_start(self, &options, NULL) == AGNER_OK;
+}
 
 static bool take_option(struct node_options *options, const char *text)
 {
@@ -54,6 +68,8 @@ static bool take_option(struct node_options *options, const char *text)
 
     if (strcmp(text, "hidden") == 0)
         options->hidden = true;
+    else if (strcmp(text, "overlap") == 0)
+        overlap = true;
     else if (strncmp(text, "tick=", 5) == 0)
         options->tick_time_ms = strtoull(text + 5, NULL, 10);
     else if (strncmp(text, "max=", 4) == 0)
@@ -100,7 +116,8 @@ int main(int count, char **args)
         return 1;
     }
     self = rt_attach(node_rt(node));
-    if (self == NULL || agner_kernel_start(self, &error) != AGNER_OK ||
+    if (self == NULL || !start_applications(self) ||
+        agner_kernel_start(self, &error) != AGNER_OK ||
         puppet_start(self, node) != AGNER_OK ||
         puppet_rpc_start(rt_of(self)) != AGNER_OK || !start_examples(self)) {
         (void)fprintf(stderr, "suite_node: a process did not start\n");
