@@ -315,7 +315,7 @@ junk() ->
 
 functions() ->
     S = scope(),
-    R = fun (F, A) -> rpc:block_call(suite:node(), pg, F, A) end,
+    R = fun (F, A) -> rpc:call(suite:node(), pg, F, A) end,
     [] = R(get_members, [S, g]),
     [] = R(which_groups, [S]),
     {ok, Pid} = R(start, [S]),

@@ -139,7 +139,7 @@ defmodule Cases do
   end
 
   def all do
-    nodes() ++ servers() ++ ours_calls() ++ signals() ++ tasks() ++ groups() ++ topics()
+    nodes() ++ servers() ++ ours_calls() ++ signals() ++ tasks() ++ groups() ++ rpc() ++ topics()
   end
 
   # ---- Nodes
@@ -378,6 +378,42 @@ defmodule Cases do
          {:ok, 3} = doit(:pg_broadcast, {My.Scope, "group", %Point{}})
          %Point{} = next()
          [%Point{}, %Point{}] = heard(p, 2)
+       end}
+    ]
+  end
+
+  # ---- rpc
+
+  def rpc do
+    [
+      {":rpc.call of a function that is not there",
+       fn -> {:badrpc, {:EXIT, {:undef, _}}} = :rpc.call(peer(), Foo, :bar, [1]) end},
+      {":erpc.call of a function that is not there",
+       fn ->
+         {:exception, :undef, [{Foo, :bar, [1], _} | _]} =
+           try do
+             :erpc.call(peer(), Foo, :bar, [1])
+           rescue
+             e in ErlangError -> e.original
+           end
+       end},
+      {":rpc.call of erlang:node/0",
+       fn ->
+         n = peer()
+         ^n = :rpc.call(n, :erlang, :node, [])
+       end},
+      {":rpc.call of pg's functions",
+       fn ->
+         {:ok, _} = doit(:pg_start, Rpc.Scope)
+         p = puppet()
+         :ok = doit(:pg_join, {Rpc.Scope, :g, p})
+         [^p] = :rpc.call(peer(), :pg, :get_members, [Rpc.Scope, :g])
+         [^p] = :erpc.call(peer(), :pg, :get_local_members, [Rpc.Scope, :g])
+         [:g] = :rpc.call(peer(), :pg, :which_groups, [Rpc.Scope])
+         [:g] = :rpc.call(peer(), :pg, :which_local_groups, [Rpc.Scope])
+         [] = :rpc.call(peer(), :pg, :get_members, [No.Scope, :g])
+         [] = :rpc.call(peer(), :pg, :get_members, [:nobody])
+         [] = :rpc.call(peer(), :pg, :which_groups, [])
        end}
     ]
   end
