@@ -158,7 +158,7 @@ static enum agner_err settle(struct gen *self, struct pg *s, struct pg_peer *p,
 
     if (err != AGNER_OK)
         return err;
-    before = roll.count;
+    before = roll.total;
     err = gen__roll_keep(&roll, r, p->pid.node, bag, &left);
     joined = gen__bag_list(bag, r, false);
     for (size_t i = 0; i < bag->count; i++)
@@ -170,7 +170,7 @@ static enum agner_err settle(struct gen *self, struct pg *s, struct pg_peer *p,
         (!etf_same(left, etf_nil()) || !etf_same(joined, etf_nil())))
         err = gen__roll_write(s->crowd.board, r, group, &roll);
     if (err == AGNER_OK) {
-        p->memberships += (uint32_t)roll.count - (uint32_t)before;
+        p->memberships += (uint32_t)roll.total - (uint32_t)before;
         if (!etf_same(left, etf_nil()))
             gen__pg_notify(self, s, r, "leave", group, left);
         if (!etf_same(joined, etf_nil()))

@@ -121,55 +121,48 @@ etf_term gen__bag_list(const struct bag *bag, struct etf_region *r, bool used)
 
 /* ---- On the board and off it -------------------------------------------- */
 
-static enum agner_err read_value(struct rt_board *board, struct etf_region *r,
-                                 etf_term group, uint64_t *remote,
-                                 etf_term *pids)
+/* As an empty roll without an array when it is not there. */
+static enum agner_err look(struct rt_board *board, struct etf_region *r,
+                           etf_term group, struct roll *roll)
 {
-    etf_term value, count;
-    enum agner_err err = rt_board_get(board, r, group, &value);
+    enum agner_err err = rt_board_get(board, r, group, &roll->rest);
+    etf_term n, count;
+    uint64_t remote = 0, total = 0;
 
-    *remote = 0;
-    *pids = etf_nil();
-    if (err == AGNER_EUNKNOWN)
-        return AGNER_OK;
-    if (err != AGNER_OK)
-        return err;
-    (void)etf_list_next(&value, &count);
-    (void)etf_get_uint(count, remote);
-    *pids = value;
-    return AGNER_OK;
+    *roll = (struct roll){ .rest = err == AGNER_OK ? roll->rest : etf_nil() };
+    if (err == AGNER_OK && etf_list_next(&roll->rest, &n) &&
+        etf_list_next(&roll->rest, &count)) {
+        (void)etf_get_uint(n, &remote);
+        (void)etf_get_uint(count, &total);
+    }
+    roll->remote = (size_t)remote;
+    roll->total = (size_t)total;
+    return err == AGNER_EUNKNOWN ? AGNER_OK : err;
 }
 
 enum agner_err gen__roll_list(struct rt_board *board, struct etf_region *r,
                               etf_term group, bool local, etf_term *pids)
 {
-    uint64_t remote;
+    struct roll roll;
     etf_term pid;
-    enum agner_err err = read_value(board, r, group, &remote, pids);
+    enum agner_err err = look(board, r, group, &roll);
 
-    while (err == AGNER_OK && local && remote-- > 0)
-        (void)etf_list_next(pids, &pid);
+    while (local && roll.remote-- > 0)
+        (void)etf_list_next(&roll.rest, &pid);
+    if (err == AGNER_OK)
+        *pids = roll.rest;
     return err;
 }
 
 enum agner_err gen__roll_read(struct rt_board *board, struct etf_region *r,
                               etf_term group, size_t spare, struct roll *roll)
 {
-    uint64_t remote;
-    etf_term list;
-    enum agner_err err = read_value(board, r, group, &remote, &list);
-    size_t room = spare + 1;
+    enum agner_err err = look(board, r, group, roll);
 
     if (err != AGNER_OK)
         return err;
-    room += (size_t)etf_list_size(list);
-    *roll = (struct roll){ .pids = calloc(room, sizeof(etf_term)),
-                           .remote = (size_t)remote };
-    if (roll->pids == NULL)
-        return AGNER_ENOMEM;
-    while (etf_list_next(&list, &roll->pids[roll->count]))
-        roll->count++;
-    return AGNER_OK;
+    roll->pids = malloc((roll->total + spare + 1) * sizeof(etf_term));
+    return roll->pids == NULL ? AGNER_ENOMEM : AGNER_OK;
 }
 
 enum agner_err gen__roll_write(struct rt_board *board, struct etf_region *r,
@@ -177,9 +170,10 @@ enum agner_err gen__roll_write(struct rt_board *board, struct etf_region *r,
 {
     etf_term list;
 
-    if (roll->count == 0)
+    if (roll->total == 0)
         return rt_board_put(board, group, ETF_NONE);
-    list = etf_list(r, roll->pids, roll->count, etf_nil());
+    list = etf_list(r, roll->pids, roll->count, roll->rest);
+    list = etf_cons(r, etf_uint(r, roll->total), list);
     list = etf_cons(r, etf_uint(r, roll->remote), list);
     return etf_is_none(list) ? AGNER_ENOMEM : rt_board_put(board, group, list);
 }
@@ -192,51 +186,59 @@ void gen__roll_fini(struct roll *roll)
 
 /* ---- Changes ------------------------------------------------------------ */
 
-void gen__roll_add(struct roll *roll, etf_term pid, bool remote)
+/* All of other nodes are in the array. */
+static void pass_remote(struct roll *roll)
 {
-    size_t at = roll->count++;
-
-    if (remote) { /* the first of this node makes place */
-        roll->pids[at] = roll->pids[roll->remote];
-        at = roll->remote++;
-    }
-    roll->pids[at] = pid;
+    while (roll->count < roll->remote &&
+           etf_list_next(&roll->rest, &roll->pids[roll->count]))
+        roll->count++;
 }
 
-/* The last of its kind takes its place, and the last of all that one's. */
-static void take_at(struct roll *roll, size_t at)
+void gen__roll_add(struct roll *roll, etf_term pid, bool remote)
 {
-    if (at < roll->remote) {
-        roll->pids[at] = roll->pids[--roll->remote];
-        at = roll->remote;
-    }
-    roll->pids[at] = roll->pids[--roll->count];
+    if (remote)
+        roll->remote++;
+    else
+        pass_remote(roll);
+    roll->pids[roll->count++] = pid;
+    roll->total++;
 }
 
 size_t gen__roll_take(struct roll *roll, struct bag *bag, bool remote)
 {
-    size_t first = remote ? 0 : roll->remote, taken = 0;
-    size_t at = remote ? roll->remote : roll->count;
+    size_t left = remote ? roll->remote : roll->total - roll->remote;
+    size_t taken = 0;
+    etf_term pid;
 
-    /* From the end, so that what moves to a free place was looked at. */
-    while (at-- > first && taken < bag->count) {
-        if (mark(bag, roll->pids[at])) {
-            take_at(roll, at);
+    if (!remote)
+        pass_remote(roll);
+    while (left-- > 0 && taken < bag->count &&
+           etf_list_next(&roll->rest, &pid)) {
+        if (mark(bag, pid))
             taken++;
-        }
+        else
+            roll->pids[roll->count++] = pid;
     }
+    roll->total -= taken;
+    roll->remote -= remote ? taken : 0;
     return taken;
 }
 
 enum agner_err gen__roll_keep(struct roll *roll, struct etf_region *r,
                               etf_term node, struct bag *bag, etf_term *taken)
 {
+    size_t left = roll->remote;
+    etf_term pid;
+
     *taken = etf_nil();
-    for (size_t at = roll->remote; at-- > 0;) {
-        if (!is_of(roll->pids[at], node) || mark(bag, roll->pids[at]))
+    while (left-- > 0 && etf_list_next(&roll->rest, &pid)) {
+        if (!is_of(pid, node) || mark(bag, pid)) {
+            roll->pids[roll->count++] = pid;
             continue;
-        *taken = etf_cons(r, roll->pids[at], *taken);
-        take_at(roll, at);
+        }
+        *taken = etf_cons(r, pid, *taken);
+        roll->total--;
+        roll->remote--;
     }
     return etf_is_none(*taken) ? AGNER_ENOMEM : AGNER_OK;
 }

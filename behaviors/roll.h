@@ -2,10 +2,11 @@
  * roll.h -- who is in a group: a row of pids on a board, those of other nodes
  * first.
  *
- * Private to behaviors/. On the board it is [N | Pids], N of them of other
- * nodes: so what is of this node is the tail of the list, and needs no list of
- * its own. Who changes a roll reads it into an array, changes that, and puts it
- * back as a whole; a group without members is not on the board.
+ * Private to behaviors/. On the board it is [N, Count | Pids], N of the Count
+ * of other nodes: so what is of this node is the tail of the list, and needs no
+ * list of its own. Who changes a roll reads it, as far as he has to, into an
+ * array; the rest of the list stays as it is, and follows the array when the
+ * roll is written. A group without members is not on the board.
  */
 #ifndef GEN_ROLL_H
 #define GEN_ROLL_H
@@ -14,8 +15,10 @@
 
 struct roll {
     etf_term *pids; /* owned; the terms are the region's that read them */
-    size_t count;
-    size_t remote; /* so many of them, the first, are of other nodes */
+    size_t count;   /* in the array; in front of: */
+    etf_term rest;  /* those that were not looked at */
+    size_t total;   /* of both */
+    size_t remote;  /* so many of all, the first, are of other nodes */
 };
 
 /* Terms to be compared with, pids mostly: sorted. */
@@ -45,14 +48,16 @@ enum agner_err gen__roll_list(struct rt_board *board, struct etf_region *r,
 enum agner_err gen__roll_send(struct gen *self, etf_term pids, etf_term but,
                               etf_term message, size_t *count);
 
-/* There is room. */
-void gen__roll_add(struct roll *roll, etf_term pid, bool remote);
+/* At first, if at all, one of these two: */
 /* Takes one away for each of the bag, and marks it there; returns how many. */
 size_t gen__roll_take(struct roll *roll, struct bag *bag, bool remote);
 /* Takes away all of `node` that the bag has no match for; returns them as a
  * list in `r`. AGNER_ENOMEM. */
 enum agner_err gen__roll_keep(struct roll *roll, struct etf_region *r,
                               etf_term node, struct bag *bag, etf_term *taken);
+/* Then those that come, all local or all remote; not after taking a local one.
+ * There is room. */
+void gen__roll_add(struct roll *roll, etf_term pid, bool remote);
 
 /* Those of `pids`, a pid or a proper list, that are pids of `node` (ETF_NONE:
  * this one). *other: there was something else. AGNER_ENOMEM. */
