@@ -119,6 +119,9 @@ void bench_skynet(struct bench *b);
 void bench_memory_row(struct bench *b);
 /* bench_names.c */
 void bench_names(struct bench *b);
+/* bench_pg.c */
+void bench_pg(struct bench *b);
+void bench_pg_broadcast(struct bench *b);
 /* bench_links.c */
 void bench_links(struct bench *b);
 void bench_hub(struct bench *b);

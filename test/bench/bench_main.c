@@ -27,6 +27,8 @@ static const struct bench_row rows[] = {
     { "skynet",         1000, BENCH_RUNTIME, bench_skynet },
     { "memory",         1000, BENCH_RUNTIME, bench_memory_row },
     { "names",           100, BENCH_RUNTIME, bench_names },
+    { "pg",             1000, BENCH_RUNTIME, bench_pg },
+    { "pg_broadcast",  10000, BENCH_RUNTIME, bench_pg_broadcast },
     { "links",           100, BENCH_RUNTIME, bench_links },
     { "hub",             100, BENCH_RUNTIME, bench_hub },
     { "supervisor",      100, BENCH_RUNTIME, bench_supervisor },

@@ -182,6 +182,25 @@ run(names, N) ->
     out(names, ns_per_send_to_name, (T3 - T2) / (Per * N), ns),
     out(names, ns_per_send_delivered, (T4 - T2) / (Per * N), ns);
 
+%% ---- pg
+run(pg, N) ->
+    {ok, _} = pg:start_link(),
+    pg_fill(small, 10), pg_fill(large, 1000),
+    pg_reads(large, N div 10),
+    out(pg, ns_per_read_of_10, pg_reads(small, N) / N, ns),
+    out(pg, ns_per_read_of_1000, pg_reads(large, N) / N, ns),
+    Busy = spawn_link(fun() -> pg_busy() end),
+    out(pg, ns_per_read_of_1000_while_it_changes, pg_reads(large, N) / N, ns),
+    R = monitor(process, Busy), Busy ! stop, receive {'DOWN', R, _, _, _} -> ok end,
+    M = N div 10,
+    out(pg, ns_per_join_and_leave_of_10, pg_changes(small, M) / M, ns),
+    out(pg, ns_per_join_and_leave_of_1000, pg_changes(large, M) / M, ns);
+run(pg_broadcast, N) ->
+    {ok, _} = pg:start_link(),
+    pg_broadcast(N div 10),
+    Dt = pg_broadcast(N),
+    out(pg_broadcast, msgs_per_s, N * 1.0e9 / Dt, 'msgs/s');
+
 %% ---- links
 run(links, N) ->
     P = spawn_link(fun() -> answering() end),
@@ -369,6 +388,32 @@ rounds(_, 0) -> ok;
 rounds(Ps, N) -> send_each(Ps, N), rounds(Ps, N - 1).
 send_each([], _) -> ok;
 send_each([P | T], N) -> P ! {tag, N}, send_each(T, N).
+
+pg_fill(G, N) ->
+    [ok = pg:join(G, spawn_link(fun() -> receive stop -> ok end end)) || _ <- lists:seq(1, N)].
+%% in a process of its own, which reports the time that it took
+pg_timed(F) ->
+    Me = self(),
+    spawn_link(fun() -> T0 = t(), F(), Me ! {took, t() - T0} end),
+    receive {took, T} -> T end.
+pg_reads(G, N) -> pg_timed(fun() -> pg_read(G, N) end).
+pg_read(_, 0) -> ok;
+pg_read(G, N) -> [_ | _] = pg:get_members(G), pg_read(G, N - 1).
+pg_changes(G, N) -> pg_timed(fun() -> pg_change(G, N) end).
+pg_change(_, 0) -> ok;
+pg_change(G, N) -> ok = pg:join(G, self()), ok = pg:leave(G, self()), pg_change(G, N - 1).
+pg_busy() -> receive stop -> ok after 0 -> pg_change(large, 1), pg_busy() end.
+
+pg_broadcast(N) ->
+    Me = self(),
+    Per = max(1, N div 1000),
+    [ok = pg:join(all, spawn_link(fun() -> count(Per), Me ! done end)) || _ <- lists:seq(1, 1000)],
+    T0 = t(),
+    spawn_link(fun() -> pg_rounds(Per) end),
+    wait(1000),
+    t() - T0.
+pg_rounds(0) -> ok;
+pg_rounds(N) -> send_each(pg:get_members(all), N), pg_rounds(N - 1).
 
 calls(_, 0) -> ok;
 calls(S, N) -> _ = gen_server:call(S, incr, 5000), calls(S, N - 1).
