@@ -335,11 +335,22 @@ static bool bury(struct gen *self, struct crowd *c, struct crowd_member *m)
     return left == 0;
 }
 
-bool gen__crowd_down(struct gen *self, struct crowd *c, etf_pid pid,
-                     etf_ref ref)
+bool gen__is_down(etf_term message, etf_ref *ref)
 {
-    struct crowd_member *m = find(c, pid);
+    return etf_is_tagged(message, ETF_A(DOWN), 5) &&
+           etf_get_ref(etf_tuple_items(message)[1], ref);
+}
 
+bool gen__crowd_down(struct gen *self, struct crowd *c, etf_term down)
+{
+    struct crowd_member *m;
+    etf_ref ref;
+    etf_pid pid;
+
+    if (!gen__is_down(down, &ref) ||
+        !etf_get_pid(etf_tuple_items(down)[3], &pid))
+        return false;
+    m = find(c, pid);
     if (m == NULL || !etf_ref_equal(m->ref, ref))
         return false;
     if (bury(self, c, m))

@@ -46,9 +46,11 @@ enum agner_err gen__crowd_leave(struct gen *self, struct crowd *c,
 /* How often it is in the group. */
 size_t gen__crowd_count(const struct crowd *c, etf_term group, etf_pid pid);
 
+/* Is it {'DOWN', Ref, process, _, _}? Takes no memory, as a first etf_match()
+ * does: an end must not be missed. */
+bool gen__is_down(etf_term message, etf_ref *ref);
 /* A DOWN came: was it of a member? */
-bool gen__crowd_down(struct gen *self, struct crowd *c, etf_pid pid,
-                     etf_ref ref);
+bool gen__crowd_down(struct gen *self, struct crowd *c, etf_term down);
 /* Once more for those of whom it could not be told. */
 void gen__crowd_retry(struct gen *self, struct crowd *c);
 

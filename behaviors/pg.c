@@ -194,17 +194,13 @@ static void left(struct gen *self, etf_term pid, etf_term groups)
 static enum gen_next pg_info(struct gen *self, etf_term message)
 {
     struct pg *s = gen_state(self);
-    etf_term object;
     etf_ref ref;
-    etf_pid pid;
 
-    if (!etf_match(message, "{'DOWN', _, process, _, __}", &ref, &object))
+    if (!gen__is_down(message, &ref))
         gen__pg_message(self, s, message);
-    else if (!etf_get_pid(object, &pid) ||
-             !gen__crowd_down(self, &s->crowd, pid, ref)) {
-        if (!gen__pg_peer_down(self, s, ref))
-            (void)gen__pg_unwatch(self, s, ref, true);
-    }
+    else if (!gen__crowd_down(self, &s->crowd, message) &&
+             !gen__pg_peer_down(self, s, ref))
+        (void)gen__pg_unwatch(self, s, ref, true);
     return next(self, s);
 }
 

@@ -44,50 +44,58 @@ etf_term gen_pg_which_scopes(struct rt *rt, struct etf_region *r)
 static enum agner_err ask(struct gen *self, etf_term scope, etf_term request,
                           etf_term *answer)
 {
-    enum agner_err err;
-
     *answer = ETF_NONE;
     if (etf_is_none(request))
         return AGNER_ENOMEM;
-    err = gen_call(self, scope_of(scope), request, GEN_INFINITY, answer);
-    if (err != AGNER_OK)
+    return gen_call(self, scope_of(scope), request, GEN_INFINITY, answer);
+}
+
+/* What an answer says that is not what was asked for. */
+static enum agner_err refusal(etf_term answer)
+{
+    if (etf_atom_is(answer, "not_joined"))
+        return AGNER_EUNKNOWN;
+    return etf_match(answer, "{error, badarg}") ? AGNER_EINVAL : AGNER_ENOMEM;
+}
+
+static enum agner_err change(struct gen *self, etf_term scope, etf_term request)
+{
+    etf_term answer;
+    enum agner_err err = ask(self, scope, request, &answer);
+
+    if (err != AGNER_OK || etf_same(answer, ETF_A(ok)))
         return err;
-    if (etf_match(*answer, "{error, badarg}"))
-        return AGNER_EINVAL;
-    if (etf_match(*answer, "{error, __}"))
-        return AGNER_ENOMEM;
-    return etf_match(*answer, "not_joined") ? AGNER_EUNKNOWN : AGNER_OK;
+    return refusal(answer);
 }
 
 enum agner_err gen_pg_join(struct gen *self, etf_term scope, etf_term group,
                            etf_term pids)
 {
-    etf_term answer;
-
-    return ask(self, scope, etf_make(self, "{join_local, _, _}", group, pids),
-               &answer);
+    return change(self, scope,
+                  etf_make(self, "{join_local, _, _}", group, pids));
 }
 
 enum agner_err gen_pg_leave(struct gen *self, etf_term scope, etf_term group,
                             etf_term pids)
 {
-    etf_term answer;
-
-    return ask(self, scope, etf_make(self, "{leave_local, _, _}", group, pids),
-               &answer);
+    return change(self, scope,
+                  etf_make(self, "{leave_local, _, _}", group, pids));
 }
 
 static enum agner_err watch(struct gen *self, etf_term scope, etf_term request,
                             etf_ref *ref, etf_term *now)
 {
-    etf_term answer, first;
+    etf_term answer;
     enum agner_err err = ask(self, scope, request, &answer);
 
-    if (err == AGNER_OK && !etf_match(answer, "{_, _}", ref, &first))
-        return AGNER_EPROTO;
-    if (err == AGNER_OK && now != NULL)
-        *now = first;
-    return err;
+    if (err != AGNER_OK)
+        return err;
+    if (etf_tuple_size(answer) != 2 ||
+        !etf_get_ref(etf_tuple_items(answer)[0], ref))
+        return refusal(answer);
+    if (now != NULL)
+        *now = etf_tuple_items(answer)[1];
+    return AGNER_OK;
 }
 
 enum agner_err gen_pg_monitor(struct gen *self, etf_term scope, etf_term group,
@@ -107,7 +115,8 @@ static bool tells(void *ctx, etf_term message)
 {
     etf_ref ref;
 
-    return etf_match(message, "{_, __, __, __}", &ref) &&
+    return etf_tuple_size(message) == 4 &&
+           etf_get_ref(etf_tuple_items(message)[0], &ref) &&
            etf_ref_equal(ref, *(const etf_ref *)ctx);
 }
 

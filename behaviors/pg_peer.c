@@ -287,11 +287,11 @@ static void on_sync(struct gen *self, struct pg *s, etf_pid pid, etf_term all)
         gen__bag_fini(&named);
     }
     while (etf_list_next(&rest, &entry)) {
-        etf_term group, pids;
+        const etf_term *items = etf_tuple_items(entry);
         enum agner_err one = AGNER_OK;
 
-        if (etf_match(entry, "{_, _}", &group, &pids) && may_add(self, p, pids))
-            one = settle_list(self, s, p, group, pids);
+        if (etf_tuple_size(entry) == 2 && may_add(self, p, items[1]))
+            one = settle_list(self, s, p, items[0], items[1]);
         err = one == AGNER_OK ? err : one;
     }
     p->ask = false;
@@ -368,42 +368,57 @@ static bool is_scope(struct gen *self, etf_term term, etf_pid *pid)
            rt_node_find(rt_of(self), pid->node, NULL) == AGNER_OK;
 }
 
+/* Read by hand: an etf_match() may want memory when it is used first, and what
+ * a peer tells must not be missed without our knowing. */
+static bool is(etf_term tuple, const char *tag, size_t size)
+{
+    return etf_tuple_size(tuple) == size &&
+           etf_atom_is(etf_tuple_items(tuple)[0], tag);
+}
+
+/* From a peer that is known. */
+static void on_change(struct gen *self, struct pg *s, struct pg_peer *p,
+                      etf_term message)
+{
+    const etf_term *items = etf_tuple_items(message);
+    etf_term groups, group;
+
+    if (is(message, "join", 4)) {
+        on_join(self, s, p, items[2], items[3]);
+    } else if (is(message, "leave", 4)) {
+        groups = items[3];
+        while (etf_list_next(&groups, &group))
+            on_leave(self, s, p, group, items[2]);
+    }
+}
+
 void gen__pg_message(struct gen *self, struct pg *s, etf_term message)
 {
-    etf_term group, pids, groups, node;
+    const etf_term *items = etf_tuple_items(message);
     struct pg_peer *p;
     etf_pid pid;
 
-    if (etf_match(message, "{nodeup, _, __}", &node)) {
-        call_node(self, s, node);
+    if (is(message, "nodeup", 3)) {
+        if (etf_is_atom(items[1]))
+            call_node(self, s, items[1]);
         return;
     }
-    if (etf_tuple_size(message) < 2 ||
-        !is_scope(self, etf_tuple_items(message)[1], &pid))
+    if (etf_tuple_size(message) < 2 || !is_scope(self, items[1], &pid))
         return;
-    if (etf_match(message, "{discover, __}") ||
-        etf_match(message, "{discover, __, __}")) {
-        on_discover(self, s, pid);
-        return;
-    }
     p = find(s, pid);
-    if (p == NULL)
-        return;
-    if (etf_match(message, "{join, __, _, _}", &group, &pids))
-        on_join(self, s, p, group, pids);
-    else if (etf_match(message, "{leave, __, _, _}", &pids, &groups))
-        while (etf_list_next(&groups, &group))
-            on_leave(self, s, p, group, pids);
+    if (is(message, "discover", 2) || is(message, "discover", 3))
+        on_discover(self, s, pid);
+    else if (p != NULL)
+        on_change(self, s, p, message);
 }
 
 void gen__pg_cast(struct gen *self, struct pg *s, etf_term request)
 {
-    etf_term peer, all;
+    const etf_term *items = etf_tuple_items(request);
     etf_pid pid;
 
-    if (etf_match(request, "{sync, _, _}", &peer, &all) &&
-        is_scope(self, peer, &pid))
-        on_sync(self, s, pid, all);
+    if (is(request, "sync", 3) && is_scope(self, items[1], &pid))
+        on_sync(self, s, pid, items[2]);
 }
 
 bool gen__pg_peer_down(struct gen *self, struct pg *s, etf_ref ref)

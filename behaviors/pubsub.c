@@ -101,8 +101,7 @@ static void pool_message(struct gen *self, struct pool_member *p,
         if (is_topic(topic) && gen__pubsub_dispatch(self, p->board, ETF_NONE,
                                                     topic, what) != AGNER_OK)
             rt_log_self(self, RT_LOG_WARNING, "pubsub: a broadcast was lost");
-    } else if (etf_match(message, "{'DOWN', _, process, __, __}", &ref) &&
-               etf_ref_equal(ref, p->scope)) {
+    } else if (gen__is_down(message, &ref) && etf_ref_equal(ref, p->scope)) {
         p->outside = true;
     }
     if (p->outside)
@@ -191,15 +190,10 @@ static enum gen_next adapter_call(struct gen *self, struct gen_from from,
 static enum gen_next adapter_info(struct gen *self, etf_term message)
 {
     struct adapter *a = gen_state(self);
-    etf_term object;
-    etf_ref ref;
-    etf_pid pid;
 
     if (a->crowd.late) /* any message will do */
         gen__crowd_retry(self, &a->crowd);
-    if (!etf_match(message, "{'DOWN', _, process, _, __}", &ref, &object) ||
-        !etf_get_pid(object, &pid) ||
-        !gen__crowd_down(self, &a->crowd, pid, ref))
+    if (!gen__crowd_down(self, &a->crowd, message))
         pool_message(self, &a->first, message);
     return next(self, a->crowd.late || a->first.outside);
 }
