@@ -6,7 +6,8 @@ from agner_cli import Case, main
 
 COMMANDS = ["new", "apps", "app", "tree", "sup", "logs", "loglevel",
             "start", "stop", "status", "ping", "call", "cast", "send", "kill",
-            "ps", "info", "nodes", "names", "epmd", "cookie", "completion",
+            "ps", "info", "nodes", "names", "epmd", "cookie", "doctor",
+            "completion",
             "version"]
 
 WRONG = [

@@ -9,10 +9,10 @@
 int cli_apply(struct cli *cli, struct target *t, const char *module,
               const char *function, etf_term args, etf_term *result)
 {
-    etf_term reply, reason, name = etf_atom(t->name);
+    etf_term reply, reason;
     char text[200];
     enum agner_err err =
-        gen_call(t->self, etf_make(t->self, "{rex, _}", name),
+        gen_call(t->self, etf_make(t->self, "{rex, _}", etf_atom(t->name)),
                  etf_make(t->self, "{call, _, _, _, user}", etf_atom(module),
                           etf_atom(function), args),
                  cli_timeout(cli), &reply);

@@ -64,6 +64,7 @@ struct cli {
     const struct rt_world *world;
     struct etf_region *region; /* for all that is read and built */
     uint64_t begun_ns;         /* when the last dial began */
+    bool quiet;      /* failures are not printed: they are looked for */
     char found[256]; /* name of the only node that runs, once it was looked for
                       */
 };
@@ -141,10 +142,10 @@ struct command {
 /* clang-format on */
 
 extern const struct command cmd_app, cmd_apps, cmd_call, cmd_cast,
-    cmd_completion, cmd_cookie, cmd_epmd, cmd_groups, cmd_info, cmd_kill,
-    cmd_loglevel, cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping, cmd_ps,
-    cmd_pub, cmd_send, cmd_start, cmd_status, cmd_stop, cmd_sub, cmd_sup,
-    cmd_tree, cmd_version;
+    cmd_completion, cmd_cookie, cmd_doctor, cmd_epmd, cmd_groups, cmd_info,
+    cmd_kill, cmd_loglevel, cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping,
+    cmd_ps, cmd_pub, cmd_send, cmd_start, cmd_status, cmd_stop, cmd_sub,
+    cmd_sup, cmd_tree, cmd_version;
 
 /* ---- commands.c ------------------------------------------------------- */
 
@@ -231,6 +232,10 @@ int cli_term(struct cli *cli, const char *text, etf_term *t);
 int cli_cookie(struct cli *cli, const char *file, bool make, char cookie[256],
                char path[APPS_PATH_MAX]);
 
+/* Where it would be looked for, there or not; false: there is no home. */
+bool cli_cookie_place(struct cli *cli, const char *file,
+                      char path[APPS_PATH_MAX]);
+
 /* `agner cookie new`: makes one in `file` (NULL: our own place), which must not
  * be there yet. As cli_cookie(). */
 int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
@@ -248,7 +253,18 @@ struct cli_dial {
     struct agner_error error; /* AGNER_OK: it is up */
 };
 
-/* Says on stderr why it did not come up, and what to do; returns the code. */
+struct cli_explanation {
+    int code;
+    unsigned step;    /* of 5 */
+    const char *what; /* static */
+    char why[480], next[400];
+};
+
+/* Why it did not come up, and what to do. */
+void cli_explanation(struct cli *cli, const struct cli_dial *dial,
+                     struct cli_explanation *explanation);
+
+/* Says so on stderr; returns the code. */
 int cli_explain(struct cli *cli, const struct cli_dial *dial);
 
 /* One line of `agner ping -v`, with the time since the dial began. */

@@ -188,6 +188,19 @@ static int given(struct cli *cli, char cookie[256], char path[APPS_PATH_MAX])
     return EXIT_DONE;
 }
 
+bool cli_cookie_place(struct cli *cli, const char *file,
+                      char path[APPS_PATH_MAX])
+{
+    char own[APPS_PATH_MAX], erlang[APPS_PATH_MAX];
+
+    (void)cli;
+    places(own, erlang);
+    if (file == NULL)
+        file = own[0] != '\0' && exists(own) ? own : erlang;
+    (void)snprintf(path, APPS_PATH_MAX, "%s", file);
+    return path[0] != '\0';
+}
+
 int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
                    char path[APPS_PATH_MAX])
 {

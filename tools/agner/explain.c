@@ -135,22 +135,22 @@ static void ask_fingerprint(struct cli *cli, const char *name, char *text,
 
 struct words {
     const struct cli_dial *dial;
-    const char *name, *error, *there;
+    const char *error, *there;
 };
 
 /* What %X stands for. */
 static void put_word(FILE *to, char letter, const struct words *w)
 {
-    const char *at = strchr(w->name, '@');
-    const char *host = at == NULL ? w->name : at + 1;
+    const char *name = w->dial->name;
+    const char *at = strchr(name, '@');
+    const char *host = at == NULL ? name : at + 1;
 
     switch (letter) {
     case 'N':
-        (void)fputs(w->name, to);
+        (void)fputs(name, to);
         break;
     case 'A':
-        (void)fprintf(to, "%.*s", (int)(at == NULL ? 0 : at - w->name),
-                      w->name);
+        (void)fprintf(to, "%.*s", (int)(at == NULL ? 0 : at - name), name);
         break;
     case 'H':
         (void)fputs(host, to);
@@ -173,15 +173,23 @@ static void put_word(FILE *to, char letter, const struct words *w)
     }
 }
 
-static void put_sentence(FILE *to, const char *text, const struct words *w)
+/* Cut to what there is room for. */
+static void put_sentence(char *out, size_t size, const char *text,
+                         const struct words *w)
 {
+    FILE *to = fmemopen(out, size, "w");
+
+    out[0] = '\0';
+    if (to == NULL)
+        return;
     for (; *text != '\0'; text++) {
         if (text[0] == '%' && text[1] != '\0')
             put_word(to, *++text, w);
         else
             (void)fputc(*text, to);
     }
-    (void)fputc('\n', to);
+    (void)fclose(to); /* terminates it; what is too long is cut */
+    out[size - 1] = '\0';
 }
 
 /* The error without the name that we say ourselves. */
@@ -194,31 +202,37 @@ static const char *without_name(const char *error, const char *name)
     return error;
 }
 
-int cli_explain(struct cli *cli, const struct cli_dial *dial)
+void cli_explanation(struct cli *cli, const struct cli_dial *dial,
+                     struct cli_explanation *e)
 {
     const struct row *row = find(dial->step, dial->error.code);
     char there[64] = "unknown";
     struct words w = { .dial = dial,
-                       .name = dial->name,
                        .error = without_name(dial->error.text, dial->name),
                        .there = there };
 
-    if (dial->step == NODE_STEP_FIND && dial->error.code == AGNER_EINVAL)
-        return cli_fail(cli, EXIT_USAGE,
-                        "a name like shop@10.0.0.7, or shop@10.0.0.7:4370",
-                        "%s: %s", dial->name, w.error);
-    if (row == NULL)
-        return cli_fail(cli, cli_code(dial->error.code), "agner ping -v NODE",
-                        "%s (step %u/%d)", dial->error.text,
-                        steps[dial->step].number, STEP_COUNT);
     if (dial->error.code == AGNER_EAUTH)
         ask_fingerprint(cli, dial->name, there, sizeof there);
-    (void)fprintf(stderr, "%s  %s (step %u/%d)\n  ", dial->name, row->what,
-                  steps[row->step].number, STEP_COUNT);
-    put_sentence(stderr, row->why, &w);
-    (void)fputs("  try: ", stderr);
-    put_sentence(stderr, row->next, &w);
-    return row->code;
+    e->step = steps[dial->step].number;
+    e->code = row != NULL ? row->code : cli_code(dial->error.code);
+    e->what = row != NULL ? row->what : "cannot be reached";
+    put_sentence(e->why, sizeof e->why, row != NULL ? row->why : "%E", &w);
+    put_sentence(e->next, sizeof e->next,
+                 row != NULL ? row->next : "agner ping -v %N", &w);
+}
+
+int cli_explain(struct cli *cli, const struct cli_dial *dial)
+{
+    struct cli_explanation e;
+
+    if (dial->step == NODE_STEP_FIND && dial->error.code == AGNER_EINVAL)
+        return cli_fail(
+            cli, EXIT_USAGE, "a name like shop@10.0.0.7, or shop@10.0.0.7:4370",
+            "%s: %s", dial->name, without_name(dial->error.text, dial->name));
+    cli_explanation(cli, dial, &e);
+    (void)fprintf(stderr, "%s  %s (step %u/%d)\n  %s\n  try: %s\n", dial->name,
+                  e.what, e.step, STEP_COUNT, e.why, e.next);
+    return e.code;
 }
 
 void cli_step(const struct cli *cli, enum node_step step, const char *text)

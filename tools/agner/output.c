@@ -21,6 +21,8 @@ int cli_fail(const struct cli *cli, int code, const char *next,
 {
     va_list args;
 
+    if (cli->quiet)
+        return code;
     (void)fprintf(stderr, "agner%s%s: ", cli->command != NULL ? " " : "",
                   cli->command != NULL ? cli->command->name : "");
     va_start(args, format);

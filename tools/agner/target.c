@@ -17,6 +17,7 @@
 #include "client.h"
 
 #define PROTOCOL 1
+#define SETUP_MS 7000 /* a node's own patience with a handshake */
 
 uint64_t cli_timeout(const struct cli *cli)
 {
@@ -183,6 +184,8 @@ static enum agner_err start_node(struct cli *cli, const char *cookie,
     options.name = own;
     options.rt.world = cli->world;
     options.epmd_port = cli_epmd_port(cli);
+    if (cli->o.timeout_ms > 0 && cli->o.timeout_ms < SETUP_MS)
+        options.setup_time_ms = (uint64_t)cli->o.timeout_ms;
     err = node_start(&options, &t->node, &dial->error);
     if (err != AGNER_OK)
         return err;
