@@ -306,7 +306,7 @@ static etf_term as_term(struct gen *self, enum agner_err err, etf_term result,
 {
     if (err == AGNER_OK)
         return etf_make(self, "{ok, _}", result);
-    switch (exception->class) {
+    switch (exception->kind) {
     case GEN_RPC_THROW:
         return etf_make(self, "{throw, _}", exception->reason);
     case GEN_RPC_EXIT:

@@ -27,7 +27,7 @@ static enum agner_err classic(struct gen *self, enum agner_err err,
         *result = badrpc(self, ETF_A(nodedown));
         return AGNER_ENODEDOWN;
     }
-    if (exception->class == GEN_RPC_THROW) {
+    if (exception->kind == GEN_RPC_THROW) {
         *result = exception->reason;
         return AGNER_OK;
     }
@@ -93,7 +93,7 @@ enum agner_err gen_rpc_call(struct gen *self, etf_term node, etf_term m,
                             etf_term f, etf_term args, uint64_t timeout_ms,
                             etf_term *result)
 {
-    struct gen_erpc_exception exception = { .class = GEN_RPC_ERROR };
+    struct gen_erpc_exception exception = { .kind = GEN_RPC_ERROR };
     uint64_t start_ms = rt_now_ms(rt_of(self));
     enum agner_err err =
         gen_erpc_call(self, node, m, f, args, timeout_ms, result, &exception);
@@ -127,7 +127,7 @@ enum agner_err gen_rpc_nb_yield(struct gen *self,
                                 const struct gen_erpc_request *id,
                                 uint64_t timeout_ms, etf_term *result)
 {
-    struct gen_erpc_exception exception = { .class = GEN_RPC_ERROR };
+    struct gen_erpc_exception exception = { .kind = GEN_RPC_ERROR };
     enum agner_err err =
         gen_erpc_wait_response(self, id, timeout_ms, result, &exception);
 
@@ -152,7 +152,7 @@ enum agner_err gen_rpc_multicall(struct gen *self, etf_term nodes, etf_term m,
                                  etf_term *results, etf_term *bad)
 {
     etf_term node, result = ETF_NONE, good = etf_nil(), not = etf_nil();
-    struct gen_erpc_exception exception = { .class = GEN_RPC_ERROR };
+    struct gen_erpc_exception exception = { .kind = GEN_RPC_ERROR };
     struct gen__erpc_many many;
     enum agner_err err =
         gen__erpc_many(self, nodes, m, f, args, timeout_ms, &many);

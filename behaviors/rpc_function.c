@@ -178,6 +178,12 @@ static enum gen_rpc_class fail(struct gen *self, etf_term reason, etf_term m,
     return GEN_RPC_ERROR;
 }
 
+enum gen_rpc_class gen_rpc_badarg(etf_term *result)
+{
+    *result = ETF_A(badarg);
+    return GEN_RPC_ERROR;
+}
+
 enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node, etf_term m,
                                  etf_term f, etf_term args, etf_term *result)
 {

@@ -77,7 +77,7 @@ static enum gen_rpc_class erpc_call(struct gen *self, etf_term args,
                       &exception) == AGNER_OK)
         return GEN_RPC_VALUE;
     *result = exception.reason;
-    return exception.class;
+    return exception.kind;
 }
 
 static enum gen_rpc_class erpc_cast(struct gen *self, etf_term args,

@@ -99,11 +99,7 @@ AGNER_API enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node,
                                            etf_term args, etf_term *result);
 
 /* `return gen_rpc_badarg(result);` for arguments of the wrong shape. */
-static inline enum gen_rpc_class gen_rpc_badarg(etf_term *result)
-{
-    *result = ETF_A(badarg);
-    return GEN_RPC_ERROR;
-}
+AGNER_API enum gen_rpc_class gen_rpc_badarg(etf_term *result);
 
 /* ---- erpc: functions of other nodes, with exceptions -------------------- */
 /*
@@ -116,7 +112,7 @@ static inline enum gen_rpc_class gen_rpc_badarg(etf_term *result)
 
 /* What `catch Class:Reason` sees in Erlang:
  *
- *   class           reason
+ *   kind            reason
  *   --------------  --------------------------------------------------------
  *   GEN_RPC_THROW   what was thrown
  *   GEN_RPC_EXIT    {exception, R}: exit(R); {signal, R}: it was ended
@@ -124,7 +120,7 @@ static inline enum gen_rpc_class gen_rpc_badarg(etf_term *result)
  *                   noconnection, timeout, notsup, system_limit, badarg
  */
 struct gen_erpc_exception {
-    enum gen_rpc_class class;
+    enum gen_rpc_class kind;
     etf_term reason; /* in self's region */
 };
 

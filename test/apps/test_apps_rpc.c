@@ -411,7 +411,7 @@ static etf_term as_term(struct gen *self, enum agner_err err, etf_term result,
 
     if (err == AGNER_OK)
         return etf_make(self, "{ok, _}", result);
-    return etf_make(self, "{_, _}", etf_atom(classes[exception->class]),
+    return etf_make(self, "{_, _}", etf_atom(classes[exception->kind]),
                     exception->reason);
 }
 

@@ -25,14 +25,18 @@ HEADERS = (
     "kernel.h",
     "gen_application.h",
     "gen_event.h",
+    "gen_global.h",
+    "gen_io.h",
     "gen_pg.h",
     "gen_proc.h",
     "gen_pubsub.h",
     "gen_request.h",
+    "gen_rpc.h",
     "gen_statem.h",
     "gen_supervisor.h",
     "gen_task.h",
     "node.h",
+    "node_discovery.h",
 )
 PREFIXES = ("agner_", "etf_", "gen_", "node_", "rt_")
 
@@ -98,7 +102,9 @@ class Install(unittest.TestCase):
                 text = re.sub(r"/\*.*?\*/|^ *#.*?[^\\]$", "", f.read(),
                               flags=re.S | re.M)
             for declaration in re.findall(r"AGNER_API\b([^;]*);", text):
-                declared.add(re.search(r"(\w+)\(", declaration).group(1))
+                # A function, or an object at the end of its declaration.
+                declared.add(re.search(r"(\w+)(?=\()|\w+$",
+                                       declaration).group())
         listed = run("nm", "-D", "--defined-only",
                      os.path.join(self.lib, "libagner.so"))
         exported = {line.split()[-1].split("@")[0]

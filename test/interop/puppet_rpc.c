@@ -154,13 +154,13 @@ static etf_term outcome(struct gen *self, enum agner_err err, etf_term result,
         return puppet_value(self, err, result);
     return puppet_value(self, err,
                         etf_make(self, "{_, _}",
-                                 etf_atom(classes[exception->class]),
+                                 etf_atom(classes[exception->kind]),
                                  exception->reason));
 }
 
 static etf_term op_erpc_call(struct gen *self, etf_term args)
 {
-    struct gen_erpc_exception exception = { .class = GEN_RPC_VALUE };
+    struct gen_erpc_exception exception = { .kind = GEN_RPC_VALUE };
     etf_term result = ETF_NONE;
     enum agner_err err;
     struct call c;
@@ -175,7 +175,7 @@ static etf_term op_erpc_call(struct gen *self, etf_term args)
 /* Sends, waits in vain for 0 ms, and then for the answer. */
 static etf_term op_erpc_request(struct gen *self, etf_term args)
 {
-    struct gen_erpc_exception exception = { .class = GEN_RPC_VALUE };
+    struct gen_erpc_exception exception = { .kind = GEN_RPC_VALUE };
     struct gen_erpc_request id;
     etf_term result = ETF_NONE;
     enum agner_err err;
