@@ -144,6 +144,7 @@ static void send_out(struct conn *conn, struct etf_buffer *out)
         w->write.bytes = w->bytes;
         w->write.size = out->size;
         w->write.done = handshake_written;
+        rt__traffic(conn->node->rt, 0, out->size);
         conn->node->net->write(conn->net, &w->write);
     }
     etf_buffer_fini(out);
@@ -303,6 +304,7 @@ static void received(void *ctx, struct rt_conn *net, const uint8_t *bytes,
     size_t taken = 0;
 
     (void)net;
+    rt__traffic(conn->node->rt, size, 0);
     if (conn->phase == CONN_HANDSHAKE) {
         taken = shake(conn, bytes, size);
         conn->bytes_before_up += taken;

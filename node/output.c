@@ -491,6 +491,7 @@ void node__output_flush(struct output *out)
         while (piece != NULL) {
             struct out_piece *next = piece->next; /* done() may free it */
 
+            rt__traffic(out->node->rt, 0, piece->write.size);
             out->node->net->write(net, &piece->write);
             piece = next;
         }

@@ -416,3 +416,9 @@ void rt__named_end(struct rt *rt, etf_term name, const etf_ref *ref,
         *pid = n == NULL ? ETF_NONE : n->pid;
     free(n);
 }
+
+void rt__traffic(struct rt *rt, uint64_t bytes_in, uint64_t bytes_out)
+{
+    add_relaxed(&rt->bytes_in, bytes_in);
+    add_relaxed(&rt->bytes_out, bytes_out);
+}

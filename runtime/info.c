@@ -334,9 +334,22 @@ void rt_stats(struct rt *rt, struct rt_stats *s)
         s->parks += load_relaxed(&w->parks);
         s->spawned += load_relaxed(&w->spawned);
         s->memory_bytes += rt__pool_bytes(&w->pool);
+        s->runnable += load_relaxed(&w->length);
         for (j = 0; j < 8; j++)
             s->dropped[j] += load_relaxed(&w->dropped[j]);
     }
     s->memory_bytes += (uint64_t)load_relaxed(&rt->chunk_count) * CHUNK_SLOTS *
                        sizeof(struct process);
+    s->bytes_in = load_relaxed(&rt->bytes_in);
+    s->bytes_out = load_relaxed(&rt->bytes_out);
+    s->runnable += load_relaxed(&rt->normal.count) +
+                   load_relaxed(&rt->high.count) + load_relaxed(&rt->low.count);
+    s->up_us = (rt->world->now_ns(rt->world->ctx) - rt->start_ns) / 1000u;
+}
+
+size_t rt_worker_busy(struct rt *rt, uint64_t *busy_us, size_t room)
+{
+    for (size_t i = 0; i < room && i < rt->worker_count; i++)
+        busy_us[i] = load_relaxed(&rt->workers[i]->busy_us);
+    return rt->worker_count;
 }

@@ -255,6 +255,7 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
         rt->options = *options;
     complete(&rt->options);
     rt->world = rt->options.world;
+    rt->start_ns = rt->world->now_ns(rt->world->ctx);
     rt->simulated = rt->world->simulated;
     store_relaxed(&rt->node_name, ETF_A(noname).word);
     rt->guards_work = true;

@@ -110,6 +110,10 @@ struct rt_far_node {
 void rt__node_up(struct rt *rt, struct rt_far_node *node);
 void rt__node_down(struct rt *rt, etf_term node, etf_term reason);
 
+/* So many bytes were read from other nodes, and given to the system for them.
+ * Any thread; the figures show in rt_stats(). */
+void rt__traffic(struct rt *rt, uint64_t bytes_in, uint64_t bytes_out);
+
 /* So many messages for other nodes were lost after carry() took them: they show
  * in rt_stats() (G9). Any thread. */
 void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count);

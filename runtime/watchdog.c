@@ -105,10 +105,15 @@ static void charge_all(struct rt *rt, uint64_t us)
 {
     unsigned i;
 
-    for (i = 0; i < rt->worker_total; i++)
-        if (load_relaxed(&rt->workers[i]->is_parked) == 0 &&
-            (!rt->workers[i]->spare || rt->workers[i]->thread != NULL))
-            add_relaxed(&rt->workers[i]->charge_us, us);
+    for (i = 0; i < rt->worker_total; i++) {
+        struct worker *w = rt->workers[i];
+
+        if (load_relaxed(&w->is_parked) == 0 &&
+            (!w->spare || w->thread != NULL)) {
+            add_relaxed(&w->charge_us, us);
+            store_relaxed(&w->busy_us, load_relaxed(&w->busy_us) + us);
+        }
+    }
 }
 
 static void look_round(struct rt *rt, struct look *looks, uint64_t period_ms)

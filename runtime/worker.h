@@ -96,6 +96,7 @@ struct worker {
     /* Time that the watchdog found it at work, not given to a process yet. */
     _Atomic uint64_t charge_us;
     uint64_t charge_rest_us;
+    _Atomic uint64_t busy_us; /* all of such time; the watchdog writes */
 
     struct process *sim_next;            /* simulated: what to run */
     uint64_t seen[WORKERS_MAX + SPARES]; /* `picked` of others, last time */
@@ -182,6 +183,8 @@ struct rt {
     _Atomic uint64_t timer_counter;
     _Atomic uint64_t timers_set, timers_fired;
     _Atomic uint64_t dropped[8], messages;
+    _Atomic uint64_t bytes_in, bytes_out; /* of other nodes: the carrier's */
+    uint64_t start_ns;
 
     struct rt_loop *loop;     /* borrowed: the node's, or NULL */
     _Atomic uint32_t polling; /* who waits in it: poll.c */

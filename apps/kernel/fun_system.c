@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WORKERS_SHOWN 1024u /* of whom there are figures */
+
 /* ---- system_info -------------------------------------------------------- */
 
 /* A value as text, or what makes one. */
@@ -116,6 +118,7 @@ static const struct item infos[] = {
     { "start_time", NULL, start_time },
     { "alloc_util_allocators", "[]", NULL },
     { "dist_ctrl", "[]", NULL },
+    { "dist_buf_busy_limit", "1048576", NULL }, /* high_mark by default */
 };
 
 static etf_term value_of(struct gen *self, const struct item *item)
@@ -183,14 +186,23 @@ static enum gen_rpc_class memories(struct gen *self, etf_term whats,
     return GEN_RPC_VALUE;
 }
 
+etf_term kernel__memory(struct rt *rt, struct etf_region *r)
+{
+    struct rt_stats stats;
+
+    rt_stats(rt, &stats);
+    return etf_make(r,
+                    "[{total, _}, {processes, _}, {processes_used, _}, "
+                    "{system, 0}, {atom, 0}, {atom_used, 0}, {binary, 0}, "
+                    "{code, 0}, {ets, 0}]",
+                    stats.memory_bytes, stats.memory_bytes, stats.memory_bytes);
+}
+
 static enum gen_rpc_class memory_0(struct gen *self, etf_term args,
                                    etf_term *result)
 {
     (void)args;
-    return memories(self,
-                    etf_make(self, "[total, processes, processes_used, system, "
-                                   "atom, atom_used, binary, code, ets]"),
-                    result);
+    return fun_value(result, kernel__memory(rt_of(self), rt_region(self)));
 }
 
 static enum gen_rpc_class memory_1(struct gen *self, etf_term args,
@@ -208,19 +220,28 @@ static enum gen_rpc_class memory_1(struct gen *self, etf_term args,
 
 /* ---- statistics --------------------------------------------------------- */
 
-/* How many processes wait for a worker. */
-static uint64_t run_queue(struct gen *self)
+etf_term kernel__loads(struct rt *rt, struct etf_region *r)
 {
-    struct rt_process_info info;
-    etf_pid pid = { 0 };
-    uint64_t count = 0;
+    uint64_t busy_us[WORKERS_SHOWN] = { 0 };
+    size_t count = rt_worker_busy(rt, busy_us, WORKERS_SHOWN);
+    etf_term list = etf_nil();
+    struct rt_stats stats;
 
-    while (rt_process_next(rt_of(self), pid, &pid) &&
-           rt_check(self) == AGNER_OK)
-        if (rt_process_glance(rt_of(self), pid, &info) == AGNER_OK &&
-            info.status == RT_STATUS_RUNNABLE)
-            count++;
-    return count;
+    rt_stats(rt, &stats);
+    for (size_t i = count < WORKERS_SHOWN ? count : WORKERS_SHOWN; i-- > 0;)
+        list = etf_make(r, "[{_, _, _} | _]", i + 1, busy_us[i], stats.up_us,
+                        list);
+    return list;
+}
+
+static uint64_t busy_ms(struct gen *self)
+{
+    uint64_t busy_us[WORKERS_SHOWN] = { 0 }, sum = 0;
+    size_t count = rt_worker_busy(rt_of(self), busy_us, WORKERS_SHOWN);
+
+    for (size_t i = 0; i < count && i < WORKERS_SHOWN; i++)
+        sum += busy_us[i];
+    return sum / 1000;
 }
 
 /* {Total, SinceLastCall}. */
@@ -257,11 +278,27 @@ static enum gen_rpc_class statistics(struct gen *self, etf_term args,
     if (etf_atom_is(what, "run_queue") ||
         etf_atom_is(what, "total_run_queue_lengths") ||
         etf_atom_is(what, "total_run_queue_lengths_all"))
-        return fun_value(result, etf_uint(rt_region(self), run_queue(self)));
+        return fun_value(result, etf_uint(rt_region(self), stats.runnable));
     if (etf_atom_is(what, "scheduler_wall_time") ||
         etf_atom_is(what, "scheduler_wall_time_all"))
-        return fun_value(result, ETF_A(undefined)); /* not switched on */
+        return fun_value(result, kernel__loads(rt_of(self), rt_region(self)));
+    if (etf_atom_is(what, "io"))
+        return fun_value(result, etf_make(self, "{{input, _}, {output, _}}",
+                                          stats.bytes_in, stats.bytes_out));
+    if (since != NULL && etf_atom_is(what, "runtime"))
+        return fun_value(result,
+                         and_since(self, busy_ms(self), &since->runtime_ms));
     return gen_rpc_badarg(result);
+}
+
+static enum gen_rpc_class system_flag(struct gen *self, etf_term args,
+                                      etf_term *result)
+{
+    (void)self;
+    if (!etf_match(args, "[scheduler_wall_time, true]") &&
+        !etf_match(args, "[scheduler_wall_time, false]"))
+        return gen_rpc_badarg(result);
+    return fun_value(result, ETF_A(true)); /* as it was, and is */
 }
 
 static const struct gen_rpc_function rows[] = {
@@ -269,6 +306,7 @@ static const struct gen_rpc_function rows[] = {
     { "erlang", "memory", 0, memory_0, NULL },
     { "erlang", "memory", 1, memory_1, NULL },
     { "erlang", "statistics", 1, statistics, NULL },
+    { "erlang", "system_flag", 2, system_flag, NULL },
 };
 
 const struct kernel__table kernel__fun_system = KERNEL_TABLE(rows);

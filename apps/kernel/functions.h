@@ -33,12 +33,18 @@ extern const struct kernel__table kernel__fun_global;  /* global */
 extern const struct kernel__table kernel__fun_rpc;     /* calls from here */
 extern const struct kernel__table kernel__fun_pg;      /* pg */
 
+
+/* erlang:memory/0, and [{Worker, BusyUs, TotalUs}] of all workers, which are
+ * always counted: scheduler_wall_time is switched on, and stays so. */
+etf_term kernel__memory(struct rt *rt, struct etf_region *r);
+etf_term kernel__loads(struct rt *rt, struct etf_region *r);
+
 /* What the figures are compared with: one for a runtime, until it ends. NULL:
  * the kernel was not started. */
 struct kernel__since {
     uint64_t start_ms; /* of rt_now_ms() */
     /* At the last statistics(); any thread, no order: figures. */
-    _Atomic uint64_t reductions, wall_ms;
+    _Atomic uint64_t reductions, wall_ms, runtime_ms;
 };
 struct kernel__since *kernel__since(struct rt *rt);
 

@@ -99,6 +99,9 @@ struct rt_stats {
     uint64_t slices, steals, parks, handovers, long_schedules;
     uint64_t timers_set, timers_fired;
     uint64_t memory_bytes; /* envelopes, slots, stacks */
+    uint64_t bytes_in, bytes_out; /* from and to other nodes */
+    uint64_t runnable;            /* processes that wait for a worker: about */
+    uint64_t up_us;               /* since the start of the runtime */
     unsigned workers;
 };
 
@@ -115,6 +118,11 @@ enum rt_drop {
 };
 
 AGNER_API void rt_stats(struct rt *rt, struct rt_stats *stats);
+
+/* How long each of the workers was at work, in microseconds, of `up_us` above:
+ * sampled by the watchdog, so right in the long run, and 0 without it. Fills up
+ * to `room`; returns how many workers there are. Any thread. */
+AGNER_API size_t rt_worker_busy(struct rt *rt, uint64_t *busy_us, size_t room);
 
 /* A process for the calling thread: with it the thread may send, receive, call
  * and wait like any process; waiting blocks the thread. NULL: no memory. Every

@@ -306,6 +306,13 @@ void rt__gate_open(struct rt *rt, struct rt_gate *gate)
     changed(rt);
 }
 
+void rt__traffic(struct rt *rt, uint64_t bytes_in, uint64_t bytes_out)
+{
+    (void)rt;
+    (void)bytes_in;
+    (void)bytes_out;
+}
+
 void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count)
 {
     if (why != RT_DROP_NOCONN || count == 0)
