@@ -48,6 +48,7 @@ static bool is_for(const struct log_handler *h,
            (etf_pid_is_none(o->pid) || etf_pid_equal(o->pid, event->pid));
 }
 
+/* `pid` is of this node, or ETF_NONE. */
 static void describe(struct rt *rt, etf_term pid, struct rt_log_event *event)
 {
     struct process *p;
@@ -64,16 +65,11 @@ static void describe(struct rt *rt, etf_term pid, struct rt_log_event *event)
 }
 
 /* Takes `e`; NULL: there was no memory for it. */
-static void hand_out(struct rt *rt, etf_term pid, enum rt_log_level level,
-                     struct log_event *e)
+static void give_out(struct rt *rt, struct log_event *e)
 {
     struct log_handler *handlers[RT_LOG_HANDLERS_MAX];
     size_t count = rt__log_hold_all(rt, handlers), i;
 
-    if (e != NULL) {
-        e->event.level = level;
-        describe(rt, pid, &e->event);
-    }
     for (i = 0; i < count; i++) {
         if (e == NULL)
             rt__log_lose(handlers[i]);
@@ -83,6 +79,32 @@ static void hand_out(struct rt *rt, etf_term pid, enum rt_log_level level,
     }
     if (e != NULL)
         rt_log_release(&e->event);
+}
+
+static void hand_out(struct rt *rt, etf_term pid, enum rt_log_level level,
+                     struct log_event *e)
+{
+    if (e != NULL) {
+        e->event.level = level;
+        describe(rt, pid, &e->event);
+    }
+    give_out(rt, e);
+}
+
+/* The same for what a process says itself. */
+static void hand_out_of(struct gen *self, enum rt_log_level level,
+                        struct log_event *e)
+{
+    struct rt *rt = self->rt;
+    etf_pid leader = rt_group_leader(self);
+
+    if (e != NULL) {
+        e->event.level = level;
+        describe(rt, rt__pid_word(self->process), &e->event);
+        if (!etf_pid_is_local(leader))
+            rt__log_forward(rt, leader, &e->event);
+    }
+    give_out(rt, e);
 }
 
 /* ---- Calls -------------------------------------------------------------- */
@@ -121,7 +143,7 @@ void rt_log_self(struct gen *self, enum rt_log_level level, const char *format,
     if (!passes(self->rt, pid, level))
         return;
     va_start(args, format);
-    hand_out(self->rt, pid, level, rt__log_event_text(NULL, format, args));
+    hand_out_of(self, level, rt__log_event_text(NULL, format, args));
     va_end(args);
 }
 
@@ -140,7 +162,7 @@ void rt_log_at(struct gen *self, const char *file, unsigned line,
     va_end(args);
     if (e != NULL)
         e->event.line = line;
-    hand_out(self->rt, pid, level, e);
+    hand_out_of(self, level, e);
 }
 
 void rt_log_report(struct gen *self, enum rt_log_level level, etf_term report)
@@ -151,7 +173,43 @@ void rt_log_report(struct gen *self, enum rt_log_level level, etf_term report)
     if (etf_is_none(report)) /* it could not be built */
         rt_log_self(self, level, "a report is missing, for lack of memory");
     else if (passes(self->rt, pid, level))
-        hand_out(self->rt, pid, level, rt__log_event_report(report));
+        hand_out_of(self, level, rt__log_event_report(report));
+}
+
+/* A text, as rt__log_event_text() has it. */
+static struct log_event *copied(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+static struct log_event *copied(const char *format, ...)
+{
+    struct log_event *e;
+    va_list args;
+
+    va_start(args, format);
+    e = rt__log_event_text(NULL, format, args);
+    va_end(args);
+    return e;
+}
+
+void rt_log_told(struct rt *rt, enum rt_log_level level, etf_pid pid,
+                 uint64_t time_us, const char *text, etf_term report)
+{
+    struct log_event *e;
+
+    level = level_of(level);
+    if (!passes(rt, ETF_NONE, level))
+        return;
+    e = text != NULL ? copied("%s", text) : rt__log_event_report(report);
+    if (e != NULL) {
+        e->event.level = level;
+        describe(rt, ETF_NONE, &e->event);
+        e->event.pid = pid;
+        if (!etf_pid_is_local(pid))
+            e->event.node = pid.node;
+        if (time_us != 0)
+            e->event.time_us = time_us;
+    }
+    give_out(rt, e);
 }
 
 /* ---- A runtime's log ---------------------------------------------------- */

@@ -143,6 +143,15 @@ void rt_log_release(const struct rt_log_event *event)
     free(e);
 }
 
+etf_term rt__log_pid(struct log_pid *room, const struct rt_log_event *event)
+{
+    etf__region_init(&room->region, room->words,
+                     sizeof room->words / sizeof *room->words, 1);
+    return etf_pid_is_none(event->pid)
+               ? ETF_NONE
+               : etf_from_pid(&room->region, event->pid);
+}
+
 char *rt_log_format(char *buffer, size_t size, const struct rt_log_event *event)
 {
     struct etf_buffer b = { 0 };

@@ -15,6 +15,7 @@
  *   log_text.c     an event as a line of text
  *   log_report.c   a report in words
  *   log_json.c     an event as JSON
+ *   log_forward.c  an event for the log of another node
  *   log_journal.c  an event as journald takes it
  */
 #ifndef RT_LOG_INTERNAL_H
@@ -62,6 +63,19 @@ log_encode rt__log_text, rt__log_json, rt__log_journal;
 
 /* Appends a report in words, on one line. */
 enum agner_err rt__log_report(struct etf_buffer *b, etf_term report);
+
+/* The event's pid as a term, which lives as long as `room` does: of another
+ * node it takes some words. ETF_NONE when there is none. */
+struct log_pid {
+    struct etf_region region;
+    uint64_t words[8];
+};
+etf_term rt__log_pid(struct log_pid *room, const struct rt_log_event *event);
+
+/* Sends the event to the `logger_proxy` of the node that `leader` is of, if it
+ * is connected. */
+void rt__log_forward(struct rt *rt, etf_pid leader,
+                     const struct rt_log_event *event);
 
 /* "2026-11-26T14:05:09.120345Z", `digits` of the second's fraction: 3 or 6. */
 void rt__log_time(char text[32], uint64_t time_us, unsigned digits);

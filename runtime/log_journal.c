@@ -81,6 +81,7 @@ enum agner_err rt__log_journal(struct etf_buffer *b,
                                const struct log_style *style)
 {
     struct fields f = { .b = b };
+    struct log_pid room;
     size_t had = b->size;
 
     (void)style;
@@ -92,8 +93,7 @@ enum agner_err rt__log_journal(struct etf_buffer *b,
     put_term(&f, "AGNER_NODE", event->node, ETF_STYLE_S);
     put_term(&f, "AGNER_APPLICATION", event->application, ETF_STYLE_S);
     put_term(&f, "AGNER_NAME", event->name, ETF_STYLE_S);
-    if (!etf_pid_is_none(event->pid))
-        put_term(&f, "AGNER_PID", etf_from_pid(NULL, event->pid), ETF_STYLE_TP);
+    put_term(&f, "AGNER_PID", rt__log_pid(&room, event), ETF_STYLE_TP);
     if (event->file != NULL) {
         put(&f, "CODE_FILE", event->file, strlen(event->file));
         put_number(&f, "CODE_LINE", event->line);

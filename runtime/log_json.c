@@ -67,6 +67,7 @@ enum agner_err rt__log_json(struct etf_buffer *b,
     struct object o = { .b = b };
     const char *level = rt_log_level_name(event->level);
     size_t had = b->size;
+    struct log_pid room;
     char text[32];
 
     (void)style; /* JSON has none */
@@ -80,8 +81,7 @@ enum agner_err rt__log_json(struct etf_buffer *b,
     put_term(&o, "node", event->node);
     put_term(&o, "application", event->application);
     put_term(&o, "name", event->name);
-    if (!etf_pid_is_none(event->pid))
-        put_term(&o, "pid", etf_from_pid(NULL, event->pid));
+    put_term(&o, "pid", rt__log_pid(&room, event));
     put_message(&o, event);
     if (event->file != NULL) {
         put_text(&o, "file", event->file, strlen(event->file));

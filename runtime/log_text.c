@@ -3,7 +3,8 @@
  *
  *     2026-11-26T14:05:09.120Z error [shop counter <0.12.0>] the text
  *
- * In the brackets stands what is known of application, name and pid. What would
+ * In the brackets stands what is known of application, name and pid, and first
+ * the node of what another one has told. What would
  * make one line look like two, or steer a terminal, is a space.
  */
 #include "log_internal.h"
@@ -101,13 +102,15 @@ static enum agner_err put_word(struct etf_buffer *b, bool *open, etf_term word)
 static enum agner_err put_who(struct etf_buffer *b,
                               const struct rt_log_event *event)
 {
-    etf_term pid = ETF_NONE;
+    struct log_pid room;
+    etf_term pid = rt__log_pid(&room, event);
     bool open = false;
-    enum agner_err err;
+    enum agner_err err = AGNER_OK;
 
-    if (!etf_pid_is_none(event->pid)) /* local, so it needs no region */
-        pid = etf_from_pid(NULL, event->pid);
-    err = put_word(b, &open, event->application);
+    if (!etf_pid_is_local(event->pid))
+        err = put_word(b, &open, event->node);
+    if (err == AGNER_OK)
+        err = put_word(b, &open, event->application);
     if (err == AGNER_OK)
         err = put_word(b, &open, event->name);
     if (err == AGNER_OK)

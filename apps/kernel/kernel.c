@@ -15,6 +15,7 @@ enum gen_next kernel__drop(struct gen *self, etf_term message)
 
 static const struct gen_child_spec children[] = {
     { .name = "user", .server = &kernel__user },
+    { .name = "logger_proxy", .server = &kernel__logger },
     { .name = "net_kernel", .server = &kernel__net_kernel },
     { .name = "rex", .server = &kernel__rex },
     { .name = "global_name_server", .server = &kernel__global_name_server },

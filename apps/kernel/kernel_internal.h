@@ -11,6 +11,7 @@ extern const struct gen_server kernel__net_kernel;
 extern const struct gen_server kernel__rex;
 extern const struct gen_server kernel__global_name_server;
 extern const struct gen_server kernel__user;
+extern const struct gen_server kernel__logger;
 
 /* Calls of other nodes that run at one time, of rex and of erpc each; one more
  * is refused with `system_limit`. */

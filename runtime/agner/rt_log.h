@@ -13,6 +13,9 @@
  * events, counts them, and says so when it is over. In a simulated world there
  * are no threads: events are written in place, in order.
  *
+ * What a process logs whose group leader is on another node goes there too, to
+ * its `logger_proxy`, as in OTP: who started it from a shell sees it there.
+ *
  * Included by rt.h. Sources: OTP 25, logger; docs/logging.md.
  */
 #ifndef AGNER_RT_LOG_H
@@ -96,6 +99,19 @@ AGNER_API bool rt_log_wants(struct gen *self, enum rt_log_level level);
 AGNER_API void rt_log_report(struct gen *self, enum rt_log_level level,
                              etf_term report);
 
+/*
+ * Logs what another node has told, with the process that it is about and the
+ * time that it had there.
+ *
+ *   pid      of the other node, or all zero
+ *   time_us  wall clock, microseconds since 1970; 0: now
+ *   text     UTF-8; NULL: it is a report
+ *
+ * The runtime's level decides. Any thread.
+ */
+AGNER_API void rt_log_told(struct rt *rt, enum rt_log_level level, etf_pid pid,
+                           uint64_t time_us, const char *text, etf_term report);
+
 /* What a handler gets. It is good until the handler returns: see rt_log_hold().
  */
 struct rt_log_event {
@@ -104,7 +120,7 @@ struct rt_log_event {
     etf_pid pid;          /* all zero: nobody's */
     etf_term name;        /* its registered name, or ETF_NONE */
     etf_term application; /* that it belongs to, or ETF_NONE */
-    etf_term node;        /* an atom */
+    etf_term node;        /* an atom: where it happened */
     const char *file;     /* where the call stands, or NULL */
     unsigned line;
     const char *text; /* UTF-8, always; NULL for a report */

@@ -287,6 +287,35 @@ static void a_report_is_a_term_of_its_own(struct bed *bed, struct seen *seen)
                         "a report is missing, for lack of memory");
 }
 
+/* With its own pid, node and time; the level is this runtime's. */
+static void another_node_may_tell_an_event(struct bed *bed, struct seen *seen)
+{
+    const etf_pid far = { .node = etf_atom("far@away"),
+                          .id = 7,
+                          .creation = 3 };
+    const etf_pid nobody = { .id = 0 };
+    const struct rt_log_event *event;
+    char text[200];
+
+    rt_log_told(bed->rt, RT_LOG_ERROR, far, 1234567, "it said", ETF_NONE);
+    rt_log_told(bed->rt, RT_LOG_ERROR, nobody, 0, NULL,
+                etf_make(bed->self, "#{a => 1}"));
+    rt_log_told(bed->rt, RT_LOG_DEBUG, far, 0, "nobody wants this", ETF_NONE);
+    flush(bed);
+    assert_int_equal(seen->count, 2);
+    event = seen->events[0];
+    assert_string_equal(event->text, "it said");
+    assert_int_equal(event->level, RT_LOG_ERROR);
+    assert_int_equal(event->time_us, 1234567);
+    assert_true(etf_pid_equal(event->pid, far));
+    assert_true(etf_atom_is(event->node, "far@away"));
+    event = seen->events[1];
+    assert_true(event->time_us > 1234567);
+    assert_true(etf_pid_is_none(event->pid));
+    assert_string_equal(etf_format(text, sizeof text, event->report),
+                        "#{a => 1}");
+}
+
 /* ---- Handlers ----------------------------------------------------------- */
 
 static void handlers_filter_what_they_take(struct bed *bed, struct seen *seen)
@@ -558,6 +587,7 @@ static void everywhere(void (*fn)(struct bed *bed, struct seen *seen))
     X(an_event_says_whose_it_is) \
     X(a_text_is_bounded_and_utf8) \
     X(a_report_is_a_term_of_its_own) \
+    X(another_node_may_tell_an_event) \
     X(handlers_filter_what_they_take) \
     X(an_event_knows_its_application) \
     X(nothing_is_made_for_handlers_that_take_nothing) \
