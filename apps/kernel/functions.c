@@ -43,7 +43,7 @@ enum agner_err kernel__functions_provide(struct rt *rt)
     static const struct kernel__table *const tables[] = {
         &kernel__fun_erlang, &kernel__fun_time, &kernel__fun_process,
         &kernel__fun_system, &kernel__fun_otp,  &kernel__fun_global,
-        &kernel__fun_rpc,    &kernel__fun_pg,
+        &kernel__fun_rpc,    &kernel__fun_pg,   &kernel__fun_observer,
     };
     enum agner_err err = begin(rt), first = AGNER_OK;
 

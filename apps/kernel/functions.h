@@ -33,11 +33,19 @@ extern const struct kernel__table kernel__fun_global;  /* global */
 extern const struct kernel__table kernel__fun_rpc;     /* calls from here */
 extern const struct kernel__table kernel__fun_pg;      /* pg */
 
+extern const struct kernel__table kernel__fun_observer; /* observer, etop */
 
 /* erlang:memory/0, and [{Worker, BusyUs, TotalUs}] of all workers, which are
  * always counted: scheduler_wall_time is switched on, and stays so. */
 etf_term kernel__memory(struct rt *rt, struct etf_region *r);
 etf_term kernel__loads(struct rt *rt, struct etf_region *r);
+
+/* appmon_info:start_link2/3: appmon.c. */
+enum gen_rpc_class kernel__appmon_start(struct gen *self, etf_term args,
+                                        etf_term *result);
+/* {Root, Processes, Links, OtherLinks} of an application, all empty when it
+ * does not run: appmon_tree.c. */
+etf_term kernel__appmon_tree(struct gen *self, etf_term application);
 
 /* What the figures are compared with: one for a runtime, until it ends. NULL:
  * the kernel was not started. */

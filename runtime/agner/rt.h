@@ -98,7 +98,7 @@ struct rt_stats {
     uint64_t dropped[8];                         /* by enum rt_drop */
     uint64_t slices, steals, parks, handovers, long_schedules;
     uint64_t timers_set, timers_fired;
-    uint64_t memory_bytes; /* envelopes, slots, stacks */
+    uint64_t memory_bytes;        /* envelopes, slots, stacks */
     uint64_t bytes_in, bytes_out; /* from and to other nodes */
     uint64_t runnable;            /* processes that wait for a worker: about */
     uint64_t up_us;               /* since the start of the runtime */

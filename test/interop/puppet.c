@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct puppet_op *const puppet_tables[] = {
-    puppet_core, puppet_global, puppet_pg,
-    puppet_peer, puppet_rpc,    puppet_spawn,
+    puppet_core, puppet_observer, puppet_global, puppet_pg,
+    puppet_peer, puppet_rpc,      puppet_spawn,
 };
 
 /* The program has one node. */

@@ -34,6 +34,7 @@ struct puppet_op {
 };
 
 extern const struct puppet_op puppet_core[];
+extern const struct puppet_op puppet_observer[];
 extern const struct puppet_op puppet_global[];
 extern const struct puppet_op puppet_pg[];
 extern const struct puppet_op puppet_peer[];
