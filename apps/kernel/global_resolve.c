@@ -130,10 +130,11 @@ static etf_term ask(struct gen *self, etf_term method, etf_term name,
 
     if (etf_pid_is_local(pid2))
         return global__resolve_it(self, method, name, pid, pid2);
-    if (gen_call(self, etf_make(self, "{rex, _}", pid2.node),
-                 etf_make(self, "{call, global, resolve_it, [_, _, _, _], _}",
-                          method, name, pid, pid2, rt_group_leader(self)),
-                 RT_INFINITY, &result) != AGNER_OK)
+    if (gen_rpc_call(self, pid2.node, etf_atom("global"),
+                     etf_atom("resolve_it"),
+                     etf_make(self, "[_, _, _, _]", method, name, pid, pid2),
+                     RT_INFINITY, &result) != AGNER_OK &&
+        etf_is_none(result))
         return etf_make(self, "{badrpc, nodedown}");
     return result;
 }

@@ -396,7 +396,9 @@ conflicts() ->
     [{"a conflict that " ++ Who ++ " decides: " ++ atom_to_list(Method),
       fun () -> conflict(Stem, Method) end}
      || {Who, Stem} <- [{"we", "zz"}, {"Erlang", "aa"}],
-        Method <- [default, random_notify, notify_all, none]].
+        Method <- [default, random_notify, notify_all, none]]
+        ++ [{"a conflict of two of ours that Erlang decides", fun conflict_of_ours/0},
+            {"a conflict of two of Erlang's that we decide", fun conflict_of_theirs/0}].
 
 method(default) -> fun global:random_exit_name/3;
 method(random_notify) -> fun global:random_notify_name/3;
@@ -432,6 +434,42 @@ conflict(Stem, Method) ->
         {notify_all, _} -> [{global_name_conflict, Name, Pid}] = heard(P, 1);
         _ -> true = on(E, erlang, is_process_alive, [Pid])
     end.
+
+%% Two nodes of Erlang's meet; each knows one of ours already, with the name.
+conflict_of_ours() ->
+    met(),
+    {A, _} = E = erl("aa"),
+    {B, _} = agner("ab"),
+    connect(E, B),
+    Name = fresh(), P = puppet(),
+    ok = do(P, global_register, {Name, default}),
+    Q = on(E, gen_server, call, [{driver, B}, {new}]),
+    ok = on(E, gen_server, call, [Q, {do, global_register, {Name, default}}]),
+    PRef = monitor(process, P),
+    connect(E, node()),
+    wait(fun () -> lists:member(A, nodes()) andalso lists:member(B, nodes()) end),
+    ok = global:sync(),
+    receive {'DOWN', PRef, process, P, killed} -> ok end,
+    seen_by_erlang(Name, Q),
+    seen_by_us(Name, Q).
+
+%% The same the other way round: two of ours meet.
+conflict_of_theirs() ->
+    met(),
+    {A, _} = E = erl("aa"),
+    {B, _} = agner("ab"),
+    connect(E, B),
+    Name = fresh(), P = holder(),
+    yes = global:register_name(Name, P),
+    Q = on(E, erlang, spawn, [?MODULE, hold, [60000]]),
+    yes = on(E, global, register_name, [Name, Q]),
+    PRef = monitor(process, P),
+    ok = do(global_connect, B),
+    wait(fun () -> lists:member(A, nodes()) andalso lists:member(B, nodes()) end),
+    ok = global:sync(),
+    receive {'DOWN', PRef, process, P, killed} -> ok end,
+    seen_by_erlang(Name, Q),
+    seen_by_us(Name, Q).
 
 %% ---- Partitions
 
