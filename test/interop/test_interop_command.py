@@ -159,20 +159,23 @@ class Command(unittest.TestCase):
             env=self.env, text=True, capture_output=True, timeout=60)
         self.assertRegex(
             done.stdout.replace("\n", "").replace(" ", ""),
-            r"^\[pong,5,\{error,not_supported\},\[\],\['ours@127.0.0.1'\],"
+            r"^\[pong,5,\{error,not_supported\},\['ours@127.0.0.1'\],\[\],"
             r'\[\{counter,"keepsonenumber","1.0"\},'
             r'\{kernel,"whatothernodeslookfor","[0-9.]+"\}\],'
-            r"\{badrpc,not_supported\}\]\.$", done.stderr)
+            r"'ours@127.0.0.1'\]\.$", done.stderr)
 
-    def test_a_visible_node_survives_what_an_erlang_node_says_first(self):
-        self.start([AGNER, "start", "--visible", "--name", "ours@127.0.0.1",
-                    "--app", "counter"], "ours@127.0.0.1 ready")
+    def test_a_node_shares_the_global_names_of_erlang_nodes(self):
+        self.start([AGNER, "start", "--name", "ours@127.0.0.1", "--app",
+                    "counter"], "ours@127.0.0.1 ready")
         done = subprocess.run(
             ["erl", "-noshell", "-start_epmd", "false", "-name",
              "beam@127.0.0.1", "-eval", """
                N = 'ours@127.0.0.1',
                pong = net_adm:ping(N),
+               ok = global:sync(),
                [N] = nodes(),
+               yes = global:register_name(here, self()),
+               true = self() =:= rpc:call(N, global, whereis_name, [here]),
                A = [gen_server:call({counter, N}, {add, 1})
                     || _ <- lists:seq(1, 100)],
                io:format("~p ~p~n", [lists:last(A), net_adm:ping(N)]),
@@ -183,6 +186,19 @@ class Command(unittest.TestCase):
                               env=self.env, text=True, capture_output=True,
                               timeout=60)
         self.assertEqual(done.stdout, "100\n", done.stderr)
+
+    def test_a_hidden_node_has_nothing_to_do_with_global(self):
+        self.start([AGNER, "start", "--hidden", "--name", "ours@127.0.0.1"],
+                   "ours@127.0.0.1 ready")
+        done = subprocess.run(
+            ["erl", "-noshell", "-start_epmd", "false", "-name",
+             "beam@127.0.0.1", "-eval", """
+               pong = net_adm:ping('ours@127.0.0.1'),
+               ok = global:sync(),
+               io:format("~p ~p~n", [nodes(), nodes(hidden)]),
+               halt()."""],
+            env=self.env, text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.stdout, "[] ['ours@127.0.0.1']\n", done.stderr)
 
 
 if shutil.which("erl") is None:

@@ -62,10 +62,10 @@ static const struct option options[] = {
       CLI_OPTION(epmd), 0, 0, NULL },
     { "epmd-port", 0, "PORT", "where epmd listens (default 4369)",
       OPTION_NUMBER, CLI_OPTION(epmd_port), 1, 65535, NULL },
-    { "hidden", 0, NULL, "not seen by nodes() of others (the default)",
+    { "hidden", 0, NULL, "not seen by nodes() and global of others",
       OPTION_FLAG, CLI_OPTION(hidden), 0, 0, "visible" },
-    { "visible", 0, NULL, "seen by nodes(); global is not spoken yet",
-      OPTION_FLAG, CLI_OPTION(visible), 0, 0, "hidden" },
+    { "visible", 0, NULL, "seen by both (the default)", OPTION_FLAG,
+      CLI_OPTION(visible), 0, 0, "hidden" },
     { "tick-time", 0, "TIME", "net_ticktime (default 60s)", OPTION_TIME,
       CLI_OPTION(tick_time_ms), 1000, 86400000, NULL },
     { "workers", 0, "N", "threads that run processes (default: cores)",
@@ -494,9 +494,9 @@ const struct command cmd_start = {
         "application runs.\nSIGTERM, SIGINT and `agner stop` end it in "
         "order; a second signal at once.\nA node whose host is 127.0.0.1 or "
         "localhost listens there, any other on all\naddresses, unless "
-        "--listen says otherwise. It is hidden unless --visible is\ngiven: "
-        "global's protocol is not spoken yet, and global:sync() of Erlang "
-        "nodes\nwould wait for a visible one. Without a cookie\nfile "
+        "--listen says otherwise. It is visible unless --hidden is\n"
+        "given: nodes() of others has it, all visible nodes are connected, "
+        "and they\nshare the names of global. Without a cookie file\n"
         "($XDG_CONFIG_HOME/agner/cookie, ~/.erlang.cookie) one is written.",
     .options = options,
     .run = run,

@@ -141,7 +141,7 @@ static void set_numbers(struct cli *cli, struct start_settings *s)
     s->node.rt.workers = (unsigned)first_given(o->workers, c->workers, 0);
     s->stop_time_ms =
         (uint64_t)first_given(o->stop_time_ms, c->stop_time_ms, STOP_MS);
-    s->node.hidden = c->hidden != 0; /* absent: hidden */
+    s->node.hidden = c->hidden == 1; /* absent: visible */
     if (o->hidden || o->visible)
         s->node.hidden = o->hidden;
 }
