@@ -10,6 +10,8 @@
 
 #include "bed.h"
 
+#include "rt_carrier.h"
+
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
@@ -313,6 +315,76 @@ static enum agner_err op_tag(struct desk *d)
     return rt_demonitor(d->self, ref, true);
 }
 
+static void nothing_more(struct gen *self, etf_term module, etf_term function,
+                         etf_term args, void *data)
+{
+    (void)self;
+    (void)module;
+    (void)function;
+    (void)args;
+    (void)data;
+}
+
+static const struct rt_remote nothing_remote = { .run = nothing_more,
+                                                 .max = 9 };
+
+static enum agner_err offer(struct desk *d)
+{
+    return rt_behavior_register(rt_of(d->self), RT_GROUP_REMOTE,
+                                etf_atom("nothing"), &nothing_remote, NULL,
+                                NULL);
+}
+
+/* On this node, where the request and its service are one. */
+static enum agner_err op_spawn_node(struct desk *d)
+{
+    struct rt_remote_spawn_options options = { .link = true, .monitor = true };
+    etf_term nothing = etf_atom("nothing");
+    enum agner_err err = offer(d);
+    etf_ref ref;
+    etf_pid pid;
+
+    options.monitor_ref = &ref;
+    if (err == AGNER_OK)
+        err = rt_spawn_node(d->self, rt_node(rt_of(d->self)).name, nothing,
+                            nothing, etf_make(d->self, "[_]", d->text),
+                            &options, &pid, NULL);
+    if (err != AGNER_OK)
+        return err == AGNER_ELIMIT ? AGNER_ENOMEM : err; /* refused there */
+    countdown = 0;
+    assert_int_equal(rt_unlink(d->self, pid), AGNER_OK);
+    (void)rt_demonitor(d->self, ref, true);
+    assert_int_equal(rt_wait(d->self, pid, WAIT_MS), AGNER_OK);
+    return AGNER_OK;
+}
+
+/* Each request that is taken has one outcome. */
+static enum agner_err op_spawn_request(struct desk *d)
+{
+    struct rt_remote_spawn_options options = { .monitor = true };
+    etf_term nothing = etf_atom("nothing"), message;
+    enum agner_err err = offer(d);
+    etf_ref id, seen;
+    etf_pid pid;
+
+    options.further = etf_make(d->self, "[{reply_tag, _}]", d->text);
+    if (err == AGNER_OK)
+        err = rt_spawn_request(d->self, rt_node(rt_of(d->self)).name, nothing,
+                               nothing, etf_nil(), &options, &id);
+    if (err != AGNER_OK)
+        return err;
+    assert_int_equal(rt_receive(d->self, WAIT_MS, &message), AGNER_OK);
+    countdown = 0;
+    if (etf_match(message, "{__, _, ok, _}", &seen, &pid)) {
+        (void)rt_demonitor(d->self, id, true);
+        assert_int_equal(rt_wait(d->self, pid, WAIT_MS), AGNER_OK);
+    } else {
+        assert_true(etf_match(message, "{__, _, error, __}", &seen));
+    }
+    assert_true(etf_ref_equal(seen, id));
+    return AGNER_OK;
+}
+
 /* ---- Failing each -----------------------------------------------------------
  */
 
@@ -397,6 +469,71 @@ CASE(behavior)
 CASE(event)
 CASE(after)
 CASE(tag)
+CASE(spawn_node)
+CASE(spawn_request)
+
+/* What a carrier heard. */
+struct replies {
+    int count;
+    bool made;
+};
+
+static enum agner_err note_reply(void *ctx, struct gen *self,
+                                 const struct rt_signal *signal)
+{
+    struct replies *replies = ctx;
+    etf_pid pid;
+
+    (void)self;
+    if (signal->kind != RT_SIGNAL_SPAWN_REPLY)
+        return AGNER_OK;
+    replies->count++;
+    replies->made = etf_get_pid(signal->payload, &pid);
+    assert_true(replies->made || etf_atom_is(signal->payload, "system_limit"));
+    return AGNER_OK;
+}
+
+/* Another node's request is answered once, with a process or without. */
+static void a_far_spawn_request_fails_whole(void **state)
+{
+    unsigned n;
+    bool ok = false;
+
+    (void)state;
+    for (n = 1; !ok; n++) {
+        struct replies replies = { 0 };
+        struct rt_carrier carrier = { .ctx = &replies, .carry = note_reply };
+        struct rt_signal s = { .kind = RT_SIGNAL_SPAWN_REQUEST,
+                               .node = etf_atom("far@host") };
+        struct sight before, after;
+        struct bed bed;
+
+        bed_open(&bed, 7);
+        rt__carrier_set(bed.rt, &carrier);
+        s.from = (etf_pid){ .node = s.node, .id = 3, .creation = 4 };
+        s.ref = (etf_ref){ .node = s.node, .creation = 4, .count = 1 };
+        s.call =
+            etf_make(bed.self, "{{nothing, f, 1}, _, [link, monitor]}", s.from);
+        s.payload = etf_make(bed.self, "[argument]");
+        assert_int_equal(rt_behavior_register(bed.rt, RT_GROUP_REMOTE,
+                                              etf_atom("nothing"),
+                                              &nothing_remote, NULL, NULL),
+                         AGNER_OK);
+        look(&bed, &before);
+        has_failed = false;
+        countdown = n;
+        assert_int_equal(rt__arrive(bed.rt, &s), AGNER_OK);
+        countdown = 0;
+        ok = !has_failed;
+        assert_int_equal(replies.count, 1);
+        assert_true(replies.made || !ok);
+        (void)sim_run(bed.sim, 10);
+        look(&bed, &after);
+        assert_memory_equal(&before, &after, sizeof before);
+        bed_close(&bed);
+        assert_true(n < 100);
+    }
+}
 
 static void a_runtime_that_cannot_be_made_leaves_nothing(void **state)
 {
@@ -442,6 +579,9 @@ int main(void)
         cmocka_unit_test(event_fails_whole),
         cmocka_unit_test(after_fails_whole),
         cmocka_unit_test(tag_fails_whole),
+        cmocka_unit_test(spawn_node_fails_whole),
+        cmocka_unit_test(spawn_request_fails_whole),
+        cmocka_unit_test(a_far_spawn_request_fails_whole),
         cmocka_unit_test(a_runtime_that_cannot_be_made_leaves_nothing),
     };
 

@@ -7,9 +7,16 @@
 
 struct parcel {
     struct parcel *next;
-    struct rt_signal signal; /* its payload is in `bytes` */
-    struct etf_buffer bytes;
+    struct rt_signal signal; /* its payload and its call are in the buffers */
+    struct etf_buffer bytes, call;
 };
+
+static void parcel_free(struct parcel *parcel)
+{
+    etf_buffer_fini(&parcel->bytes);
+    etf_buffer_fini(&parcel->call);
+    free(parcel);
+}
 
 static struct side *other(const struct side *side)
 {
@@ -44,8 +51,7 @@ static void lose_all(struct side *side)
         struct parcel *parcel = side->first;
 
         side->first = parcel->next;
-        etf_buffer_fini(&parcel->bytes);
-        free(parcel);
+        parcel_free(parcel);
     }
     side->last = NULL;
 }
@@ -80,24 +86,33 @@ static void lose(struct twin *twin)
     (void)sim_after(twin->sim, sim_draw(twin->sim, 20), restore, twin);
 }
 
-static void arrive(struct side *side, struct parcel *parcel)
+/* A term of the carrier's own bytes, or none. */
+static etf_term unpack(const struct side *side, struct etf_region *r,
+                       const struct etf_buffer *bytes)
 {
     struct etf_decode_options options = { .self = &side->name };
-    struct rt_signal *s = &parcel->signal;
-    struct etf_region *r = etf_region_new(0);
+    etf_term t = ETF_NONE;
     size_t used;
 
-    if (parcel->bytes.size > 0 &&
-        etf_decode(r, parcel->bytes.data, parcel->bytes.size, &options,
-                   &s->payload, &used, NULL) != AGNER_OK)
-        abort(); /* the carrier's own bytes */
+    if (bytes->size > 0 && etf_decode(r, bytes->data, bytes->size, &options, &t,
+                                      &used, NULL) != AGNER_OK)
+        abort();
+    return t;
+}
+
+static void arrive(struct side *side, struct parcel *parcel)
+{
+    struct rt_signal *s = &parcel->signal;
+    struct etf_region *r = etf_region_new(0);
+
+    s->payload = unpack(side, r, &parcel->bytes);
+    s->call = unpack(side, r, &parcel->call);
     s->node = other(side)->name.name;
     localise(side, &s->to.node, &s->to.creation);
     localise(side, &s->ref.node, &s->ref.creation);
     (void)rt__arrive(side->rt, s);
     etf_region_free(r);
-    etf_buffer_fini(&parcel->bytes);
-    free(parcel);
+    parcel_free(parcel);
 }
 
 /* The next parcel is there. */
@@ -131,16 +146,17 @@ static enum agner_err carry(void *ctx, struct gen *self,
     if (parcel == NULL)
         return AGNER_ENOMEM;
     parcel->signal = *signal;
-    parcel->signal.payload = ETF_NONE;
+    parcel->signal.payload = parcel->signal.call = ETF_NONE;
     parcel->signal.from = twin_far(from, signal->from);
     if (signal->ref.count != 0 && etf_is_none(signal->ref.node)) {
         parcel->signal.ref.node = from->name.name;
         parcel->signal.ref.creation = from->name.creation;
     }
-    if (!etf_is_none(signal->payload) &&
-        etf_encode(&parcel->bytes, signal->payload, &options) != AGNER_OK) {
-        etf_buffer_fini(&parcel->bytes);
-        free(parcel);
+    if ((!etf_is_none(signal->payload) &&
+         etf_encode(&parcel->bytes, signal->payload, &options) != AGNER_OK) ||
+        (!etf_is_none(signal->call) &&
+         etf_encode(&parcel->call, signal->call, &options) != AGNER_OK)) {
+        parcel_free(parcel);
         return AGNER_EBADTERM;
     }
     if (to->last == NULL)
