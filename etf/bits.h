@@ -61,4 +61,9 @@ static inline struct bits etf__bits_of(etf_term t)
 etf_term etf__bits_new(struct etf_region *r, size_t size, unsigned used,
                        uint8_t **data);
 
+/* A binary: `size` bytes from `offset` on, in `blob`, of which it gets a count.
+ * There are enough of them for it to live outside. */
+etf_term etf__blob_part(struct etf_region *r, struct etf_blob *blob,
+                        size_t offset, size_t size);
+
 #endif

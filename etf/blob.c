@@ -25,6 +25,16 @@ struct etf_blob *etf__blob_new(size_t size)
     return blob;
 }
 
+struct etf_blob *etf__blob_resize(struct etf_blob *blob, size_t size)
+{
+    if (size > SIZE_MAX - sizeof *blob)
+        return NULL;
+    blob = realloc(blob, sizeof *blob + size);
+    if (blob != NULL)
+        blob->size = size;
+    return blob;
+}
+
 /*
  * Resources have an order, and an address must not decide it: they are numbered
  * as they are made. This counter and the atom table are all that is global

@@ -119,28 +119,42 @@ etf_term etf_tuple(struct etf_region *r, const etf_term *items, size_t count)
     return etf__box_at(words);
 }
 
-static etf_term new_blob_bits(struct etf_region *r, size_t size, unsigned used,
-                              uint8_t **data)
+/* Takes a count of `blob`, also when there is no room. */
+static etf_term refer(struct etf_region *r, struct etf_blob *blob,
+                      size_t offset, size_t size, unsigned used)
 {
-    uint64_t *words;
-    struct etf_blob *blob = etf__blob_new(size);
+    uint64_t *words = used == 8 ? new_box(r, 3, size, ETF__HEAD_BLOB)
+                                : new_box(r, 4, size, ETF__HEAD_BLOB_BITS);
 
-    if (blob == NULL)
-        return ETF_NONE;
-    words = used == 8 ? new_box(r, 3, size, ETF__HEAD_BLOB)
-                      : new_box(r, 4, size, ETF__HEAD_BLOB_BITS);
     if (words == NULL) {
         etf__blob_drop(blob);
         return ETF_NONE;
     }
     words[1] = etf__address(blob);
     words[2] = etf__address(r->offheap);
-    words[3] = 0;
+    words[3] = offset;
     if (used != 8)
         words[4] = used;
     r->offheap = words;
-    *data = blob->bytes;
     return etf__box_at(words);
+}
+
+static etf_term new_blob_bits(struct etf_region *r, size_t size, unsigned used,
+                              uint8_t **data)
+{
+    struct etf_blob *blob = etf__blob_new(size);
+
+    if (blob == NULL)
+        return ETF_NONE;
+    *data = blob->bytes;
+    return refer(r, blob, 0, size, used);
+}
+
+etf_term etf__blob_part(struct etf_region *r, struct etf_blob *blob,
+                        size_t offset, size_t size)
+{
+    etf__blob_hold(blob);
+    return refer(r, blob, offset, size, 8);
 }
 
 etf_term etf__bits_new(struct etf_region *r, size_t size, unsigned used,

@@ -163,7 +163,8 @@ struct etf_blob {
     uint8_t bytes[];
 };
 
-#define ETF__BLOB_MIN 256 /* bytes from which a binary lives outside */
+#define ETF__BLOB_MIN  256  /* bytes from which a binary lives outside */
+#define ETF__REFER_MIN 4096 /* and from which it may stay where it was read */
 
 /* A new blob with count 1, or NULL: for bytes, not set yet, and for a native
  * value, without `destroy`. */
@@ -171,6 +172,17 @@ struct etf_blob *etf__blob_new(size_t size);
 struct etf_blob *etf__resource_new(void *value);
 void etf__blob_hold(struct etf_blob *blob);
 void etf__blob_drop(struct etf_blob *blob);
+
+/* Room for `size` bytes: returns the blob, which may have moved, or NULL, and
+ * it is as it was. Nobody else has a count. */
+struct etf_blob *etf__blob_resize(struct etf_blob *blob, size_t size);
+
+/* Has anybody else a count? If not, what the others read of it is done. */
+static inline bool etf__blob_is_shared(const struct etf_blob *blob)
+{
+    /* Pairs with the release in etf__blob_drop(). */
+    return atomic_load_explicit(&blob->refs, memory_order_acquire) != 1;
+}
 
 /* Off-heap references of one block form a list through their `next` word;
  * `list` is the address of the first such boxed term's words, or NULL. */

@@ -354,6 +354,33 @@ static enum agner_err small_binary(struct reader *rd, size_t size,
     return AGNER_OK;
 }
 
+/* A binary that is at least half of what its input is in stays there. */
+static bool may_refer(const struct reader *rd, size_t size)
+{
+    const struct etf_blob *source = rd->options.source;
+
+    return source != NULL && size >= ETF__REFER_MIN && size >= source->size / 2;
+}
+
+static enum agner_err refer(struct reader *rd, size_t size, etf_term *out)
+{
+    struct etf_blob *source = rd->options.source;
+    const uint8_t *p = take(rd, size);
+    enum agner_err err;
+
+    if (p == NULL)
+        return etf__read_fail(rd, AGNER_ETRUNCATED,
+                              "binary longer than its input");
+    err = charge(rd, 2 + etf__bytes_words(size));
+    if (err != AGNER_OK)
+        return err;
+    *out =
+        etf__blob_part(rd->region, source, (size_t)(p - source->bytes), size);
+    return etf_is_none(*out)
+               ? etf__read_fail(rd, AGNER_ENOMEM, "no room for a binary")
+               : AGNER_OK;
+}
+
 static enum agner_err read_binary(struct reader *rd, etf_term *out)
 {
     const uint8_t *head = take(rd, 4);
@@ -362,8 +389,10 @@ static enum agner_err read_binary(struct reader *rd, etf_term *out)
     if (head == NULL)
         return truncated(rd);
     size = etf__get32(head);
-    return size < ETF__BLOB_MIN ? small_binary(rd, size, out)
-                                : make_bits(rd, size, 8, out);
+    if (size < ETF__BLOB_MIN)
+        return small_binary(rd, size, out);
+    return may_refer(rd, size) ? refer(rd, size, out)
+                               : make_bits(rd, size, 8, out);
 }
 
 /* No bits of no bytes is the empty binary, in some releases. */

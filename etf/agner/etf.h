@@ -413,6 +413,8 @@ struct etf_decode_options {
     bool exact;                     /* bytes after the term are an error */
     const etf_term *cache;          /* ATOM_CACHE_REF table, or NULL */
     uint32_t cache_count;
+    struct etf_blob *source; /* NULL. The library's own: what the input is in,
+                                for large binaries to stay there */
 };
 
 /*

@@ -170,6 +170,78 @@ static void *hold_and_free(void *arg)
     return NULL;
 }
 
+/* {ok, Large, Small} with a large binary of `size` bytes, in a blob. */
+static struct etf_blob *encoded(size_t size)
+{
+    struct etf_region *r = etf_region_new(0);
+    struct etf_buffer b = { 0 };
+    uint8_t *bytes = calloc(size, 1);
+    struct etf_blob *blob;
+    etf_term parts[3] = { ETF_A(ok) };
+
+    bytes[0] = 1;
+    bytes[size - 1] = 2;
+    parts[1] = etf_binary(r, bytes, size);
+    parts[2] = etf_binary(r, bytes, 300);
+    assert_int_equal(etf_encode(&b, etf_tuple(r, parts, 3), NULL), AGNER_OK);
+    blob = etf__blob_new(b.size);
+    memcpy(blob->bytes, b.data, b.size);
+    etf_buffer_fini(&b);
+    free(bytes);
+    etf_region_free(r);
+    return blob;
+}
+
+/* A large binary stays where its input is, and keeps it; what is small, or not
+ * the greater part of it, is copied. */
+static void leaves_a_large_binary_in_its_input(void **state)
+{
+    static const size_t sizes[] = { 300, ETF__REFER_MIN - 1, ETF__REFER_MIN,
+                                    1000000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct etf_blob *blob = encoded(sizes[i]);
+        struct etf_decode_options options = { .source = blob, .exact = true };
+        bool stays = sizes[i] >= ETF__REFER_MIN;
+        struct etf_box *box;
+        const etf_term *items;
+        etf_bytes large, small;
+
+        assert_int_equal(
+            etf_decode_box(blob->bytes, blob->size, &options, &box, NULL, NULL),
+            AGNER_OK);
+        assert_int_equal(etf__blob_is_shared(blob), stays);
+        etf__blob_drop(blob);
+        items = etf_tuple_items(etf_box_term(box));
+        assert_true(etf_get_bytes(items[1], &large));
+        assert_int_equal(large.size, sizes[i]);
+        assert_int_equal(large.data[0], 1);
+        assert_int_equal(large.data[sizes[i] - 1], 2);
+        assert_true(etf_get_bytes(items[2], &small));
+        assert_int_equal(small.data[0], 1);
+        etf_box_free(box);
+    }
+}
+
+/* Of two halves neither is worth keeping both. */
+static void copies_a_binary_out_of_a_larger_input(void **state)
+{
+    struct etf_blob *blob = encoded(10000);
+    struct etf_decode_options options = { .source = blob };
+    struct etf_box *box;
+
+    (void)state;
+    blob = etf__blob_resize(blob, 30000);
+    options.source = blob;
+    assert_int_equal(
+        etf_decode_box(blob->bytes, blob->size, &options, &box, NULL, NULL),
+        AGNER_OK);
+    assert_false(etf__blob_is_shared(blob));
+    etf__blob_drop(blob);
+    etf_box_free(box);
+}
+
 static void counts_owners_on_many_threads(void **state)
 {
     struct etf_region *r = etf_region_new(0);
@@ -283,6 +355,8 @@ int main(void)
         cmocka_unit_test(needs_no_memory_for_immediate_terms),
         cmocka_unit_test(destroys_a_resource_with_its_last_owner),
         cmocka_unit_test(shares_large_binaries),
+        cmocka_unit_test(leaves_a_large_binary_in_its_input),
+        cmocka_unit_test(copies_a_binary_out_of_a_larger_input),
         cmocka_unit_test(counts_owners_on_many_threads),
         cmocka_unit_test(lets_readers_finish_before_a_resource_goes),
         cmocka_unit_test(copies_a_million_levels),
