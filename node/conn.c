@@ -316,6 +316,14 @@ static void received(void *ctx, struct rt_conn *net, const uint8_t *bytes,
         node__wire_received(conn->wire, bytes + taken, size - taken);
 }
 
+static size_t place(void *ctx, struct rt_conn *net, uint8_t **bytes)
+{
+    struct conn *conn = ctx;
+
+    (void)net;
+    return conn->phase == CONN_UP ? node__wire_place(conn->wire, bytes) : 0;
+}
+
 static void free_conn(struct conn *conn)
 {
     *conn->link = conn->next;
@@ -462,9 +470,11 @@ bool node__conn_is_incoming(const struct node *node, const char *name)
 
 static struct rt_conn_owner owner_of(struct conn *conn)
 {
-    return (struct rt_conn_owner){
-        .ctx = conn, .opened = opened, .received = received, .closed = closed
-    };
+    return (struct rt_conn_owner){ .ctx = conn,
+                                   .opened = opened,
+                                   .place = place,
+                                   .received = received,
+                                   .closed = closed };
 }
 
 enum agner_err node__conn_dial(struct node *node, struct peer *peer,

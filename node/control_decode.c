@@ -535,6 +535,7 @@ static enum agner_err read_payload(struct cursor *c, struct etf_box **box)
     if (err != AGNER_OK)
         return err;
     options.exact = true;
+    options.source = c->arrived->source;
     err = etf_decode_box(c->next, left(c), &options, box, NULL, &inner);
     return err == AGNER_OK ? AGNER_OK : blame(c, "message", &inner);
 }

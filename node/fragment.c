@@ -35,7 +35,7 @@ void node__sequence_free(struct node__sequence *sequence)
             etf_box_free(sequence->boxes[i]);
     free(sequence->boxes);
     free(sequence->atoms);
-    etf_buffer_fini(&sequence->terms);
+    node__gather_fini(&sequence->terms);
     free(sequence);
 }
 
@@ -52,6 +52,7 @@ void node__sequences_fini(struct node__sequences *all)
         }
     all->count = 0;
     all->bytes = 0;
+    all->promised = 0;
 }
 
 /* What a sequence takes besides its terms. */
@@ -113,13 +114,41 @@ static struct node__sequence *sequence_new(uint64_t id,
     return sequence;
 }
 
+static size_t bytes_max(const struct node__sequences *all)
+{
+    return all->bytes_max != 0 ? all->bytes_max : NODE__SEQUENCE_BYTES_MAX;
+}
+
 /* Would `more` bytes be over the limit? */
 static bool is_full(const struct node__sequences *all, size_t more)
 {
-    size_t bytes_max =
-        all->bytes_max != 0 ? all->bytes_max : NODE__SEQUENCE_BYTES_MAX;
+    return more > bytes_max(all) || all->bytes > bytes_max(all) - more;
+}
 
-    return more > bytes_max || all->bytes > bytes_max - more;
+/* What `number` fragments will take, if they are like the first one, which has
+ * `size` bytes. A promise, so as to not grow step by step: all unfinished
+ * sequences together get no more than the limit for that. */
+static size_t promised(const struct node__sequences *all, uint64_t number,
+                       size_t size)
+{
+    size_t room;
+
+    if (__builtin_mul_overflow(number, size, &room) ||
+        room > bytes_max(all) - all->promised)
+        return 0;
+    return room;
+}
+
+/* The first fragment's terms, and room for those that follow. */
+static enum agner_err begin(const struct node__sequences *all,
+                            struct node__sequence *sequence, uint64_t number,
+                            const uint8_t *terms, size_t size)
+{
+    size_t room = promised(all, number, size);
+
+    if (node__gather_reserve(&sequence->terms, room) == AGNER_OK)
+        sequence->promised = room;
+    return node__gather_add(&sequence->terms, terms, size);
 }
 
 /* Takes the sequence out of `all` when it is complete. */
@@ -132,7 +161,9 @@ static struct node__sequence *finish(struct node__sequences *all,
         return NULL;
     *link = sequence->next;
     all->count--;
+    all->promised -= sequence->promised;
     all->bytes -= fixed_size(sequence) + sequence->terms.size;
+    node__gather_fit(&sequence->terms);
     return sequence;
 }
 
@@ -160,7 +191,7 @@ enum agner_err node__sequences_first(struct node__sequences *all, uint64_t id,
                           "too many bytes in unfinished sequences");
     sequence = sequence_new(id, refs);
     if (sequence == NULL ||
-        etf_buffer_add(&sequence->terms, terms, size) != AGNER_OK) {
+        begin(all, sequence, number, terms, size) != AGNER_OK) {
         node__sequence_free(sequence);
         return agner_fail(error, AGNER_ENOMEM, "no memory for a fragment");
     }
@@ -168,6 +199,7 @@ enum agner_err node__sequences_first(struct node__sequences *all, uint64_t id,
     sequence->round = all->round;
     *link = sequence;
     all->count++;
+    all->promised += sequence->promised;
     all->bytes += fixed_size(sequence) + size;
     *done = finish(all, link);
     return AGNER_OK;
@@ -193,7 +225,7 @@ enum agner_err node__sequences_next(struct node__sequences *all, uint64_t id,
     if (is_full(all, size))
         return agner_fail(error, AGNER_ELIMIT,
                           "too many bytes in unfinished sequences");
-    if (etf_buffer_add(&sequence->terms, bytes, size) != AGNER_OK)
+    if (node__gather_add(&sequence->terms, bytes, size) != AGNER_OK)
         return agner_fail(error, AGNER_ENOMEM, "no memory for a fragment");
     sequence->expected--;
     sequence->round = all->round;

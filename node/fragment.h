@@ -17,6 +17,7 @@
 #include <agner/etf.h>
 
 #include "disthdr.h"
+#include "gather.h"
 
 #define NODE__SEQUENCES_MAX      1024
 #define NODE__SEQUENCE_BYTES_MAX (64u << 20) /* in all unfinished ones */
@@ -26,9 +27,10 @@
 struct node__sequence {
     struct node__sequence *next; /* in its bucket */
     uint64_t id;
-    uint64_t expected;       /* number of the next fragment; 0: complete */
-    uint32_t round;          /* of node__sequences_age(), when it last grew */
-    struct etf_buffer terms; /* control, then what has come of the message */
+    uint64_t expected;         /* number of the next fragment; 0: complete */
+    uint32_t round;            /* of node__sequences_age(), when it last grew */
+    struct node__gather terms; /* control, then what has come of the message */
+    size_t promised;           /* room that it was given at first */
     unsigned atom_count;
     etf_term *atoms; /* owned: the references of the first fragment */
     struct etf_box *
@@ -42,6 +44,7 @@ struct node__sequences {
     unsigned count_max; /* 0: NODE__SEQUENCES_MAX */
     size_t bytes;
     size_t bytes_max; /* 0: NODE__SEQUENCE_BYTES_MAX */
+    size_t promised;  /* to the unfinished ones; no more than bytes_max */
     uint32_t round;
 };
 

@@ -303,7 +303,8 @@ static enum agner_err read_fragment(struct node__in *in, enum form form,
     if (err != AGNER_OK || done == NULL)
         return err;
     arrived->sequence = done;
-    arrived->terms = done->terms.data;
+    arrived->terms = node__gather_bytes(&done->terms);
+    arrived->source = done->terms.blob;
     arrived->size = done->terms.size;
     arrived->atoms = done->atoms;
     arrived->atom_count = done->atom_count;

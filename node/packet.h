@@ -96,8 +96,9 @@ void node__in_fini(struct node__in *in);
 struct node__arrived {
     const uint8_t *terms; /* NULL: none yet (a tick, or more is to come) */
     size_t size;
-    bool pass_through;     /* 131 in front of each term */
-    const etf_term *atoms; /* ATOM_CACHE_REF */
+    struct etf_blob *source; /* borrowed: what they are in, or NULL */
+    bool pass_through;       /* 131 in front of each term */
+    const etf_term *atoms;   /* ATOM_CACHE_REF */
     unsigned atom_count;
     struct node__sequence *sequence; /* owned: holds all that, or NULL */
     struct node__refs refs;          /* where `atoms` are otherwise */

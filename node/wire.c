@@ -3,10 +3,12 @@
  *
  * A packet that is whole in the bytes that came is read where it lies; only the
  * one that they end in is kept, and its buffer grows with what comes, not with
- * what it promises.
+ * what it promises. When that one is large, the net is asked to put the rest
+ * right behind it.
  */
 #include "wire.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,9 @@
 
 #define LENGTH_SIZE  4
 #define PARTIAL_KEEP (1u << 20) /* a larger buffer is given back */
+#define PLACE_MIN    8192u   /* bytes that are missing and may come in place */
+#define PLACE_MORE   256u    /* of the next packets with them */
+#define PLACE_MAX    131072u /* at once, unless more has come already */
 
 /* node_peers() reads it. */
 static void measure(struct wire *wire)
@@ -51,7 +56,7 @@ void node__wire_free(struct wire *wire)
 {
     node__output_fini(&wire->out);
     node__in_fini(&wire->in);
-    etf_buffer_fini(&wire->partial);
+    node__gather_fini(&wire->partial);
     etf__region_fini(&wire->scratch);
     free(wire);
 }
@@ -138,8 +143,10 @@ static enum agner_err deliver(struct wire *wire,
     return err;
 }
 
-/* One packet, without its length. */
-static void take_packet(struct wire *wire, const uint8_t *packet, size_t size)
+/* One packet, without its length, which lies in `source` or nowhere in
+ * particular. */
+static void take_packet(struct wire *wire, const uint8_t *packet, size_t size,
+                        struct etf_blob *source)
 {
     struct node__arrived arrived;
     struct agner_error error;
@@ -152,6 +159,8 @@ static void take_packet(struct wire *wire, const uint8_t *packet, size_t size)
     store_relaxed(&wire->packets_in, load_relaxed(&wire->packets_in) + 1);
     err = node__packet_read(&wire->in, packet, size, &arrived, &error);
     if (err == AGNER_OK && arrived.terms != NULL) {
+        if (arrived.sequence == NULL)
+            arrived.source = source;
         err = deliver(wire, &arrived, &error);
         node__arrived_fini(&arrived);
     }
@@ -189,7 +198,7 @@ static size_t take_whole(struct wire *wire, const uint8_t *bytes, size_t size)
 
         if (!check_size(wire, packet) || size - at - LENGTH_SIZE < packet)
             break;
-        take_packet(wire, bytes + at + LENGTH_SIZE, packet);
+        take_packet(wire, bytes + at + LENGTH_SIZE, packet, NULL);
         at += LENGTH_SIZE + packet;
     }
     return at;
@@ -198,49 +207,115 @@ static size_t take_whole(struct wire *wire, const uint8_t *bytes, size_t size)
 /* Bytes that the packet in `partial` lacks: first those of its length. */
 static size_t lacks(const struct wire *wire)
 {
-    const struct etf_buffer *partial = &wire->partial;
+    const struct node__gather *partial = &wire->partial;
 
     if (partial->size < LENGTH_SIZE)
         return LENGTH_SIZE - partial->size;
-    return LENGTH_SIZE + packet_size(partial->data) - partial->size;
+    return LENGTH_SIZE + packet_size(node__gather_bytes(partial)) -
+           partial->size;
 }
 
 static void take_partial(struct wire *wire)
 {
-    take_packet(wire, wire->partial.data + LENGTH_SIZE,
-                wire->partial.size - LENGTH_SIZE);
-    wire->partial.size = 0;
-    if (wire->partial.capacity > PARTIAL_KEEP)
-        etf_buffer_fini(&wire->partial);
+    struct node__gather *partial = &wire->partial;
+
+    take_packet(wire, node__gather_bytes(partial) + LENGTH_SIZE,
+                partial->size - LENGTH_SIZE, partial->blob);
+    node__gather_clear(partial, PARTIAL_KEEP);
+}
+
+/* Room for the packet that begins at `bytes`, at once: a block that grows would
+ * be copied. Its length is checked. */
+static void begin_partial(struct wire *wire, const uint8_t *bytes, size_t size)
+{
+    size_t room = LENGTH_SIZE + PLACE_MORE;
+
+    if (size < LENGTH_SIZE)
+        return;
+    room += packet_size(bytes);
+    /* Without memory it is noticed when bytes are added. */
+    (void)node__gather_reserve(&wire->partial,
+                               room < PLACE_MAX ? room : PLACE_MAX);
 }
 
 /* Goes on with the packet in `partial`; returns what it took. */
 static size_t continue_partial(struct wire *wire, const uint8_t *bytes,
                                size_t size)
 {
-    size_t part = lacks(wire);
+    size_t part;
     bool was_length = wire->partial.size < LENGTH_SIZE;
 
+    if (wire->partial.size == 0)
+        begin_partial(wire, bytes, size);
+    part = lacks(wire);
     if (part > size)
         part = size;
-    if (etf_buffer_add(&wire->partial, bytes, part) != AGNER_OK) {
+    if (node__gather_add(&wire->partial, bytes, part) != AGNER_OK) {
         node__conn_close(wire->conn, AGNER_ENOMEM, "no memory for a packet");
         return part;
     }
     if (wire->partial.size < LENGTH_SIZE)
         return part;
-    if (was_length && !check_size(wire, packet_size(wire->partial.data)))
+    if (was_length &&
+        !check_size(wire, packet_size(node__gather_bytes(&wire->partial))))
         return part;
     if (lacks(wire) == 0)
         take_partial(wire);
     return part;
 }
 
+/* A few bytes more than are missing, so that the length of the next packet
+ * comes along. A packet gets no more room than twice what has come of it, once
+ * it is large. */
+size_t node__wire_place(struct wire *wire, uint8_t **bytes)
+{
+    struct node__gather *partial = &wire->partial;
+    size_t room = partial->size < PLACE_MAX ? PLACE_MAX : partial->size;
+
+    if (partial->size < LENGTH_SIZE || lacks(wire) < PLACE_MIN)
+        return 0;
+    if (room > lacks(wire) + PLACE_MORE)
+        room = lacks(wire) + PLACE_MORE;
+    if (node__gather_reserve(partial, room) != AGNER_OK)
+        return 0; /* it is noticed when they have come */
+    *bytes = node__gather_bytes(partial) + partial->size;
+    return room;
+}
+
+/* Is this where node__wire_place() said? */
+static bool is_in_place(const struct wire *wire, const uint8_t *bytes)
+{
+    const struct node__gather *partial = &wire->partial;
+
+    return partial->blob != NULL &&
+           bytes == node__gather_bytes(partial) + partial->size;
+}
+
+/* Takes what came in place, but for what belongs to the next packets: that is
+ * copied to `more`. Returns how much it is. */
+static size_t take_in_place(struct wire *wire, const uint8_t *bytes,
+                            size_t size, uint8_t more[PLACE_MORE])
+{
+    size_t part = size < lacks(wire) ? size : lacks(wire);
+
+    assert(size - part <= PLACE_MORE);
+    memcpy(more, bytes + part, size - part);
+    wire->partial.size += part;
+    if (lacks(wire) == 0)
+        take_partial(wire);
+    return size - part;
+}
+
 void node__wire_received(struct wire *wire, const uint8_t *bytes, size_t size)
 {
+    uint8_t more[PLACE_MORE];
     size_t at = 0;
 
     store_relaxed(&wire->bytes_in, load_relaxed(&wire->bytes_in) + size);
+    if (is_in_place(wire, bytes)) {
+        size = take_in_place(wire, bytes, size, more);
+        bytes = more;
+    }
     while (at < size && wire->conn->phase == CONN_UP) {
         if (wire->partial.size == 0)
             at += take_whole(wire, bytes + at, size - at);

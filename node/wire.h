@@ -23,7 +23,7 @@ struct wire {
 
     struct node__in in;
     struct etf_atom_budget budget;
-    struct etf_buffer
+    struct node__gather
         partial; /* a packet that is not complete, with its length */
     struct etf_region scratch; /* what one signal points to */
     uint64_t first_words[WIRE_SCRATCH_WORDS];
@@ -47,6 +47,9 @@ static inline struct wire *node__wire_of(struct output *out)
 {
     return (struct wire *)((char *)out - offsetof(struct wire, out));
 }
+
+/* Where the next bytes are best put: struct rt_conn_owner, `place`. */
+size_t node__wire_place(struct wire *wire, uint8_t **bytes);
 
 /* Takes bytes as they come. May close the connection. */
 void node__wire_received(struct wire *wire, const uint8_t *bytes, size_t size);

@@ -179,6 +179,10 @@ struct rt_conn_owner {
     void *ctx;
     /* Dialled connections: it is open. */
     void (*opened)(void *ctx, struct rt_conn *conn);
+    /* May be NULL. Where bytes are to be put that may be about to come: how
+     * many, at *bytes; 0: anywhere. Those that are put there are told in the
+     * next `received` of this connection. */
+    size_t (*place)(void *ctx, struct rt_conn *conn, uint8_t **bytes);
     /* Bytes came. Borrowed during the call. */
     void (*received)(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
                      size_t size);

@@ -105,10 +105,15 @@ void rt__uv_conn_fail(struct rt_conn *conn, int err)
 static void lend_bytes(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     struct rt_conn *conn = handle->data;
+    uint8_t *bytes = conn->loop->bytes;
+    size_t size = 0;
 
     (void)suggested;
-    out->base = (char *)conn->loop->bytes;
-    out->len = sizeof conn->loop->bytes;
+    if (conn->state == CONN_OPEN && conn->owner.place != NULL)
+        size = conn->owner.place(conn->owner.ctx, conn, &bytes);
+    *out = size > 0 ? uv_buf_init((char *)bytes, (unsigned)size)
+                    : uv_buf_init((char *)conn->loop->bytes,
+                                  sizeof conn->loop->bytes);
 }
 
 /* The peer has nothing more to say. For an open connection that is its end:

@@ -320,8 +320,9 @@ static void accepted(void *ctx, struct rt_listener *listener,
     c->next = control->conns;
     control->conns = c;
     control->conn_count++;
-    control->net->adopt(conn,
-                        &(struct rt_conn_owner){ c, NULL, received, closed });
+    control->net->adopt(conn, &(struct rt_conn_owner){ .ctx = c,
+                                                       .received = received,
+                                                       .closed = closed });
     control->net->read(conn, false); /* until there is a session */
     if (tell(control, control->keeper,
              etf_make(control->scratch, "{accepted, _}", c->number)) !=

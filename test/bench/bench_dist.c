@@ -294,6 +294,7 @@ void bench_dist_bulk(struct bench *b)
         { "mb_per_s_64KB", 65536 },
         { "mb_per_s_10MB", 10485760 },
     };
+    const char *only = getenv("BENCH_BULK"); /* for a profiler: "10MB" */
     struct server s = server_open(1);
 
     (void)connect_to(b, &s);
@@ -301,6 +302,8 @@ void bench_dist_bulk(struct bench *b)
         int64_t count = b->n * 1000000 / (int64_t)sizes[i].size;
         uint64_t took;
 
+        if (only != NULL && strstr(sizes[i].metric, only) == NULL)
+            continue;
         if (count < 1)
             count = 1;
         (void)bulk(b, &s, sizes[i].size, count / 10 > 0 ? count / 10 : 1);

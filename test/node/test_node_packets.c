@@ -605,6 +605,35 @@ static void holds_so_many_bytes_and_no_more(void **state)
     assert_int_equal(all.bytes, 0);
 }
 
+static void gives_no_more_room_than_the_limit_for_promises(void **state)
+{
+    struct node__sequences all = { .bytes_max = 10000 };
+    static const uint64_t numbers[] = { UINT64_MAX, 70, 60, 1 };
+    static const size_t promised[] = { 0, 7000, 7000, 7000 };
+    uint8_t bytes[100] = { 0 };
+    struct node__refs refs = { .count = 0 };
+    struct node__sequence *done;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        assert_int_equal(node__sequences_first(&all, i, numbers[i], &refs,
+                                               bytes, sizeof bytes, &done,
+                                               NULL),
+                         AGNER_OK);
+        assert_int_equal(all.promised, promised[i]);
+    }
+    assert_non_null(done); /* the last one has a single fragment */
+    node__sequence_free(done);
+    for (uint64_t number = 69; number > 0; number--)
+        assert_int_equal(
+            node__sequences_next(&all, 1, number, bytes, 100, &done, NULL),
+            AGNER_OK);
+    assert_non_null(done);
+    assert_int_equal(all.promised, 0);
+    node__sequence_free(done);
+    node__sequences_fini(&all);
+}
+
 static void notices_sequences_that_do_not_grow(void **state)
 {
     struct node__sequences all = { .count = 0 };
@@ -735,6 +764,7 @@ int main(void)
         cmocka_unit_test(refuses_fragments_that_do_not_follow),
         cmocka_unit_test(holds_1024_unfinished_sequences_and_no_more),
         cmocka_unit_test(holds_so_many_bytes_and_no_more),
+        cmocka_unit_test(gives_no_more_room_than_the_limit_for_promises),
         cmocka_unit_test(notices_sequences_that_do_not_grow),
         cmocka_unit_test(a_sequence_keeps_the_atoms_of_its_first_fragment),
         cmocka_unit_test(takes_only_the_form_that_was_agreed),

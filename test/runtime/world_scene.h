@@ -77,6 +77,8 @@ struct end {
     char text[120];
     uint64_t to_send, given, sent;
     uint64_t received;
+    uint8_t place[5000];           /* where it wants some of that */
+    size_t room;                   /* of it, last */
     unsigned done_ok, done_failed; /* pieces */
     unsigned calls;
     unsigned pause_every; /* stop reading after so many calls, for 1 ms */

@@ -253,7 +253,8 @@ uint64_t sim__heard_ns(const struct rt_conn *conn)
     return next_ns < in->clogged_ns ? in->clogged_ns : next_ns;
 }
 
-size_t sim__take_arrived(struct rt_conn *conn, const uint8_t **bytes)
+size_t sim__take_arrived(struct rt_conn *conn, size_t max,
+                         const uint8_t **bytes)
 {
     struct window *in = &conn->in;
     uint64_t end = in->out;
@@ -273,6 +274,8 @@ size_t sim__take_arrived(struct rt_conn *conn, const uint8_t **bytes)
         size = in->size - at;
     if (size > RECEIVE_MAX)
         size = RECEIVE_MAX;
+    if (size > max)
+        size = max;
     size = cut(conn->sim, size);
     *bytes = in->ring + at;
     in->out += size;

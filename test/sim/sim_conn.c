@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct rt_conn *of_hear(struct source *source)
 {
@@ -82,10 +83,27 @@ static void hear_deadline(struct rt_conn *conn)
                       "closed here; the peer did not take the rest");
 }
 
-static void hear_stream(struct rt_conn *conn)
+/* Puts what arrived where the owner wants it. */
+static void hand_over(struct rt_conn *conn, uint8_t *place, size_t room)
 {
     const uint8_t *bytes;
-    size_t size;
+    size_t size = sim__take_arrived(conn, room > 0 ? room : SIZE_MAX, &bytes);
+
+    if (size == 0) {
+        hear_end(conn);
+        return;
+    }
+    if (conn->state != END_OPEN)
+        return;
+    if (room > 0)
+        memcpy(place, bytes, size);
+    conn->owner.received(conn->owner.ctx, conn, room > 0 ? place : bytes, size);
+}
+
+static void hear_stream(struct rt_conn *conn)
+{
+    uint8_t *place = NULL;
+    size_t room = 0;
 
     if (conn->state != END_OPEN && conn->deadline_ns <= conn->sim->now_ns) {
         hear_deadline(conn);
@@ -95,11 +113,9 @@ static void hear_stream(struct rt_conn *conn)
         sim__conn_end(conn, AGNER_ESYSTEM, "connection reset by peer");
         return;
     }
-    size = sim__take_arrived(conn, &bytes);
-    if (size == 0)
-        hear_end(conn);
-    else if (conn->state == END_OPEN)
-        conn->owner.received(conn->owner.ctx, conn, bytes, size);
+    if (conn->state == END_OPEN && conn->owner.place != NULL)
+        room = conn->owner.place(conn->owner.ctx, conn, &place);
+    hand_over(conn, place, room);
 }
 
 static void hear(struct source *source, size_t index)

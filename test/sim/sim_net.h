@@ -210,9 +210,10 @@ void sim__say(struct rt_conn *conn);
 uint64_t sim__heard_ns(const struct rt_conn *conn);
 /* When a reset is heard. */
 uint64_t sim__reset_ns(const struct rt_conn *conn);
-/* Takes bytes that have arrived, in one piece, good until the step ends; 0:
- * none have. */
-size_t sim__take_arrived(struct rt_conn *conn, const uint8_t **bytes);
+/* Takes bytes that have arrived, no more than `max`, in one piece, good until
+ * the step ends; 0: none have. */
+size_t sim__take_arrived(struct rt_conn *conn, size_t max,
+                         const uint8_t **bytes);
 
 /* ---- sim_faults.c ------------------------------------------------------- */
 

@@ -151,7 +151,9 @@ static void run_dial(struct rt_task *task)
 {
     struct client *c =
         (struct client *)((char *)task - offsetof(struct client, task));
-    const struct rt_conn_owner owner = { c, opened, received, closed };
+    const struct rt_conn_owner owner = {
+        .ctx = c, .opened = opened, .received = received, .closed = closed
+    };
 
     if (c->world->net->dial(c->loop, &c->address, DIAL_MS, &owner, &c->conn,
                             &c->error) != AGNER_OK)
