@@ -32,6 +32,9 @@ static void write_again(const struct rt_signal *signal,
     enum node__verdict verdict;
     size_t control_size;
 
+    /* We exit pids only. */
+    if (signal->kind == RT_SIGNAL_EXIT2 && etf_pid_is_none(signal->to))
+        return;
     if (node__control_encode(&terms, signal, peer->flags, &options,
                              &control_size) == AGNER_OK &&
         !etf_pid_is_none(signal->from)) {

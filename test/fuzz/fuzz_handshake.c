@@ -1,7 +1,7 @@
 /*
  * Both roles of the handshake against any bytes, cut where the input says
- * (fz_dist_handshake). The first byte chooses the role and what the owner
- * answers.
+ * (fz_dist_handshake). The first byte chooses the role, what the owner answers,
+ * and whether the dial is of version 5 or asks for a name.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -30,12 +30,12 @@ static void answer(struct node__handshake *hs, uint8_t choice,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct node__hs_self self = { .name = "b@host",
-                                        .creation = 9,
-                                        .flags = NODE__FLAGS_OFFERED,
-                                        .cookie = "secret",
-                                        .cookie_size = 6,
-                                        .challenge = 3 };
+    struct node__hs_self self = { .name = "b@host",
+                                  .creation = 9,
+                                  .flags = NODE__FLAGS_OFFERED,
+                                  .cookie = "secret",
+                                  .cookie_size = 6,
+                                  .challenge = 3 };
     struct etf_buffer out = { 0 };
     struct node__handshake hs;
     uint8_t choice;
@@ -44,12 +44,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     choice = data[0] >> 1;
-    if (data[0] & 1)
+    if ((data[0] & 0xc1) == 0x81) {
+        self.name = "host";
+        self.flags |= NODE__FLAG_NAME_ME;
+    }
+    if ((data[0] & 0xc1) == 0x41)
+        (void)node__handshake_dial_old(&hs, &self, "a@host", &out, NULL);
+    else if (data[0] & 1)
         (void)node__handshake_dial(&hs, &self, "a@host", &out, NULL);
     else
         node__handshake_accept(&hs, &self);
     while (at < size && hs.state != HS_UP && hs.state != HS_FAILED) {
-        size_t used, part = data[at] % 64;
+        size_t used, part = 1 + data[at] % 64u;
 
         if (part > size - at)
             part = size - at;
@@ -60,6 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += used > 0 ? used : 1;
     }
     if (hs.state == HS_FAILED && hs.error.text[0] == '\0')
+        abort();
+    if (hs.state == HS_UP &&
+        (node__name_check(hs.peer, strlen(hs.peer), NULL) != AGNER_OK ||
+         node__name_check(hs.self.name, strlen(hs.self.name), NULL) !=
+             AGNER_OK))
         abort();
     node__handshake_ended(&hs, AGNER_OK, "closed");
     if (hs.state != HS_UP && hs.state != HS_FAILED)
