@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 HEADERS = (
     "etf.h",
+    "node_discovery.h",
     "rt.h",
     "rt_board.h",
     "rt_env.h",
