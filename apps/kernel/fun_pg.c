@@ -1,12 +1,13 @@
 /*
  * fun_pg.c -- the functions of OTP's module pg, for other nodes to call here:
- * rpc:call(Node, pg, get_members, [Group]).
+ * rpc:call(Node, pg, get_members, [Group]); and those of Elixir's
+ * Phoenix.PubSub that send.
  *
  * A scope that does not run has no groups, as in OTP. What is joined must be of
  * this node. Monitors are not there: they would be of the process that serves
  * the call.
  *
- * Source: OTP 25, pg(3).
+ * Sources: OTP 25, pg(3); the documentation of Phoenix.PubSub 2.1.
  */
 #include "functions.h"
 
@@ -114,6 +115,40 @@ static enum gen_rpc_class start(struct gen *self, etf_term args,
     return fun_value(result, ETF_NONE);
 }
 
+/* ---- Phoenix.PubSub ----------------------------------------------------- */
+
+static enum gen_rpc_class
+publish(struct gen *self, etf_term args, etf_term *result,
+        enum agner_err (*how)(struct gen *self, etf_term pubsub, etf_term topic,
+                              etf_term message))
+{
+    etf_term pubsub, topic, message;
+    enum agner_err err;
+
+    if (!etf_match(args, "[_, _, _]", &pubsub, &topic, &message))
+        return gen_rpc_badarg(result);
+    err = how(self, pubsub, topic, message);
+    if (err == AGNER_OK)
+        return fun_atom(result, "ok");
+    if (err == AGNER_ENOMEM)
+        return fun_value(result, ETF_NONE);
+    return gen_rpc_badarg(result); /* no such pubsub, or topic */
+}
+
+static enum gen_rpc_class broadcast(struct gen *self, etf_term args,
+                                    etf_term *result)
+{
+    return publish(self, args, result, gen_pubsub_broadcast);
+}
+
+static enum gen_rpc_class local_broadcast(struct gen *self, etf_term args,
+                                          etf_term *result)
+{
+    return publish(self, args, result, gen_pubsub_local_broadcast);
+}
+
+#define PUBSUB "Elixir.Phoenix.PubSub"
+
 static const struct gen_rpc_function functions[] = {
     { "pg", "get_members", 1, get_members, NULL },
     { "pg", "get_members", 2, get_members, NULL },
@@ -128,6 +163,8 @@ static const struct gen_rpc_function functions[] = {
     { "pg", "leave", 2, leave, NULL },
     { "pg", "leave", 3, leave, NULL },
     { "pg", "start", 1, start, NULL },
+    { PUBSUB, "broadcast", 3, broadcast, NULL },
+    { PUBSUB, "local_broadcast", 3, local_broadcast, NULL },
 };
 
 const struct kernel__table kernel__fun_pg = KERNEL_TABLE(functions);

@@ -414,6 +414,16 @@ defmodule Cases do
          [] = :rpc.call(peer(), :pg, :get_members, [No.Scope, :g])
          [] = :rpc.call(peer(), :pg, :get_members, [:nobody])
          [] = :rpc.call(peer(), :pg, :which_groups, [])
+       end},
+      {":rpc.call of Phoenix.PubSub's functions",
+       fn ->
+         :ok = doit(:pubsub_start, {Rpc.PubSub, 1})
+         p = puppet()
+         :ok = doit(p, :subscribe, {Rpc.PubSub, "t"})
+         :ok = :rpc.call(peer(), Phoenix.PubSub, :broadcast, [Rpc.PubSub, "t", %Point{}])
+         :ok = :rpc.call(peer(), Phoenix.PubSub, :local_broadcast, [Rpc.PubSub, "t", 2])
+         [%Point{}, 2] = heard(p, 2)
+         {:badrpc, {:EXIT, {:badarg, _}}} = :rpc.call(peer(), Phoenix.PubSub, :broadcast, [No.PubSub, "t", 1])
        end}
     ]
   end

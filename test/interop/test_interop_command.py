@@ -73,6 +73,24 @@ class Command(unittest.TestCase):
                               text=True, capture_output=True, timeout=60)
         self.assertRegex(done.stdout, r"^beam\t\d+\n$")
 
+    def test_groups_of_an_erlang_node_are_listed_and_sent_to(self):
+        self.start(["erl", "-noshell", "-start_epmd", "false", "-name",
+                    "beam@127.0.0.1", "-eval", "pg:start_link()," + SERVER.replace(
+                        'io:format("up~n")', """
+                        S = whereis(server), ok = pg:join({a, 1}, [S, S]),
+                        io:format("up~n")""")], "up")
+        there = ["-n", "beam@127.0.0.1"]
+        self.check(["pub", *there, "{a, 1}", "{news, 5}"], 0, "2\n")
+        self.check(["pub", *there, "nobody", "x"], 0, "0\n")
+        self.check(["call", *there, "server", "heard"], 0, "[{news,5},{news,5}]\n")
+        done = subprocess.run([AGNER, "groups", *there, "--no-headers"], env=self.env,
+                              text=True, capture_output=True, timeout=60)
+        self.assertRegex(done.stdout, r"^pg\t\{a,1\}\t<[\d.]+>\tbeam@127.0.0.1\t2\n$")
+        done = subprocess.run([AGNER, "pub", *there, "-p", "My.PubSub", "topic", "x"],
+                              env=self.env, text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Elixir.Phoenix.PubSub:broadcast on beam@127.0.0.1", done.stderr)
+
     def test_a_supervisor_of_an_erlang_node_is_asked_and_told(self):
         self.start(["erl", "-noshell", "-start_epmd", "false", "-name",
                     "beam@127.0.0.1", "-eval", """

@@ -343,6 +343,14 @@ int cli_tell(struct cli *cli, enum talk how, struct target *t, etf_term to,
  * group, `topic` is. EXIT_DONE, or EXIT_USAGE with the reason printed. */
 int cli_topic(struct cli *cli, const char *topic, etf_term *params);
 
+/* ---- topic_rpc.c: the same of a node that is reached by distribution ---- */
+
+/* Rows as agner.groups has them, of one scope (pg): not sorted. */
+int cli_rpc_groups(struct cli *cli, struct target *t, etf_term *rows);
+/* `params` is what cli_topic() gave. */
+int cli_rpc_publish(struct cli *cli, struct target *t, etf_term params,
+                    etf_term message, etf_term *result);
+
 /* ---- follow.c: what a node sends of itself ---------------------------- */
 
 /* From now on ^C ends the command with EXIT_INTERRUPTED. */

@@ -4,8 +4,18 @@
 #include "cli.h"
 
 static const struct option options[] = {
-    CLI_TOPIC_ROWS, CLI_NODE_ROW, CLI_JSON_ROW, CLI_HELP_ROW, CLI_END_ROW,
+    CLI_TOPIC_ROWS, CLI_NODE_ROW, CLI_JSON_ROW,
+    CLI_DIST_ROWS,  CLI_HELP_ROW, CLI_END_ROW,
 };
+
+static int by_socket(struct cli *cli, struct target *t, etf_term params,
+                     etf_term message, etf_term *result)
+{
+    return cli_method(
+        cli, t, "agner.publish",
+        etf_map_put(cli->region, params, etf_text(cli->region, "msg"), message),
+        GEN_CALL_TIMEOUT_MS, result);
+}
 
 static int run(struct cli *cli)
 {
@@ -16,15 +26,16 @@ static int run(struct cli *cli)
     if (code == EXIT_DONE)
         code = cli_term(cli, cli->args[1], &message);
     if (code == EXIT_DONE)
-        code = cli_open(cli, NULL, false, &t);
+        code = cli_open(cli, NULL, true, &t);
     if (code != EXIT_DONE)
         return code;
-    params =
-        etf_map_put(cli->region, params, etf_text(cli->region, "msg"), message);
-    code = cli_method(cli, &t, "agner.publish", params, GEN_CALL_TIMEOUT_MS,
-                      &result);
-    cli_close(&t);
-    return code == EXIT_DONE ? cli_print(cli, result) : code;
+    code = t.client != NULL
+               ? by_socket(cli, &t, params, message, &result)
+               : cli_rpc_publish(cli, &t, params, message, &result);
+    if (code == EXIT_DONE)
+        code = cli_print(cli, result);
+    cli_close(&t); /* until then the result lives */
+    return code;
 }
 
 const struct command cmd_pub = {
@@ -38,7 +49,8 @@ const struct command cmd_pub = {
         "With --pubsub it is a topic of Phoenix.PubSub, on nodes of Elixir "
         "and of agner;\nthe pubsub must run on the node that is asked. "
         "Without, it is a process group,\nin Erlang syntax, and the answer is "
-        "to how many members it went.",
+        "to how many members it went. A node that has no control socket "
+        "here, of agner,\nErlang or Elixir, is asked by rpc.",
     .args_min = 2,
     .args_max = 2,
     .options = options,
