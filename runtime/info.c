@@ -57,6 +57,9 @@ static const char *label_of(const struct process *p)
     return b->label(p->state);
 }
 
+#define MESSAGES_BYTES_MAX \
+    ((size_t)16 << 20) /* of messages that are shown; the rest is left out */
+
 /* Of a process, at whatever age. */
 static void glance(struct rt *rt, struct process *p, etf_pid pid,
                    struct rt_process_info *info)
@@ -213,6 +216,35 @@ etf_term rt__info_term(struct etf_region *r, struct process *p)
     return etf_tuple(r, items, ITEMS);
 }
 
+/* What waits for its code as a message. */
+static bool is_message(const struct envelope *m)
+{
+    return m->kind == ENVELOPE_MESSAGE || m->kind == ENVELOPE_CALL ||
+           m->kind == ENVELOPE_CAST || m->kind == ENVELOPE_ALIAS ||
+           m->kind == ENVELOPE_EXIT_MESSAGE || m->kind == ENVELOPE_DOWN_MESSAGE;
+}
+
+etf_term rt__messages_term(struct etf_region *r, const struct process *p,
+                           uint64_t count_max)
+{
+    size_t end = etf_region_used(r) + MESSAGES_BYTES_MAX;
+    etf_term back = etf_nil(), list = etf_nil(), one;
+    const struct envelope *m;
+
+    for (m = p->queue; m != NULL && count_max > 0; m = m->next) {
+        if (!is_message(m))
+            continue;
+        one = etf_copy(r, rt__materialise(r, p, m));
+        if (etf_is_none(one) || etf_region_used(r) > end)
+            break;
+        back = etf_cons(r, one, back);
+        count_max--;
+    }
+    while (etf_list_next(&back, &one))
+        list = etf_cons(r, one, list);
+    return list;
+}
+
 /* ---- What the asker hears
  * ------------------------------------------------------------------------------
  */
@@ -271,6 +303,20 @@ enum agner_err rt_process_info(struct gen *self, etf_pid pid,
     read_info(etf_tuple_items(answer), info);
     info->names = rt_names_of(self->rt, &self->scratch, pid);
     return etf_is_none(info->names) ? AGNER_ENOMEM : AGNER_OK;
+}
+
+enum agner_err rt_process_messages(struct gen *self, etf_pid pid,
+                                   uint64_t count_max, etf_term *list)
+{
+    enum agner_err err = rt__may_run(self);
+
+    if (err == AGNER_OK &&
+        (!etf_pid_is_local(pid) || !rt_is_alive(self->rt, pid)))
+        err = AGNER_ENOPROC;
+    if (err != AGNER_OK)
+        return err;
+    return rt__ask(self, rt__word_of(pid), etf_uint(&self->scratch, count_max),
+                   list);
 }
 
 struct awaited {

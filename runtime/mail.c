@@ -8,26 +8,26 @@
 #include "relation.h"
 #include "worker.h"
 
-static etf_term exit_term(struct gen *self, const struct envelope *m)
+static etf_term exit_term(struct etf_region *r, const struct envelope *m)
 {
     etf_term items[3];
 
     items[0] = ETF_A(EXIT);
     items[1] = m->sender;
     items[2] = m->term;
-    return etf_tuple(&self->scratch, items, 3);
+    return etf_tuple(r, items, 3);
 }
 
-static etf_term down_term(struct gen *self, const struct envelope *m)
+static etf_term down_term(struct etf_region *region, const struct process *p,
+                          const struct envelope *m)
 {
     const struct relation *r = m->aux;
-    struct etf_region *region = &self->scratch;
     etf_term items[5];
 
     items[0] = ETF_A(DOWN);
     if ((r->flags & RELATION_EVENT) == 0 && r->has.tag != NULL)
         items[0] = etf_box_term(r->has.tag);
-    items[1] = etf_from_ref(region, rt__ref(m->id, self->process->slot));
+    items[1] = etf_from_ref(region, rt__ref(m->id, p->slot));
     items[2] =
         (r->flags & RELATION_EVENT) != 0 ? etf_atom("event") : ETF_A(process);
     if ((r->flags & RELATION_NAMED) != 0) {
@@ -56,16 +56,17 @@ etf_term rt__message_term(struct etf_region *r, const struct envelope *m)
                     rt__pid_of(m->sender), ref, m->term);
 }
 
-etf_term rt__materialise(struct gen *self, struct envelope *m)
+etf_term rt__materialise(struct etf_region *r, const struct process *p,
+                         const struct envelope *m)
 {
     switch ((enum envelope_kind)m->kind) {
     case ENVELOPE_CALL:
     case ENVELOPE_CAST:
-        return rt__message_term(&self->scratch, m);
+        return rt__message_term(r, m);
     case ENVELOPE_EXIT_MESSAGE:
-        return exit_term(self, m);
+        return exit_term(r, m);
     case ENVELOPE_DOWN_MESSAGE:
-        return down_term(self, m);
+        return down_term(r, p, m);
     case ENVELOPE_TIMEOUT:
         return ETF_A(timeout);
     case ENVELOPE_INIT:
@@ -125,13 +126,13 @@ void rt__describe(struct gen *self, struct envelope *m)
     case ENVELOPE_EXIT_MESSAGE:
         out->kind = m->id != 0 ? RT_PARENT_EXIT : RT_EXIT;
         if (m->id == 0) {
-            out->term = rt__materialise(self, m);
+            out->term = rt__materialise(&self->scratch, self->process, m);
             return;
         }
         break;
     case ENVELOPE_DOWN_MESSAGE:
         out->kind = RT_DOWN;
-        out->term = rt__materialise(self, m);
+        out->term = rt__materialise(&self->scratch, self->process, m);
         return;
     case ENVELOPE_TIMEOUT:
         out->kind = RT_TIMEOUT;
@@ -207,7 +208,7 @@ static struct envelope *find(struct gen *self, struct envelope **before,
     for (; m != NULL; *before = m, m = m->next) {
         if (m->kind == ENVELOPE_DIRECT)
             continue; /* not for code that receives terms */
-        *term = rt__materialise(self, m);
+        *term = rt__materialise(&self->scratch, self->process, m);
         if (match == NULL || match(ctx, *term))
             return m;
     }

@@ -327,7 +327,8 @@ bool rt__wait_over(struct process *p);
 
 /* Makes the term of `m` for the code of the process, and hands the envelope to
  * self's care until the region's reset. */
-etf_term rt__materialise(struct gen *self, struct envelope *m);
+etf_term rt__materialise(struct etf_region *r, const struct process *p,
+                         const struct envelope *m);
 
 /* A message, call or cast as code sees it. ETF_NONE: `r` is full. */
 etf_term rt__message_term(struct etf_region *r, const struct envelope *m);

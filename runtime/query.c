@@ -57,8 +57,13 @@ static bool answer_to(struct process *p, etf_term question)
 
 etf_term rt__answer(struct etf_region *r, struct process *p, etf_term question)
 {
-    return etf_is_none(question) ? rt__info_term(r, p)
-                                 : etf_bool(answer_to(p, question));
+    uint64_t count;
+
+    if (etf_is_none(question))
+        return rt__info_term(r, p);
+    if (etf_get_uint(question, &count))
+        return rt__messages_term(r, p, count);
+    return etf_bool(answer_to(p, question));
 }
 
 void rt__query_answer(struct rt *rt, struct worker *worker, struct process *p,

@@ -10,9 +10,10 @@
 
 /*
  * Asks the local process `to`, self too. `question`: ETF_NONE for all that
- * rt_process_info() tells; {alias, Ref} or {monitor, Ref}. The answer is in
- * self's care. AGNER_ENOPROC, AGNER_ETIMEOUT (its code computes), AGNER_ENOMEM,
- * AGNER_EEXITING, AGNER_EKILLED.
+ * rt_process_info() tells; a number for as many of the messages that wait;
+ * {alias, Ref} or {monitor, Ref}. The answer is in self's care. AGNER_ENOPROC,
+ * AGNER_ETIMEOUT (its code computes), AGNER_ENOMEM, AGNER_EEXITING,
+ * AGNER_EKILLED.
  */
 enum agner_err rt__ask(struct gen *self, etf_term to, etf_term question,
                        etf_term *answer);
@@ -26,5 +27,8 @@ void rt__query_answer(struct rt *rt, struct worker *worker, struct process *p,
 
 /* All that is known of `p`, for rt_process_info(). Owner. */
 etf_term rt__info_term(struct etf_region *r, struct process *p);
+/* The first `count_max` messages in its queue. Owner. */
+etf_term rt__messages_term(struct etf_region *r, const struct process *p,
+                           uint64_t count_max);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * Items that are about BEAM's heap and code have the value that says that there
  * is no such thing here: 0, [], false. Sizes in words are the process's memory.
- * Messages that wait are not shown, and so asking for them is badarg.
+ * Of the messages that wait the first ones are shown.
  *
  * Source: OTP 25, erlang(3), process_info/2.
  */
@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-#define WORD 8u /* bytes */
+#define WORD         8u /* bytes */
+#define MESSAGES_MAX 10000u
 
 struct view {
     struct gen *self;
@@ -101,6 +102,14 @@ static etf_term status(const struct view *v)
 static etf_term message_queue_len(const struct view *v)
 {
     return etf_uint(rt_region(v->self), v->info.mailbox_count);
+}
+
+static etf_term messages(const struct view *v)
+{
+    etf_term list = etf_nil();
+
+    (void)rt_process_messages(v->self, v->info.pid, MESSAGES_MAX, &list);
+    return list; /* none of one that has ended, or computes */
 }
 
 static etf_term links(const struct view *v)
@@ -203,6 +212,7 @@ static const struct item items[] = {
       "{minor_gcs, 0}]",
       NULL },
     { "suspending", true, "[]", NULL },
+    { "messages", false, NULL, messages },
     { "monitors", false, NULL, monitors },
     { "monitored_by", false, NULL, monitored_by },
     { "parent", false, NULL, parent },

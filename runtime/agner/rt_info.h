@@ -53,6 +53,12 @@ struct rt_process_info {
  * end. AGNER_ENOPROC, AGNER_ETIMEOUT (5 s: it is busy). */
 AGNER_API enum agner_err rt_process_info(struct gen *self, etf_pid pid,
                                          struct rt_process_info *info);
+/* Messages that wait in the mailbox of `pid`, as rt_receive() will give them,
+ * the oldest first: at most `count_max`, and as many as have room in 16 MiB. A
+ * list in self's region. Errors as rt_process_info(). */
+AGNER_API enum agner_err rt_process_messages(struct gen *self, etf_pid pid,
+                                             uint64_t count_max,
+                                             etf_term *list);
 /* The next live process after `after` (all zero: the first) in slot order:
  * false at the end. Any thread. */
 AGNER_API bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid);

@@ -241,6 +241,12 @@ functions() ->
            suite:do(P, monitor, Self),
            {monitors, [{process, Self}]} = R(erlang, process_info, [P, monitors]),
            unlink(P), gen_server:stop(P) end},
+     {"erlang:process_info: messages that wait", fun () ->
+           P = spawn(?N, timer, sleep, [infinity]),
+           P ! {one, 1}, P ! two,
+           suite:wait(fun () -> {messages, [{one, 1}, two]} =:= R(erlang, process_info, [P, messages]) end),
+           {message_queue_len, 2} = R(erlang, process_info, [P, message_queue_len]),
+           exit(P, kill) end},
      {"erlang:system_info, memory, statistics", fun () ->
            25 = list_to_integer(R(erlang, system_info, [otp_release])),
            8 = R(erlang, system_info, [wordsize]),

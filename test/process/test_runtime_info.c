@@ -31,6 +31,78 @@ static void make_it(struct bed *bed, etf_pid pid, etf_term order)
     bed_expect(bed, "{done,ok}");
 }
 
+/* ---- Messages -------------------------------------------------------------*/
+
+static bool is_stop(void *ctx, etf_term m)
+{
+    (void)ctx;
+    return etf_same(m, ETF_A(stop));
+}
+
+/* Leaves everything in its mailbox until `stop`; sees the end of `arg`. */
+static void wait_for_stop(struct gen *self, void *arg)
+{
+    etf_pid *other = arg;
+    etf_term message;
+    etf_ref ref;
+
+    (void)rt_trap_exit(self, true);
+    (void)rt_link(self, *other);
+    (void)rt_monitor(self, etf_from_pid(NULL, *other), 0, &ref);
+    (void)rt_register_self(self, etf_atom("waits"));
+    (void)rt_receive_match(self, is_stop, NULL, RT_INFINITY, &message);
+}
+
+static void messages_that_wait(struct bed *bed)
+{
+    etf_term to = etf_atom("waits"), list = ETF_NONE, m[5] = { ETF_NONE };
+    etf_pid other = bed_puppet(bed, NULL), pid;
+    struct rt_request id;
+
+    assert_int_equal(rt_spawn(bed->self, wait_for_stop, &other, NULL, &pid),
+                     AGNER_OK);
+    while (rt_whereis(bed->rt, to, &pid) != AGNER_OK)
+        assert_int_equal(rt_sleep(bed->self, 1), AGNER_OK);
+    assert_int_equal(rt_send(bed->self, to, etf_make(bed->self, "{plain, 1}")),
+                     AGNER_OK);
+    assert_int_equal(rt_cast(bed->self, to, ETF_A(cast)), AGNER_OK);
+    assert_int_equal(rt_request_send(bed->self, to, ETF_A(call), &id),
+                     AGNER_OK);
+    assert_int_equal(rt_process_messages(bed->self, pid, 100, &list), AGNER_OK);
+    assert_true(etf_match(list,
+                          "[{plain, 1}, {'$gen_cast', cast}, "
+                          "{'$gen_call', {_, __}, call}]",
+                          &m[0]));
+    assert_true(etf_same(m[0], rt_self_term(bed->self)));
+    assert_int_equal(rt_process_messages(bed->self, pid, 2, &list), AGNER_OK);
+    expect_text(list, "[{plain,1},{'$gen_cast',cast}]");
+    assert_int_equal(rt_process_messages(bed->self, pid, 0, &list), AGNER_OK);
+    expect_text(list, "[]");
+    /* Exits and downs; looking takes nothing. */
+    bed_order(bed, other, "{exit, over}");
+    assert_int_equal(rt_wait(bed->self, other, WAIT_MS), AGNER_OK);
+    assert_int_equal(rt_process_messages(bed->self, pid, 9, &list), AGNER_OK);
+    assert_int_equal(etf_list_size(list), 5);
+    assert_true(
+        etf_match(list, "[_, _, _, _, _]", &m[0], &m[1], &m[2], &m[3], &m[4]));
+    assert_true(etf_match(etf_is_tagged(m[3], ETF_A(EXIT), 3) ? m[3] : m[4],
+                          "{'EXIT', __, over}"));
+    assert_true(etf_match(etf_is_tagged(m[3], ETF_A(EXIT), 3) ? m[4] : m[3],
+                          "{'DOWN', __, process, __, over}"));
+    /* Of itself, and of the dead. */
+    assert_int_equal(rt_send_pid(bed->self, rt_self(bed->self), ETF_A(yes)),
+                     AGNER_OK);
+    assert_int_equal(
+        rt_process_messages(bed->self, rt_self(bed->self), 9, &list), AGNER_OK);
+    expect_text(list, "[yes]");
+    bed_expect(bed, "yes");
+    assert_int_equal(rt_process_messages(bed->self, other, 9, &list),
+                     AGNER_ENOPROC);
+    assert_int_equal(rt_send(bed->self, to, ETF_A(stop)), AGNER_OK);
+    assert_int_equal(rt_wait(bed->self, pid, WAIT_MS), AGNER_OK);
+    rt_request_abandon(bed->self, &id);
+}
+
 /* ---- Fields ---------------------------------------------------------------*/
 
 static void fields(struct bed *bed)
@@ -328,6 +400,12 @@ static void a_process_names_itself(void **state)
     bed_everywhere(own_names, 2);
 }
 
+static void messages_are_seen_where_they_wait(void **state)
+{
+    (void)state;
+    bed_everywhere(messages_that_wait, SEEDS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +417,7 @@ int main(void)
         cmocka_unit_test(time_goes_to_who_runs),
         cmocka_unit_test(processes_come_in_pages_in_order),
         cmocka_unit_test(a_process_names_itself),
+        cmocka_unit_test(messages_are_seen_where_they_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
