@@ -80,7 +80,7 @@ struct global_acts {
 /* ---- Locks: global_locks.c ---------------------------------------------- */
 
 struct global_holder {
-    struct global_link by_pid;
+    struct global_link by_monitor;
     etf_pid pid;
     etf_ref monitor; /* the server's */
     struct global_lock *lock;
@@ -95,7 +95,7 @@ struct global_lock {
 };
 
 struct global_locks {
-    struct global_index by_resource, by_pid;
+    struct global_index by_resource, by_monitor;
 };
 
 struct global_lock *global__lock_get(const struct global_locks *locks,
@@ -114,7 +114,7 @@ bool global__lock_remove(struct global_locks *locks,
                          struct global_holder *holder);
 /* The holder with that monitor, or NULL. */
 struct global_holder *global__lock_watched(const struct global_locks *locks,
-                                           etf_pid pid, etf_ref monitor);
+                                           etf_ref monitor);
 void global__locks_fini(struct global_locks *locks);
 
 /* ---- Nodes: global_peers.c ---------------------------------------------- */

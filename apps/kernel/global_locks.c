@@ -20,6 +20,12 @@ static struct global_holder *of_holder_link(struct global_link *link)
     return (struct global_holder *)(void *)link;
 }
 
+/* Our own references: made of a number that counts up. */
+static uint32_t hash_of(etf_ref monitor)
+{
+    return (monitor.words[0] ^ monitor.words[1] * 40503u) * 2654435761u;
+}
+
 struct global_lock *global__lock_get(const struct global_locks *locks,
                                      etf_term resource)
 {
@@ -97,8 +103,8 @@ enum agner_err global__lock_add(struct global_locks *locks, etf_term resource,
     if (err == AGNER_OK && lock == NULL)
         err = make(locks, resource, requester, &lock);
     if (err == AGNER_OK)
-        err = gen__index_add(&locks->by_pid, &holder->by_pid,
-                             gen__global_pid_hash(pid));
+        err = gen__index_add(&locks->by_monitor, &holder->by_monitor,
+                             hash_of(monitor));
     if (err != AGNER_OK) {
         free(holder);
         if (lock != NULL && lock->holders == NULL)
@@ -122,7 +128,7 @@ bool global__lock_remove(struct global_locks *locks,
     while (*at != holder)
         at = &(*at)->next;
     *at = holder->next;
-    gen__index_remove(&locks->by_pid, &holder->by_pid);
+    gen__index_remove(&locks->by_monitor, &holder->by_monitor);
     free(holder);
     if (lock->holders != NULL)
         return false;
@@ -131,13 +137,13 @@ bool global__lock_remove(struct global_locks *locks,
 }
 
 struct global_holder *global__lock_watched(const struct global_locks *locks,
-                                           etf_pid pid, etf_ref monitor)
+                                           etf_ref monitor)
 {
-    uint32_t hash = gen__global_pid_hash(pid);
-    struct global_link *at = gen__index_next(&locks->by_pid, hash, NULL);
+    uint32_t hash = hash_of(monitor);
+    struct global_link *at = gen__index_next(&locks->by_monitor, hash, NULL);
 
     while (at != NULL && !etf_ref_equal(of_holder_link(at)->monitor, monitor))
-        at = gen__index_next(&locks->by_pid, hash, at);
+        at = gen__index_next(&locks->by_monitor, hash, at);
     return at == NULL ? NULL : of_holder_link(at);
 }
 
@@ -152,6 +158,6 @@ void global__locks_fini(struct global_locks *locks)
         }
     }
     free((void *)locks->by_resource.buckets);
-    free((void *)locks->by_pid.buckets);
+    free((void *)locks->by_monitor.buckets);
     *locks = (struct global_locks){ .by_resource = { .count = 0 } };
 }

@@ -145,8 +145,7 @@ void global__unregister(struct global *g, etf_term name)
 
 void global__down(struct global *g, etf_pid pid, etf_ref monitor)
 {
-    struct global_holder *holder =
-        global__lock_watched(&g->locks, pid, monitor);
+    struct global_holder *holder = global__lock_watched(&g->locks, monitor);
     struct global_name *entry = NULL;
 
     if (holder != NULL) {
@@ -163,7 +162,7 @@ void global__down(struct global *g, etf_pid pid, etf_ref monitor)
 
 static void free_locks_of(struct global *g, etf_term node)
 {
-    const struct global_index *index = &g->locks.by_pid;
+    const struct global_index *index = &g->locks.by_monitor;
     struct global_holder *holder;
 
     for (size_t i = 0; i < index->bucket_count; i++) {
