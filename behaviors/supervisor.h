@@ -61,6 +61,7 @@ struct child_spec {
     etf_term module, function, arguments; /* arguments: a list */
     etf_term modules;                     /* a list, or dynamic */
     etf_term name;                        /* an atom, or ETF_NONE */
+    etf_term node;                        /* where it runs, or ETF_NONE: here */
 };
 
 /* The map of a row of a table, in r; ETF_NONE: no memory. What is
@@ -184,6 +185,12 @@ extern const struct gen_server gen__supervisor_server;
  * or ETF_NONE. AGNER_EIGNORE. AGNER_EEXIT: *info is why. */
 enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
                                 struct child *child, etf_term *info);
+
+/* The same for a child of another node: *pid is linked to self. What went wrong
+ * otherwise than by a reason is the error. */
+enum agner_err gen__node_start(struct gen *self, const struct child_spec *spec,
+                               bool simple, etf_term arguments, etf_pid *pid,
+                               etf_term *info);
 
 /* Starts the children from `child` to the last one, but for those that are
  * disabled. Returns NULL, or the one that failed, with *reason. */

@@ -181,6 +181,8 @@ static void set_others(struct filling *f, const struct gen_child_spec *row)
         set(f, "modules", atoms(f->r, row->modules));
     if (row->name != NULL)
         set(f, "name", etf_atom(row->name));
+    if (row->node != NULL)
+        set(f, "node", etf_atom(row->node));
     if (row->backoff_ms != 0)
         set(f, "backoff",
             etf_make(f->r, "{_, _}", row->backoff_ms, row->backoff_max_ms));
@@ -201,6 +203,10 @@ etf_term gen__spec_map(struct etf_region *r, const struct gen_child_spec *row,
     if (ways > 1) {
         *wrong = etf_make(r, "{several_starts, _}",
                           etf_is_none(id) ? ETF_A(undefined) : id);
+        return ETF_NONE;
+    }
+    if (row->node != NULL && etf_is_none(row->mfa)) {
+        *wrong = etf_make(r, "{invalid_node, _}", etf_atom(row->node));
         return ETF_NONE;
     }
     if (arguments_of(r, row, &arguments, &error) != AGNER_OK) {

@@ -130,6 +130,12 @@ static bool read_name(struct reading *rd, etf_term value)
            (etf_is_atom(value) && !etf_same(value, ETF_A(undefined)));
 }
 
+static bool read_node(struct reading *rd, etf_term value)
+{
+    rd->spec->node = value;
+    return etf_is_none(value) || etf_is_atom(value);
+}
+
 static bool read_backoff(struct reading *rd, etf_term value)
 {
     return etf_is_none(value) ||
@@ -163,6 +169,7 @@ static const struct field {
     { "shutdown", NULL, "invalid_shutdown", read_shutdown },
     { "modules", NULL, "invalid_modules", read_modules },
     { "name", NULL, "invalid_name", read_name },
+    { "node", NULL, "invalid_node", read_node },
     { "backoff", NULL, "invalid_backoff", read_backoff },
     { "agner", NULL, "invalid_agner", read_native },
 };

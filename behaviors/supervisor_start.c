@@ -98,12 +98,16 @@ enum agner_err gen__child_start(struct gen *self, struct supervisor *sup,
     if (child->extra != NULL)
         arguments =
             gen__append(rt_region(self), arguments, etf_box_term(child->extra));
-    if (native == NULL)
+    if (native == NULL && etf_is_none(spec->node))
         native = registered(self, spec, &remote);
-    if (native == NULL)
+    if (native != NULL)
+        err = run(self, native, spec, gen__is_simple(sup),
+                  gen__start_args(arguments), &pid, info);
+    else if (!etf_is_none(spec->node))
+        err = gen__node_start(self, spec, gen__is_simple(sup), arguments, &pid,
+                              info);
+    else
         return undefined(self, spec, arguments, info);
-    err = run(self, native, spec, gen__is_simple(sup),
-              gen__start_args(arguments), &pid, info);
     if (err == AGNER_OK &&
         !gen__child_runs(&sup->children, child,
                          etf_from_pid(rt_region(self), pid))) {

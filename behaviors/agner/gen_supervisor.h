@@ -92,6 +92,14 @@ struct gen_child_spec {
     /* {Module, Function, [Arg, ...]}: for a supervisor of an Erlang node; an
      * agner one looks Module up: gen_remote_register(). */
     etf_term mfa;
+    /* With .mfa: runs on that node, linked from the start. On a node of ours it
+     * is what gen_remote_register() names there, and its init is not waited
+     * for. On an Erlang node it is a process that runs Module:Function(Arg,
+     * ...); or, for start_link/N of gen_server, gen_statem and supervisor, that
+     * behaviour with the supervisor as its parent, whose init is waited for.
+     * Lost with its connection it counts as ended, so give backoff_ms. NULL:
+     * here. */
+    const char *node;
 
     const char *args; /* Erlang syntax; NULL: args_term, or else [] */
     etf_term args_term;

@@ -1,10 +1,11 @@
 %% cases_spawn.erl -- processes that one node starts on the other, and what each knows of the
 %% other nodes: both roles.
 -module(cases_spawn).
--export([cases/0, serve/1, serving/0, init/1, handle_call/3, handle_cast/2]).
+-export([cases/0, serve/1, serving/0]).
+-export([init/1, handle_call/3, handle_cast/2, terminate/2]).
 -import(suite, [do/2, do/3, puppet/0, heard/2, next/0]).
 
-cases() -> theirs() ++ requests() ++ ours() ++ nodes_of().
+cases() -> theirs() ++ requests() ++ ours() ++ nodes_of() ++ supervised().
 
 %% ---- Erlang starts a process of ours
 
@@ -425,8 +426,118 @@ reasons() ->
     [{nodedown, Node, Down}] = heard(P, 1),
     connection_closed = proplists:get_value(nodedown_reason, Down).
 
-%% ---- A server for a supervisor of ours
+%% ---- A supervisor of ours has a child on an Erlang node
 
-init(Args) -> {ok, Args}.
-handle_call(pid, _, S) -> {reply, self(), S}.
-handle_cast({stop, Why}, S) -> {stop, Why, S}.
+supervised() ->
+    [{"a gen_server of Erlang's under a supervisor of ours", fun child/0},
+     {"it is restarted when it crashes", fun child_crashes/0},
+     {"it is stopped by its supervisor, in order", fun child_stops/0},
+     {"it has a name of its own", fun child_name/0},
+     {"its init fails", fun child_fails/0},
+     {"its init says ignore", fun child_ignores/0},
+     {"a supervisor of Erlang's under one of ours", fun child_supervisor/0},
+     {"a function as a child", fun child_function/0},
+     {"its node goes, and comes back", fun child_node/0}].
+
+%% What init/1 is to do, and whom to tell.
+server(What) -> {gen_server, start_link, [?MODULE, {What, self()}, []]}.
+
+supervise(MFA) -> supervise(node(), MFA).
+
+supervise(Node, MFA) -> do(supervise, {Node, MFA}).
+
+child() ->
+    {ok, Sup} = supervise(server(tell)),
+    {up, Pid} = next(),
+    [{far, Pid, worker, [gen_server]}] = supervisor:which_children(Sup),
+    Pid = gen_server:call(Pid, pid),
+    {links, [Sup]} = process_info(Pid, links),
+    {dictionary, Dictionary} = process_info(Pid, dictionary),
+    {'$ancestors', [Sup]} = lists:keyfind('$ancestors', 1, Dictionary),
+    ok = gen_server:stop(Sup),
+    {down, Pid, shutdown} = next().
+
+child_crashes() ->
+    {ok, Sup} = supervise(server(tell)),
+    {up, Pid} = next(),
+    exit(Pid, kill),
+    {up, Again} = next(),
+    true = Pid =/= Again,
+    gen_server:cast(Again, {stop, because}),
+    {down, Again, because} = next(),
+    {up, _} = next(),
+    ok = gen_server:stop(Sup),
+    {down, _, shutdown} = next().
+
+child_stops() ->
+    {ok, Sup} = supervise(server(tell)),
+    {up, Pid} = next(),
+    ok = supervisor:terminate_child(Sup, far),
+    {down, Pid, shutdown} = next(),
+    {ok, Again} = supervisor:restart_child(Sup, far),
+    {up, Again} = next(),
+    exit(Sup, kill),
+    {down, Again, killed} = next().
+
+child_name() ->
+    {gen_server, start_link, Args} = server(tell),
+    {ok, Sup} = supervise({gen_server, start_link, [{local, far_case} | Args]}),
+    {up, Pid} = next(),
+    Pid = whereis(far_case),
+    ok = gen_server:stop(Sup),
+    {down, Pid, shutdown} = next().
+
+child_fails() ->
+    {error, 'EEXIT', {shutdown, {failed_to_start_child, far, no_luck}}} =
+        supervise(server(fail)).
+
+child_ignores() ->
+    {ok, Sup} = supervise(server(ignore)),
+    [{far, undefined, worker, _}] = supervisor:which_children(Sup),
+    ok = gen_server:stop(Sup).
+
+child_supervisor() ->
+    {ok, Sup} = supervise({supervisor, start_link, [?MODULE, {supervisor, self()}]}),
+    {up, Pid} = next(),
+    [{far, Theirs, worker, [supervisor]}] = supervisor:which_children(Sup),
+    [{inner, Pid, worker, _}] = supervisor:which_children(Theirs),
+    ok = gen_server:stop(Sup),
+    {down, Pid, shutdown} = next().
+
+child_function() ->
+    {ok, Sup} = supervise({?MODULE, serve, [[self(), hello]]}),
+    {hello, Pid, _, _} = next(),
+    Pid ! {stop, because},
+    {hello, Again, _, _} = next(),
+    true = Pid =/= Again,
+    Ref = monitor(process, Again),
+    ok = gen_server:stop(Sup),
+    {'DOWN', Ref, process, Again, shutdown} = next().
+
+child_node() ->
+    {Node, _} = E = suite:erl(child),
+    {module, ?MODULE} = suite:on(E, code, ensure_loaded, [?MODULE]),
+    {ok, Sup} = supervise(Node, server(tell)),
+    {up, Pid} = next(),
+    Node = node(Pid),
+    ok = do(disconnect_from, Node),
+    {down, Pid, noconnection} = next(),
+    {up, Again} = next(),
+    Node = node(Again),
+    ok = gen_server:stop(Sup),
+    {down, Again, shutdown} = next().
+
+init({tell, To}) ->
+    process_flag(trap_exit, true),
+    To ! {up, self()},
+    {ok, To};
+init({fail, _}) -> {stop, no_luck};
+init({ignore, _}) -> ignore;
+init({supervisor, To}) ->
+    {ok, {#{}, [#{id => inner, start => {gen_server, start_link, [?MODULE, {tell, To}, []]}}]}}.
+
+handle_call(pid, _, To) -> {reply, self(), To}.
+
+handle_cast({stop, Why}, To) -> {stop, Why, To}.
+
+terminate(Why, To) -> To ! {down, self(), Why}.

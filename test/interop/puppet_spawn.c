@@ -3,6 +3,8 @@
  */
 #include "puppet.h"
 
+#include <string.h>
+
 extern const struct gen_server echo_server;
 
 /* Lets Erlang start `worker`, an echo server, and `one_worker`, once at a time.
@@ -97,6 +99,42 @@ static etf_term op_spawn_abandoned(struct gen *self, etf_term args)
     return puppet_result(self, err);
 }
 
+/* {Node, {Module, Function, Args}}: {ok, Supervisor} of that child */
+static enum gen_next supervise_init(struct gen *self, etf_term args,
+                                    struct gen_supervisor_spec *spec)
+{
+    struct gen_child_spec child = { .id = "far",
+                                    .shutdown_ms = 5000,
+                                    .backoff_ms = 20 };
+    char node[300];
+    etf_term name;
+
+    if (!etf_match(args, "{_, _}", &name, &child.mfa))
+        return gen_stop(self, ETF_A(badarg));
+    child.node = etf_format(node, sizeof node, name);
+    if (node[0] == '\'') { /* a quoted atom's text */
+        node[strlen(node) - 1] = '\0';
+        child.node = node + 1;
+    }
+    (void)gen_supervisor_add(self, spec, &child);
+    gen_supervisor_flags(spec)->intensity = 100;
+    return GEN_NEXT;
+}
+
+static etf_term op_supervise(struct gen *self, etf_term args)
+{
+    static const struct gen_supervisor far = { .name = "far",
+                                               .init = supervise_init };
+    etf_term reason = ETF_NONE;
+    etf_pid pid;
+    enum agner_err err =
+        gen_supervisor_start(self, &far, args, NULL, &pid, &reason);
+
+    if (err != AGNER_OK)
+        return puppet_value(self, err, reason);
+    return etf_make(self, "{ok, _}", pid);
+}
+
 static etf_term op_group_leader(struct gen *self, etf_term args)
 {
     (void)args;
@@ -152,6 +190,7 @@ const struct puppet_op puppet_spawn[] = {
     { "spawn_soon", op_spawn_soon },
     { "spawn_request", op_spawn_request },
     { "spawn_abandoned", op_spawn_abandoned },
+    { "supervise", op_supervise },
     { "group_leader", op_group_leader },
     { "leader_of", op_leader_of },
     { "nodes_of", op_nodes },
