@@ -90,6 +90,53 @@ etf_term gen_rpc_provided(struct rt *rt, struct etf_region *r)
     return rt_behavior_list(rt, r, RT_GROUP_FUNCTIONS);
 }
 
+etf_term gen_rpc_exports(struct rt *rt, struct etf_region *r, etf_term module)
+{
+    etf_term names = gen_rpc_provided(rt, r), name, exports = etf_nil();
+    const struct gen_rpc_function *f;
+    const void *row;
+
+    while (etf_list_next(&names, &name)) {
+        if (rt_behavior_find(rt, RT_GROUP_FUNCTIONS, name, &row, NULL) !=
+            AGNER_OK)
+            continue; /* revoked meanwhile */
+        f = row;
+        if (f->arity != GEN_RPC_ANY_ARITY && etf_atom_is(module, f->module))
+            exports =
+                etf_cons(r,
+                         etf_tuple(r,
+                                   (etf_term[]){ etf_atom(f->function),
+                                                 etf_int(NULL, f->arity) },
+                                   2),
+                         exports);
+    }
+    return exports;
+}
+
+/* M:module_info/0,1, which every module has. false: there is no such module. */
+static bool module_info(struct gen *self, etf_term module, etf_term args,
+                        etf_term *result, enum gen_rpc_class *class)
+{
+    etf_term exports = gen_rpc_exports(rt_of(self), rt_region(self), module);
+
+    *class = GEN_RPC_VALUE;
+    if (etf_kind(exports) == ETF_KIND_NIL)
+        return false;
+    if (etf_match(args, "[]"))
+        *result =
+            etf_make(self, "[{module, _}, {exports, _}, {attributes, []}]",
+                     module, exports);
+    else if (etf_match(args, "[exports]") || etf_match(args, "[functions]"))
+        *result = exports;
+    else if (etf_match(args, "[module]"))
+        *result = module;
+    else if (etf_match(args, "[attributes]"))
+        *result = etf_nil();
+    else
+        *class = gen_rpc_badarg(result);
+    return true;
+}
+
 /* ---- Providing ---------------------------------------------------------- */
 
 /* The name of the row, made if need be; ETF_NONE: it cannot be an atom. */
@@ -196,6 +243,12 @@ enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node, etf_term m,
                         etf_make(self, "[_, _, _]", m, f, args), result);
         run = (struct run){ .args = args };
         run.function = find(rt_of(self), m, f, etf_list_size(args));
+        if (run.function == NULL && etf_atom_is(f, "module_info") &&
+            etf_list_size(args) <= 1 &&
+            module_info(self, m, args, result, &run.class))
+            return run.class == GEN_RPC_VALUE
+                       ? run.class
+                       : fail(self, *result, m, f, args, result);
         if (run.function == NULL)
             return fail(self, ETF_A(undef), m, f, args, result);
         if (!is_allowed(run.function, rt_of(self), node))

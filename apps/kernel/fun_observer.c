@@ -304,7 +304,8 @@ static enum gen_rpc_class module_info(struct gen *self, etf_term args,
         return fun_value(
             result, etf_make(self, "[{behaviour, [_]}]", etf_atom(behaviour)));
     if (etf_match(args, "[exports]") || etf_match(args, "[functions]"))
-        return fun_value(result, etf_nil());
+        return fun_value(result, gen_rpc_exports(rt_of(self), rt_region(self),
+                                                 etf_atom(behaviour)));
     return gen_rpc_badarg(result);
 }
 

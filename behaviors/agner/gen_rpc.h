@@ -84,6 +84,12 @@ AGNER_API bool gen_rpc_is_provided(struct rt *rt, etf_term module,
 /* All of them, sorted: atoms `module:function/arity`, `*` for any arity. */
 AGNER_API etf_term gen_rpc_provided(struct rt *rt, struct etf_region *r);
 
+/* Those of one module, as M:module_info(exports) has them: [{Function, Arity}],
+ * without those of any arity. M:module_info(exports) of a module of which
+ * something is provided is answered with it, and so are its other items. */
+AGNER_API etf_term gen_rpc_exports(struct rt *rt, struct etf_region *r,
+                                   etf_term module);
+
 /*
  * Evaluates M:F(Args) in self, as apply/3 would: for those who serve calls that
  * come by other ways.
