@@ -44,6 +44,7 @@ struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
     bool found;
     bool foreground, detach, force, server, sup, statem, restarts, follow, list;
+    bool cast;
     const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
     const char *log_level, *log_file, *log_format, *type;
     const char *actor, *level, *application, *handler;
@@ -144,8 +145,8 @@ struct command {
 extern const struct command cmd_app, cmd_apps, cmd_call, cmd_cast,
     cmd_completion, cmd_cookie, cmd_doctor, cmd_epmd, cmd_groups, cmd_info,
     cmd_kill, cmd_loglevel, cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping,
-    cmd_ps, cmd_pub, cmd_send, cmd_start, cmd_status, cmd_stop, cmd_sub,
-    cmd_sup, cmd_tree, cmd_version;
+    cmd_ps, cmd_pub, cmd_rpc, cmd_send, cmd_shell, cmd_start, cmd_status,
+    cmd_stop, cmd_sub, cmd_sup, cmd_tree, cmd_version;
 
 /* ---- commands.c ------------------------------------------------------- */
 
@@ -286,6 +287,8 @@ struct target {
 /* Opens the node `name` (NULL: -n, or the only one that runs). `dist`: may it
  * be done by distribution? EXIT_DONE, or a code with the reason printed. */
 int cli_open(struct cli *cli, const char *name, bool dist, struct target *t);
+/* The same, by distribution in any case, and for functions there that print. */
+int cli_open_dist(struct cli *cli, const char *name, struct target *t);
 void cli_close(struct target *t);
 
 /* Names of the nodes of this user that run here: up to CLI_NODES_MAX. */
@@ -318,6 +321,11 @@ void cli_dial(struct cli *cli, const char *cookie, bool trace,
  * lives until cli_close(). EXIT_DONE, or a code with the reason printed. */
 int cli_apply(struct cli *cli, struct target *t, const char *module,
               const char *function, etf_term args, etf_term *result);
+
+/* ---- printer.c -------------------------------------------------------- */
+
+/* What functions print that are called by t->self comes to standard output. */
+enum agner_err cli_printer(struct target *t);
 
 /* ---- talk.c: to processes, by either way ------------------------------ */
 
@@ -361,6 +369,11 @@ int cli_interruptible(const struct cli *cli);
 int cli_follow(struct cli *cli, struct target *t,
                int (*each)(struct cli *cli, etf_term event),
                const bool *enough);
+
+/* What a function on another node raised: "throw", "exit" or "error", and what
+ * stands behind that word in an Erlang shell. */
+const char *cli_exception_class(const struct gen_erpc_exception *e);
+etf_term cli_exception(const struct gen_erpc_exception *e);
 
 /* ---- completion.c ----------------------------------------------------- */
 

@@ -11,12 +11,12 @@
 
 /* In the order of the help. */
 const struct command *const cli_commands[] = {
-    &cmd_new,        &cmd_start,    &cmd_stop,  &cmd_status, &cmd_ping,
-    &cmd_call,       &cmd_cast,     &cmd_send,  &cmd_kill,   &cmd_apps,
-    &cmd_app,        &cmd_tree,     &cmd_sup,   &cmd_ps,     &cmd_info,
-    &cmd_logs,       &cmd_loglevel, &cmd_nodes, &cmd_groups, &cmd_pub,
-    &cmd_sub,        &cmd_names,    &cmd_epmd,  &cmd_cookie, &cmd_doctor,
-    &cmd_completion, &cmd_version,
+    &cmd_new,    &cmd_start,  &cmd_stop,       &cmd_status,   &cmd_ping,
+    &cmd_call,   &cmd_cast,   &cmd_send,       &cmd_rpc,      &cmd_shell,
+    &cmd_kill,   &cmd_apps,   &cmd_app,        &cmd_tree,     &cmd_sup,
+    &cmd_ps,     &cmd_info,   &cmd_logs,       &cmd_loglevel, &cmd_nodes,
+    &cmd_groups, &cmd_pub,    &cmd_sub,        &cmd_names,    &cmd_epmd,
+    &cmd_cookie, &cmd_doctor, &cmd_completion, &cmd_version,
 };
 
 const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];

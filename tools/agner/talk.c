@@ -124,3 +124,28 @@ int cli_talk(struct cli *cli, enum talk how)
     cli_close(&t);
     return code;
 }
+
+/* ---- What functions of other nodes raise ------------------------------ */
+
+const char *cli_exception_class(const struct gen_erpc_exception *e)
+{
+    switch (e->kind) {
+    case GEN_RPC_THROW:
+        return "throw";
+    case GEN_RPC_EXIT:
+        return "exit";
+    default:
+        return "error";
+    }
+}
+
+etf_term cli_exception(const struct gen_erpc_exception *e)
+{
+    etf_term reason;
+
+    if (etf_match(e->reason, "{exception, _}", &reason) ||
+        etf_match(e->reason, "{exception, _, __}", &reason) ||
+        etf_match(e->reason, "{signal, _}", &reason))
+        return reason;
+    return e->reason;
+}

@@ -314,6 +314,24 @@ static int only_one(struct cli *cli, const char **name)
     return EXIT_DONE;
 }
 
+int cli_open_dist(struct cli *cli, const char *name, struct target *t)
+{
+    int code = EXIT_DONE;
+
+    memset(t, 0, sizeof *t);
+    if (name == NULL)
+        name = cli->o.node;
+    if (name == NULL)
+        code = only_one(cli, &name);
+    if (code == EXIT_DONE)
+        code = cli_connect(cli, name, false, t);
+    if (code == EXIT_DONE && cli_printer(t) != AGNER_OK) {
+        cli_close(t);
+        return cli_fail(cli, EXIT_REMOTE, "again later", "out of memory");
+    }
+    return code;
+}
+
 int cli_open(struct cli *cli, const char *name, bool dist, struct target *t)
 {
     char path[108];

@@ -9,7 +9,8 @@ SETUP_EXIT_PACKAGES=3
 
 # What the library, the command and the tests are built with.
 setup_build_packages=(meson ninja-build gcc libc6-dev pkg-config python3
-  libuv1-dev libmsgpack-dev libsodium-dev zlib1g-dev libcmocka-dev)
+  libuv1-dev libmsgpack-dev libsodium-dev zlib1g-dev libcmocka-dev
+  libedit-dev)
 # The peer that nodes are tested against.
 setup_erlang_packages=(erlang-base)
 # What only tools/check needs: the other compiler, its sanitizers, C++ for the
