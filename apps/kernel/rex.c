@@ -1,16 +1,18 @@
 /*
  * rex.c -- the server of rpc's older requests.
  *
- *   request                         as        answer
- *   ------------------------------  --------  ------------------------------
- *   {call, M, F, Args, Leader}      call      Value | {badrpc, Reason}
- *   {block_call, M, F, Args, L}     call      the same; rex itself runs it
- *   {cast, M, F, Args, Leader}      cast
- *   {From, {call, M, F, Args, L}}   message   {rex, Value | {badrpc, _}}
- *   {From, {sbcast, Name, Msg}}     message   {rex, Node, Node}, or
- *                                             {rex, Node, {nonexisting_name,
- * N}} {From, {send, Name, Msg}}       message   nothing, or the latter {From,
- * features_request}        message   {features_reply, Node, [erpc]}
+ *   request                        as       answer
+ *   -----------------------------  -------  -------------------------------
+ *   {call, M, F, Args, Leader}     call     Value | {badrpc, Reason}
+ *   {block_call, M, F, Args, L}    call     the same; rex itself runs it
+ *   {cast, M, F, Args, Leader}     cast
+ *   {From, {call, M, F, Args, L}}  message  {rex, Value | {badrpc, _}}; with
+ *                                           send_stdout_to_caller for L first
+ *                                           {rex_stdout, Binary}, as printed
+ *   {From, {sbcast, Name, Msg}}    message  {rex, Node, Node | {
+ *                                           nonexisting_name, Name}}
+ *   {From, {send, Name, Msg}}      message  the latter, or nothing
+ *   {From, features_request}       message  {features_reply, Node, [erpc]}
  *
  * Today's Erlang nodes use erpc.c for most of it; what is left are block_call,
  * sbcast, C nodes, and peers without spawn requests. A call runs in a process
@@ -23,9 +25,8 @@
 #include "functions.h"
 #include "kernel_internal.h"
 
-#define START_MS \
-    5000u /* that a worker waits for its orders: rex was killed \
-           */
+/* That a worker waits for its orders, which do not come if rex was killed. */
+#define START_MS 5000u
 
 struct rex {
     etf_ref mark;     /* in the tags of our monitors: others do not know it */
@@ -59,16 +60,64 @@ static etf_term classic(struct gen *self, enum gen_rpc_class class,
 
 /* ---- Workers ------------------------------------------------------------ */
 
-/* Its orders are {Node, M, F, Args}; it ends with {rex, Answer}. */
+static enum agner_err write_to_caller(struct gen *self, void *ctx,
+                                      etf_bytes text)
+{
+    const etf_pid *caller = ctx;
+
+    return rt_send_pid(
+        self, *caller,
+        etf_make(self, "{rex_stdout, _}",
+                 etf_binary(rt_region(self), text.data, text.size)));
+}
+
+/* The group leader of a worker whose output goes to its caller: erl_call asks
+ * for that. It is linked to the worker, and ends with it. */
+static void stdout_leader(struct gen *self, void *arg)
+{
+    static const struct gen_io_device device = { .write = write_to_caller };
+    etf_term message;
+    etf_pid caller;
+
+    (void)arg;
+    if (rt_receive(self, START_MS, &message) != AGNER_OK ||
+        !etf_get_pid(message, &caller))
+        return;
+    for (;;) {
+        rt_reset(self);
+        if (rt_receive(self, RT_INFINITY, &message) != AGNER_OK)
+            return;
+        (void)gen_io_serve(self, &device, &caller, message);
+    }
+}
+
+/* From now on `caller` gets self's output. Without memory it goes where it did.
+ */
+static void lead_output(struct gen *self, etf_pid caller)
+{
+    struct rt_spawn_options options = { .link = true };
+    etf_pid leader;
+
+    if (rt_spawn(self, stdout_leader, NULL, &options, &leader) != AGNER_OK)
+        return;
+    (void)rt_send_pid(self, leader, etf_from_pid(rt_region(self), caller));
+    (void)rt_set_group_leader(self, rt_self(self), leader);
+}
+
+/* Its orders are {Node, Reader, M, F, Args}, Reader a pid or `none`; it ends
+ * with {rex, Answer}. */
 static void worker(struct gen *self, void *arg)
 {
-    etf_term orders, node, m, f, args, result;
+    etf_term orders, node, reader, m, f, args, result;
     enum gen_rpc_class class;
+    etf_pid caller;
 
     (void)arg;
     if (rt_receive(self, START_MS, &orders) != AGNER_OK ||
-        !etf_match(orders, "{_, _, _, _}", &node, &m, &f, &args))
+        !etf_match(orders, "{_, _, _, _, _}", &node, &reader, &m, &f, &args))
         return;
+    if (etf_get_pid(reader, &caller))
+        lead_output(self, caller);
     class = gen_rpc_apply(self, node, m, f, args, &result);
     rt_exit(self, etf_make(self, "{rex, _}", classic(self, class, result)));
 }
@@ -138,19 +187,30 @@ kill:
     return err;
 }
 
+/* Who gets the output: the one that is named, or a C node that says only that.
+ */
+static bool reader_of(etf_term leader, etf_term who, etf_term *reader)
+{
+    return etf_match(leader, "{send_stdout_to_caller, _}", reader) ||
+           (etf_atom_is(leader, "send_stdout_to_caller") &&
+            etf_match(who, "{info, _}", reader));
+}
+
 /* Has a worker do the request, and `who` be told: ETF_NONE, or what is to be
  * answered now. */
 static etf_term start(struct gen *self, etf_term who, etf_term node,
                       etf_term request)
 {
-    etf_term m, f, args, leader;
-    etf_pid leader_pid;
+    etf_term m, f, args, leader, reader = etf_atom("none");
+    etf_pid leader_pid = rt_group_leader(self);
 
     if (!etf_match(request, "{__, _, _, _, _}", &m, &f, &args, &leader) ||
-        !leader_of(self, leader, &leader_pid))
+        !(reader_of(leader, who, &reader) ||
+          leader_of(self, leader, &leader_pid)))
         return bad_leader(self, request);
     if (spawn(self, who, &leader_pid,
-              etf_make(self, "{_, _, _, _}", node, m, f, args)) != AGNER_OK)
+              etf_make(self, "{_, _, _, _, _}", node, reader, m, f, args)) !=
+        AGNER_OK)
         return classic(self, GEN_RPC_EXIT, etf_atom("system_limit"));
     return ETF_NONE;
 }

@@ -30,6 +30,8 @@ static enum gen_rpc_class obey(struct gen *self, etf_term args,
         *result = rt_self_term(self);
     if (etf_atom_is(what, "tell") && etf_get_pid(x, &pid))
         (void)rt_send_pid(self, pid, ETF_A(yes));
+    if (etf_atom_is(what, "print"))
+        (void)gen_io_format(self, ETF_NONE, "~p~n", etf_make(self, "[_]", x));
     if (etf_atom_is(what, "wait"))
         (void)rt_sleep(self, 3600 * 1000);
     if (etf_atom_is(what, "killed"))
@@ -178,6 +180,23 @@ static void calls_run_beside_each_other(struct bed *bed)
 /* Casts, and what C nodes send: {From, {call, ...}} is answered {rex, _}. */
 static void messages_are_served(struct bed *bed)
 {
+    static const char *const odd[] = {
+        "{}",
+        "[]",
+        "#{}",
+        "-1",
+        "{call}",
+        "{<0.1.1>}",
+        "{<0.99.9>, x}",
+        "{<0.99.9>, {call, a, b, c, d}}",
+        "{x, y, process, z, w}",
+        "{{#Ref<0.9.9>, {call, x}}, r, process, p, {rex, y}}",
+        "{'$gen_call', x, y}",
+        "{'$gen_cast', {cast, 1}}",
+        "{badrpc, x}",
+        "{features_request, <0.1.1>}",
+        "{system, x, y}",
+    };
     etf_pid me = rt_self(bed->self);
     etf_term rex = etf_atom("rex");
 
@@ -200,6 +219,19 @@ static void messages_are_served(struct bed *bed)
     SAY("{call, t, nix, [], 5}");
     bed_expect(bed, "{rex,{badrpc,{'EXIT',{badarg,[{rpc,set_group_leader,[5],"
                     "[]}]}}}}");
+    assert_int_equal(rt_send(bed->self, rex,
+                             etf_make(bed->self,
+                                      "{_, {call, t, obey, [print, hello], "
+                                      "{send_stdout_to_caller, _}}}",
+                                      me, me)),
+                     AGNER_OK);
+    bed_expect(bed, "{rex_stdout,<<\"hello\\n\">>}");
+    bed_expect(bed, "{rex,hello}");
+    SAY("{call, t, obey, [print, 1], send_stdout_to_caller}");
+    bed_expect(bed, "{rex_stdout,<<\"1\\n\">>}");
+    bed_expect(bed, "{rex,1}");
+    SAY("{call, t, obey, [value, 1], {send_stdout_to_caller, x}}");
+    bed_expect(bed, "{rex,1}");
     SAY("{sbcast, nix, hi}");
     bed_expect(bed, "{rex,nonode@nohost,{nonexisting_name,nix}}");
     SAY("{sbcast, 7, hi}");
@@ -216,6 +248,12 @@ static void messages_are_served(struct bed *bed)
     SAY("features_request");
     bed_expect(bed, "{features_reply,nonode@nohost,[erpc]}");
     /* Nothing of this is anybody's, and rex goes on. */
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        assert_int_equal(rt_send(bed->self, rex, parse(bed, odd[i])), AGNER_OK);
+        assert_int_equal(gen_cast(bed->self, rex, parse(bed, odd[i])),
+                         AGNER_OK);
+        shows(ask(bed, parse(bed, odd[i])), "{badrpc,not_supported}");
+    }
     SAY("nonsense");
     SAY("{call, t}");
     assert_int_equal(gen_cast(bed->self, rex, etf_nil()), AGNER_OK);

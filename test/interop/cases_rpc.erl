@@ -143,6 +143,13 @@ erpc() ->
      {"the group leader is the caller's", fun () ->
            ok = erpc:call(?N, probe, tell, [self(), x]),
            {_, L, x} = next(), L = group_leader() end},
+     {"a function's output comes to the caller's group leader", fun () ->
+           Leader = group_leader(), group_leader(self(), self()),
+           Self = self(),
+           Pid = spawn(fun () -> Self ! {done, erpc:call(?N, probe, print, [<<"hello">>])} end),
+           {io_request, From, As, {put_chars, unicode, <<"hello">>}} = next(),
+           true = node(From) =:= ?N, From ! {io_reply, As, ok},
+           {done, ok} = next(), group_leader(Leader, self()), Pid end},
      {"a call is a process of its own", fun () ->
            P = erpc:call(?N, erlang, self, []), Q = erpc:call(?N, erlang, self, []),
            true = P =/= Q,
@@ -210,12 +217,23 @@ rex() ->
      {"rex: what C nodes send", fun () ->
            {rex, ?N} ! {self(), {call, probe, value, [x], user}}, {rex, x} = next(),
            {rex, ?N} ! {self(), {call, nix, nix, [], user}}, {rex, {badrpc, _}} = next() end},
+     {"rex: output goes to the caller that wants it", fun () ->
+           {rex, ?N} ! {self(), {call, probe, print, [<<"hello">>], {send_stdout_to_caller, self()}}},
+           {rex_stdout, <<"hello">>} = next(), {rex, ok} = next() end},
+     {"erl_call, a C node", fun () ->
+           "6" = erl_call("-a 'probe sum [1,2,3]'"),
+           "{badrpc, {'EXIT', {undef, [{nix, nix, [], []}]}}}" = erl_call("-a 'nix nix'"),
+           "hello" = erl_call("-fetch_stdout -no_result_term -a 'probe print [\"hello\"]'") end},
      {"rex: sbcast, send", fun () ->
            N = ?N,
            {rex, N} ! {self(), {sbcast, rpc_nobody, x}}, {rex, N, {nonexisting_name, rpc_nobody}} = next(),
            {rex, N} ! {self(), {send, rpc_nobody, x}}, {rex, N, {nonexisting_name, rpc_nobody}} = next() end},
      {"rex: features", fun () ->
            N = ?N, {rex, N} ! {self(), features_request}, {features_reply, N, [erpc]} = next() end}].
+
+erl_call(What) ->
+    os:cmd(lists:concat([filename:join([code:root_dir(), "bin", "erl_call"]), " -name ", ?N,
+                         " -c ", suite:cookie(), " ", What])).
 
 %% ---- OTP's functions here
 

@@ -61,6 +61,17 @@ static enum gen_rpc_class tell(struct gen *self, etf_term args,
     return GEN_RPC_VALUE;
 }
 
+/* Text for whoever its output goes to. */
+static enum gen_rpc_class print(struct gen *self, etf_term args,
+                                etf_term *result)
+{
+    (void)value(self, args, result);
+    if (gen_io_put_chars(self, ETF_NONE, *result) != AGNER_OK)
+        return gen_rpc_badarg(result);
+    *result = ETF_A(ok);
+    return GEN_RPC_VALUE;
+}
+
 static enum gen_rpc_class resource(struct gen *self, etf_term args,
                                    etf_term *result)
 {
@@ -92,6 +103,7 @@ static const struct gen_rpc_function probe[] = {
     { "probe", "leave", 1, leave, NULL },
     { "probe", "killed", 1, killed, NULL },
     { "probe", "tell", 2, tell, NULL },
+    { "probe", "print", 1, print, NULL },
     { "probe", "resource", 0, resource, NULL },
     { "probe", "sum", GEN_RPC_ANY_ARITY, sum, NULL },
     { "probe", "friends", 1, value, friends },
