@@ -355,6 +355,55 @@ static void what_is_no_call_is_refused(void **state)
     (void)end(&w);
 }
 
+/* A server looks for answers among its messages: each is known by one request
+ * only, and once. */
+static void an_answer_is_known_among_messages(void **state)
+{
+    struct gen_erpc_exception x = { GEN_RPC_VALUE, ETF_NONE };
+    struct gen_erpc_request first, second, lost;
+    etf_term message, args, result = ETF_NONE;
+    struct world w;
+
+    (void)state;
+    begin(&w, 1, NULL);
+    args = etf_make(w.at_a, "[value, 40]");
+    assert_int_equal(gen_erpc_send_request(w.at_a, etf_atom(B), etf_atom("t"),
+                                           etf_atom("go"), args, &first),
+                     AGNER_OK);
+    args = etf_make(w.at_a, "[throw, 1]");
+    assert_int_equal(gen_erpc_send_request(w.at_a, etf_atom(B), etf_atom("t"),
+                                           etf_atom("go"), args, &second),
+                     AGNER_OK);
+    assert_int_equal(rt_receive(w.at_a, WAIT_MS, &message), AGNER_OK);
+    assert_int_equal(
+        gen_erpc_check_response(w.at_a, &first, message, &result, &x),
+        AGNER_EUNKNOWN);
+    assert_int_equal(
+        gen_erpc_check_response(w.at_a, &second, message, &result, &x),
+        AGNER_EEXIT);
+    assert_int_equal(x.kind, GEN_RPC_THROW);
+    shows(&w, x.reason, "7");
+    assert_int_equal(rt_receive(w.at_a, WAIT_MS, &message), AGNER_OK);
+    assert_int_equal(
+        gen_erpc_check_response(w.at_a, &second, message, &result, &x),
+        AGNER_EUNKNOWN);
+    assert_int_equal(
+        gen_erpc_check_response(w.at_a, &first, message, &result, &x),
+        AGNER_OK);
+    shows(&w, result, "7");
+    assert_int_equal(
+        gen_erpc_check_response(w.at_a, &first, ETF_A(ok), &result, &x),
+        AGNER_EUNKNOWN);
+    /* No connection is an answer too. */
+    assert_int_equal(gen_rpc_async_call(w.at_a, etf_atom(NOBODY), etf_atom("t"),
+                                        etf_atom("go"), args, &lost),
+                     AGNER_OK);
+    assert_int_equal(gen_rpc_nb_yield(w.at_a, &lost, WAIT_MS, &result),
+                     AGNER_ENODEDOWN);
+    shows(&w, result, "{badrpc,nodedown}");
+    (void)end(&w);
+}
+
 /* ---- Calls against a model ---------------------------------------------- */
 
 struct drawn {
@@ -685,6 +734,7 @@ int main(void)
         cmocka_unit_test(D_37_a_cast_runs_there_with_the_callers_leader),
         cmocka_unit_test(only_its_friends_may_call_a_function),
         cmocka_unit_test(what_is_no_call_is_refused),
+        cmocka_unit_test(an_answer_is_known_among_messages),
         cmocka_unit_test(names_on_many_nodes),
         cmocka_unit_test(calls_end_as_the_model_says),
         cmocka_unit_test(calls_end_once_when_the_node_is_lost),
