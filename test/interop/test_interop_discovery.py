@@ -135,7 +135,7 @@ class Discovery(unittest.TestCase):
     def test_epmds_nodes_become_a_cluster_and_stay_one(self):
         beam = self.erl("beam@127.0.0.1")
         way = "epmd,interval=200"
-        self.ours("a@127.0.0.1", "--discover", way)
+        self.ours("a@127.0.0.1", "--discover", way, "--hidden")
         self.ours("b@127.0.0.1", "--discover", way, "--visible")
         for name in ("a@127.0.0.1", "b@127.0.0.1"):
             self.meet(name, "beam@127.0.0.1")

@@ -17,43 +17,6 @@
 
 #define FILE_MAX 65536u
 
-/* ---- The cookie ---------------------------------------------------------- */
-
-void doctor_cookie(struct doctor *d)
-{
-    char path[APPS_PATH_MAX];
-    struct etf_buffer b = { 0 };
-    struct finding *f = doctor_add(d, "cookie file");
-    struct cli *cli = d->cli;
-    const char *line;
-    struct stat st;
-    size_t size;
-
-    if (!cli_cookie_place(cli, cli->o.cookie_file, path) ||
-        lstat(path, &st) != 0) {
-        f->verdict = VERDICT_FAIL;
-        (void)snprintf(f->value, sizeof f->value, "none");
-        (void)snprintf(f->meaning, sizeof f->meaning,
-                       "there is no cookie at %.300s", path);
-        (void)snprintf(f->command, sizeof f->command,
-                       "agner cookie new, or --cookie-file FILE");
-        return;
-    }
-    judge_cookie_mode(f, path, S_ISLNK(st.st_mode), S_ISREG(st.st_mode),
-                      st.st_uid == geteuid(), (unsigned)st.st_mode & 07777);
-    if (f->verdict != VERDICT_OK ||
-        cli->world->file_read(cli->world->ctx, path, FILE_MAX, &b, NULL) !=
-            AGNER_OK)
-        return;
-    line = (const char *)b.data;
-    size = b.size == 0 ? 0 : strcspn(line, "\r\n");
-    if (size > b.size)
-        size = b.size;
-    judge_cookie_size(doctor_add(d, "cookie length"), path, size);
-    explicit_bzero(b.data, b.size);
-    etf_buffer_fini(&b);
-}
-
 /* ---- Files that tell ----------------------------------------------------- */
 
 /* A small file as text without the last newline; false: there is none. */
@@ -67,12 +30,48 @@ static bool read_text(const struct cli *cli, const char *path, char *text,
 
     if (good && length > 0)
         memcpy(text, b.data, length);
+    if (b.size > 0)
+        explicit_bzero(b.data, b.size); /* it may be a cookie */
     etf_buffer_fini(&b);
     while (good && length > 0 && text[length - 1] == '\n')
         length--;
     text[good ? length : 0] = '\0';
     return good;
 }
+
+/* ---- The cookie ---------------------------------------------------------- */
+
+void doctor_cookie(struct doctor *d)
+{
+    char path[APPS_PATH_MAX];
+    struct finding *f = doctor_add(d, "cookie file");
+    struct cli *cli = d->cli;
+    char text[4096];
+    const char *line;
+    struct stat st;
+
+    if (!cli_cookie_place(cli, cli->o.cookie_file, path) ||
+        lstat(path, &st) != 0) {
+        f->verdict = VERDICT_FAIL;
+        (void)snprintf(f->value, sizeof f->value, "none");
+        (void)snprintf(f->meaning, sizeof f->meaning,
+                       "there is no cookie at %.300s", path);
+        (void)snprintf(f->command, sizeof f->command,
+                       "agner cookie new, or --cookie-file FILE");
+        return;
+    }
+    judge_cookie_mode(f, path, S_ISLNK(st.st_mode), S_ISREG(st.st_mode),
+                      st.st_uid == geteuid(), (unsigned)st.st_mode & 07777);
+    if (f->verdict != VERDICT_OK || !read_text(cli, path, text, sizeof text))
+        return;
+    line = text + strspn(text, " \t\r\n");
+    judge_cookie_size(doctor_add(d, "cookie length"), path,
+                      strcspn(line, " \t\r\n"));
+    explicit_bzero(text, sizeof text);
+}
+
+/* ---- What this machine tells ----------------------------------------------
+ */
 
 static uint64_t count_files(const char *path)
 {
