@@ -186,6 +186,21 @@ static etf_term parent_of(struct etf_region *r, const struct process *p)
     return etf_is_none(rt__parent_word(p)) ? etf_nil() : rt__parent_word(p);
 }
 
+/* With its stack, while it has one. Owner. */
+static uint64_t memory_of(const struct process *p)
+{
+    return rt__memory_of(p) + (p->gen == NULL ? 0 : p->gen->stack_size);
+}
+
+etf_term rt__brief_term(struct etf_region *r, struct process *p)
+{
+    etf_term items[2];
+
+    items[0] = etf_uint(r, memory_of(p));
+    items[1] = native(r, label_of(p));
+    return etf_tuple(r, items, 2);
+}
+
 etf_term rt__info_term(struct etf_region *r, struct process *p)
 {
     struct lists l;
@@ -198,8 +213,7 @@ etf_term rt__info_term(struct etf_region *r, struct process *p)
     items[ITEM_MONITORS] = l.monitors;
     items[ITEM_MONITORED_BY] = l.monitored_by;
     items[ITEM_ALIASES] = l.aliases;
-    items[ITEM_MEMORY] = etf_uint(
-        r, rt__memory_of(p) + (p->gen == NULL ? 0 : p->gen->stack_size));
+    items[ITEM_MEMORY] = etf_uint(r, memory_of(p));
     items[ITEM_TRAP_EXIT] = etf_bool((p->flags & PROCESS_TRAP_EXIT) != 0);
     items[ITEM_PRIORITY] = etf_int(r, (int64_t)rt__priority(p));
     items[ITEM_BEHAVIOR] = native(r, name_of(p));
@@ -317,6 +331,30 @@ enum agner_err rt_process_messages(struct gen *self, etf_pid pid,
         return err;
     return rt__ask(self, rt__word_of(pid), etf_uint(&self->scratch, count_max),
                    list);
+}
+
+/* The answer's memory goes back at once, so that many may be asked. */
+enum agner_err rt_process_brief(struct gen *self, etf_pid pid,
+                                struct rt_process_info *info)
+{
+    struct envelope *had = self->held, *m;
+    etf_term answer = ETF_NONE;
+    enum agner_err err = rt__may_run(self);
+
+    if (err == AGNER_OK)
+        err = rt_process_glance(self->rt, pid, info);
+    if (err == AGNER_OK)
+        err = rt__ask(self, rt__word_of(pid), ETF_A(info), &answer);
+    if (err == AGNER_OK) {
+        (void)etf_get_uint(etf_tuple_items(answer)[0], &info->memory_bytes);
+        info->label = text_at(etf_tuple_items(answer)[1]);
+    }
+    if (self->held != had) { /* what came is the newest */
+        m = self->held;
+        self->held = m->next;
+        rt__envelope_free(self->rt, self->worker, m);
+    }
+    return err;
 }
 
 struct awaited {

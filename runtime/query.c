@@ -63,6 +63,8 @@ etf_term rt__answer(struct etf_region *r, struct process *p, etf_term question)
         return rt__info_term(r, p);
     if (etf_get_uint(question, &count))
         return rt__messages_term(r, p, count);
+    if (etf_same(question, ETF_A(info)))
+        return rt__brief_term(r, p);
     return etf_bool(answer_to(p, question));
 }
 

@@ -10,7 +10,8 @@
 
 /*
  * Asks the local process `to`, self too. `question`: ETF_NONE for all that
- * rt_process_info() tells; a number for as many of the messages that wait;
+ * rt_process_info() tells; a number for as many of the messages that wait; the
+ * atom `info` for what rt_process_brief() does;
  * {alias, Ref} or {monitor, Ref}. The answer is in self's care. AGNER_ENOPROC,
  * AGNER_ETIMEOUT (its code computes), AGNER_ENOMEM, AGNER_EEXITING,
  * AGNER_EKILLED.
@@ -25,10 +26,12 @@ void rt__query_answer(struct rt *rt, struct worker *worker, struct process *p,
 
 /* ---- info.c ---- */
 
-/* All that is known of `p`, for rt_process_info(). Owner. */
+/* All that is known of `p`, for rt_process_info(), or the little of
+ * rt_process_brief(). Owner. */
 etf_term rt__info_term(struct etf_region *r, struct process *p);
 /* The first `count_max` messages in its queue. Owner. */
 etf_term rt__messages_term(struct etf_region *r, const struct process *p,
                            uint64_t count_max);
+etf_term rt__brief_term(struct etf_region *r, struct process *p);
 
 #endif

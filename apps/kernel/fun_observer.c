@@ -149,7 +149,7 @@ static etf_term row(struct gen *self, struct etf_region *r, etf_pid pid)
 
     if (rt_process_glance(rt_of(self), pid, &info) != AGNER_OK ||
         (info.status != RT_STATUS_RUNNING &&
-         rt_process_info(self, pid, &info) != AGNER_OK))
+         rt_process_brief(self, pid, &info) != AGNER_OK))
         return ETF_NONE;
     name = info.name;
     if (etf_is_none(name))

@@ -59,6 +59,11 @@ AGNER_API enum agner_err rt_process_info(struct gen *self, etf_pid pid,
 AGNER_API enum agner_err rt_process_messages(struct gen *self, etf_pid pid,
                                              uint64_t count_max,
                                              etf_term *list);
+/* A glance, as below, and with it `label` and `memory_bytes`, which the process
+ * has to answer: for looking at very many, since nothing is left in self's
+ * region. Errors as above. */
+AGNER_API enum agner_err rt_process_brief(struct gen *self, etf_pid pid,
+                                          struct rt_process_info *info);
 /* The next live process after `after` (all zero: the first) in slot order:
  * false at the end. Any thread. */
 AGNER_API bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid);

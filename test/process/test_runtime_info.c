@@ -406,6 +406,39 @@ static void messages_are_seen_where_they_wait(void **state)
     bed_everywhere(messages_that_wait, SEEDS);
 }
 
+/* It is a glance, a label and the memory, and leaves nothing with who asks. */
+static void brief_looks(struct bed *bed)
+{
+    const struct rt_spawn_options options = { .label = "a puppet" };
+    etf_pid pid = bed_puppet(bed, &options), me = rt_self(bed->self);
+    size_t used = etf_region_used(rt_region(bed->self));
+    struct rt_process_info info;
+    struct rt_stats before, after;
+
+    assert_int_equal(rt_process_brief(bed->self, pid, &info), AGNER_OK);
+    rt_stats(bed->rt, &before);
+    for (unsigned i = 0; i < 20000; i++)
+        assert_int_equal(rt_process_brief(bed->self, pid, &info), AGNER_OK);
+    rt_stats(bed->rt, &after);
+    assert_true(after.memory_bytes - before.memory_bytes < 1000000);
+    assert_int_equal(etf_region_used(rt_region(bed->self)), used);
+    assert_true(etf_pid_equal(info.pid, pid));
+    assert_true(etf_pid_equal(info.parent, me));
+    assert_string_equal(info.label, "a puppet");
+    assert_true(info.memory_bytes > 0);
+    assert_int_equal(rt_process_brief(bed->self, me, &info), AGNER_OK);
+    assert_true(info.memory_bytes > 0);
+    assert_int_equal(rt_exit_signal(bed->self, pid, ETF_A(kill)), AGNER_OK);
+    assert_int_equal(rt_wait(bed->self, pid, WAIT_MS), AGNER_OK);
+    assert_int_equal(rt_process_brief(bed->self, pid, &info), AGNER_ENOPROC);
+}
+
+static void a_brief_look_leaves_nothing(void **state)
+{
+    (void)state;
+    bed_everywhere(brief_looks, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +451,7 @@ int main(void)
         cmocka_unit_test(processes_come_in_pages_in_order),
         cmocka_unit_test(a_process_names_itself),
         cmocka_unit_test(messages_are_seen_where_they_wait),
+        cmocka_unit_test(a_brief_look_leaves_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
