@@ -545,8 +545,9 @@ enum agner_err etf_io_format(struct etf_buffer *b, etf_term format,
         err = bad(&f, "the format is not text");
     if (err == AGNER_OK) {
         /* Four bytes each, from malloc(): aligned. */
-        f.format = (const uint32_t *)(const void *)points.data;
-        f.format_end = f.format + points.size / sizeof(uint32_t);
+        f.format = f.format_end = (const uint32_t *)(const void *)points.data;
+        if (points.size > 0)
+            f.format_end += points.size / sizeof(uint32_t);
         err = run(&f);
     }
     if (err != AGNER_OK) {
