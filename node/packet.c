@@ -335,6 +335,7 @@ enum agner_err node__packet_read(struct node__in *in, const uint8_t *packet,
     arrived->atoms = NULL;
     arrived->atom_count = 0;
     arrived->sequence = NULL;
+    arrived->source = NULL;
     if (size == 0)
         return AGNER_OK;
     if (!(in->flags & HEADER_FLAGS))

@@ -244,13 +244,18 @@ long_cookie() ->
 %% refused, and by whoever notices first.
 two_cookies() ->
     {Node, _} = Theirs = suite:erl(cookie),
+    %% Where we close, Erlang hears of it a moment after.
+    Alone = fun () -> wait(fun () -> [] =:= suite:on(Theirs, erlang, nodes, [connected]) end) end,
     Right = list_to_atom(suite:cookie()),
     ok = do(cookie_set, {Node, Right, wrong}),
     {error, _, _} = do(connect, Node),
+    Alone(),
     false = they_dial(Theirs, Node),
     ok = do(cookie_set, {Node, wrong, Right}),
     {error, _, _} = do(connect, Node),
+    Alone(),
     false = they_dial(Theirs, Node),
+    Alone(),
     ok = do(cookie_set, {Node, Right, Right}),
     {ok, _} = do(connect, Node).
 
