@@ -40,9 +40,10 @@ AGNER_API enum agner_err gen_pg_start(struct gen *self, etf_term scope,
 AGNER_API enum agner_err gen_pg_start_link(struct gen *self, etf_term scope,
                                            etf_pid *pid);
 
-/* All below: AGNER_ENONAME (no such scope runs here), AGNER_ENOMEM; those that
- * wait for the scope: AGNER_ENOPROC, AGNER_EEXIT (it ended meanwhile),
- * AGNER_EEXITING, AGNER_EKILLED. They never time out. */
+/* All below: AGNER_ENONAME (no such scope runs here), AGNER_ENOMEM (nothing was
+ * done, or only the answer could not be sent); those that wait for the scope:
+ * AGNER_ENOPROC, AGNER_EEXIT (it ended meanwhile), AGNER_EEXITING,
+ * AGNER_EKILLED. They never time out. */
 
 /* Joins, or leaves one membership of each. After it reads on this node show it.
  * All or nothing when joining; AGNER_EUNKNOWN: none of the `pids` was a member.
