@@ -2,8 +2,9 @@
  * global.c -- global_name_server: the process that is `global` on this node.
  *
  * It feeds the machine (global_internal.h) and does what that says. It never
- * waits for another node: that is for its helpers, of which the locker and the
- * registrar live as long as it does, and end it when they end.
+ * waits for an answer of another node: that is for its helpers, of which the
+ * locker and the registrar live as long as it does, and end it when they end.
+ * A send waits, as anybody's, while the connection is over its mark.
  *
  * The environment of kernel has OTP's keys: connect_all (true), and
  * prevent_overlapping_partitions (true).
