@@ -3,8 +3,8 @@
  */
 #include "puppet.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- Devices --------------------------------------------------------------
  */
@@ -107,10 +107,14 @@ static etf_term op_io_leader(struct gen *self, etf_term args)
 /* ---- The log ---------------------------------------------------------------
  */
 
+/* As long as the program, since a handler may be in it. */
 struct watch {
+    struct watch *next;
     struct rt *rt;
     etf_pid to;
 };
+
+static _Atomic(struct watch *) watches;
 
 static void on_event(void *ctx, const struct rt_log_event *event)
 {
@@ -150,11 +154,12 @@ static etf_term op_log_watch(struct gen *self, etf_term args)
     if (!etf_match(args, "{_, _}", &id, &to) ||
         !etf_get_text(id, name, sizeof name))
         return puppet_badarg();
-    w = etf_is_none(id) ? NULL : malloc(sizeof *w); /* as long as the program */
+    w = malloc(sizeof *w);
     if (w == NULL)
         return puppet_result(self, AGNER_ENOMEM);
     w->rt = rt_of(self);
     w->to = to;
+    w->next = atomic_exchange(&watches, w);
     handler.id = name;
     handler.ctx = w;
     return puppet_result(self, rt_log_handler_add(rt_of(self), &handler, NULL));
