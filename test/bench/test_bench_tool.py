@@ -72,7 +72,7 @@ class Harness(unittest.TestCase):
         done = self.bench("--rows", "dist,fanin", "--quick")
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = [line.split()[0] for line in done.stdout.splitlines() if "msgs_per_s" in line]
-        self.assertEqual(rows, ["fanin", "dist_connect", "dist_call", "dist_send", "dist_bulk", "dist_link"])
+        self.assertEqual(rows, ["fanin", "dist_connect", "dist_call", "dist_rpc", "dist_send", "dist_bulk", "dist_link"])
 
 
 unittest.main()

@@ -30,7 +30,7 @@ scenario("all") ->
      {"monitors", fun monitors/1}, {"monitored", fun monitored/1},
      {"late replies", fun late_replies/1}, {"binaries", fun binaries/1},
      {"order", fun order/1}, {"machine", fun machine/1},
-     {"our machine", fun our_machine/1}, {"spawn refused", fun spawn_refused/1},
+     {"our machine", fun our_machine/1},
      {"events", fun events/1}, {"supervised events", fun supervised_events/1},
      {"their events", fun their_events/1}, {"reconnect", fun reconnect/1}];
 scenario("node_dies") ->
@@ -245,10 +245,6 @@ our_machine(Node) ->
     {0, {answer, two}} = Ask({ours, node()}, two),
     {0, dying} = Ask(Pid, die),
     {-5, noproc} = Ask(Pid, more).
-
-spawn_refused(Node) ->
-    Id = spawn_request(Node, erlang, node, [], [{reply, error_only}]),
-    {spawn_reply, Id, error, notsup} = next().
 
 reconnect(Node) ->
     {_, Pid} = fresh(Node),

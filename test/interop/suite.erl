@@ -144,7 +144,8 @@ signal({_, Keeper}, Name) ->
     {Kind, OsPid, _} = handle(Keeper),
     true = Kind =/= none,
     [] = os:cmd(io_lib:format("kill -~s ~b", [Name, OsPid])),
-    Name =/= "STOP" orelse wait(fun () -> is_stopped(OsPid) end).
+    Name =/= "STOP" orelse wait(fun () -> is_stopped(OsPid) end),
+    ok.
 
 %% All its threads.
 is_stopped(OsPid) ->

@@ -154,7 +154,7 @@ class Command(unittest.TestCase):
             "[ok,{error,{already_started,shop}},[shop,kernel],"
             "[{shop,transient},{kernel,permanent}],"
             "{error,{already_loaded,shop}}]\n"
-            "[ok,{error,enotsup},{error,{running,shop}},ok,"
+            "[ok,eof,{error,{running,shop}},ok,"
             "{error,{not_started,shop}},ok,{error,{not_loaded,shop}}]\n",
             done.stderr)
 
