@@ -157,6 +157,11 @@ static enum node__hs_state not_allowed(struct node__handshake *hs)
                 "the peer does not allow us, or misses a flag in our offer");
 }
 
+static bool is_text(const uint8_t *body, size_t size, const char *text)
+{
+    return size == strlen(text) && memcmp(body, text, size) == 0;
+}
+
 /* size:16, name, creation:32, after "named:". */
 static enum node__hs_state take_name(struct node__handshake *hs,
                                      const uint8_t *body, size_t size)
@@ -170,17 +175,15 @@ static enum node__hs_state take_name(struct node__handshake *hs,
     if (node__name_check((const char *)body + 2, name_size, &hs->error) !=
         AGNER_OK)
         return failed(hs);
+    if (is_text(body + 2, name_size, "nonode@nohost") ||
+        node__read32(body + size - 4) == 0)
+        return fail(hs, AGNER_EPROTO, "our name is that of no node");
     memcpy(hs->given, body + 2, name_size);
     hs->given[name_size] = '\0';
     hs->self.name = hs->given;
     hs->self.creation = node__read32(body + size - 4);
     say(hs, "received our name %s, creation %u", hs->given, hs->self.creation);
     return HS_CHALLENGE;
-}
-
-static bool is_text(const uint8_t *body, size_t size, const char *text)
-{
-    return size == strlen(text) && memcmp(body, text, size) == 0;
 }
 
 static enum node__hs_state read_status(struct node__handshake *hs,

@@ -343,6 +343,8 @@ static void answers_that_give_no_name_are_refused(void **state)
         { "\0\7snamed:", 9, "cut short" },
         { "\0\20snamed:\0\3a@b\1\2\3", 17, "cut short" },
         { "\0\20snamed:\0\3aab\1\2\3\4", 18, "no @" },
+        { "\0\20snamed:\0\3a@b\0\0\0\0", 18, "no node" },
+        { "\0\20snamed:\0\15nonode@nohost\0\0\0\1", 28, "no node" },
         { "\0\14snot_allowed", 14, "does not allow" },
     };
     size_t i;
