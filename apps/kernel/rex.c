@@ -196,23 +196,26 @@ static bool reader_of(etf_term leader, etf_term who, etf_term *reader)
             etf_match(who, "{info, _}", reader));
 }
 
-/* Has a worker do the request, and `who` be told: ETF_NONE, or what is to be
- * answered now. */
-static etf_term start(struct gen *self, etf_term who, etf_term node,
-                      etf_term request)
+/* Has a worker do the request, and `who` be told. false: none does, and *answer
+ * is what to say. */
+static bool start(struct gen *self, etf_term who, etf_term node,
+                  etf_term request, etf_term *answer)
 {
     etf_term m, f, args, leader, reader = etf_atom("none");
     etf_pid leader_pid = rt_group_leader(self);
 
     if (!etf_match(request, "{__, _, _, _, _}", &m, &f, &args, &leader) ||
         !(reader_of(leader, who, &reader) ||
-          leader_of(self, leader, &leader_pid)))
-        return bad_leader(self, request);
+          leader_of(self, leader, &leader_pid))) {
+        *answer = bad_leader(self, request);
+        return false;
+    }
     if (spawn(self, who, &leader_pid,
-              etf_make(self, "{_, _, _, _, _}", node, reader, m, f, args)) !=
+              etf_make(self, "{_, _, _, _, _}", node, reader, m, f, args)) ==
         AGNER_OK)
-        return classic(self, GEN_RPC_EXIT, etf_atom("system_limit"));
-    return ETF_NONE;
+        return true;
+    *answer = classic(self, GEN_RPC_EXIT, etf_atom("system_limit"));
+    return false;
 }
 
 /* ---- Requests ----------------------------------------------------------- */
@@ -247,20 +250,23 @@ static enum gen_next rex_call(struct gen *self, struct gen_from from,
 
     if (etf_match(from_term, "{_, __}", &caller))
         node = node_of(self, caller);
-    if (etf_is_tagged(request, ETF_A(call), 5))
-        answer =
-            start(self, etf_make(self, "{call, _}", from_term), node, request);
-    else if (etf_is_tagged(request, etf_atom("block_call"), 5))
+    if (etf_is_tagged(request, etf_atom("block_call"), 5))
         answer = block(self, node, request);
-    return etf_is_none(answer) ? GEN_NEXT : gen_reply(self, from, answer);
+    else if (etf_is_tagged(request, ETF_A(call), 5) &&
+             start(self, etf_make(self, "{call, _}", from_term), node, request,
+                   &answer))
+        return GEN_NEXT;
+    return gen_reply(self, from, answer);
 }
 
 /* A request that nobody waits for: its sender is not known, so that a function
  * with a list of nodes is not for it. */
 static enum gen_next rex_cast(struct gen *self, etf_term request)
 {
+    etf_term answer;
+
     if (etf_is_tagged(request, ETF_A(cast), 5))
-        (void)start(self, ETF_A(cast), ETF_A(undefined), request);
+        (void)start(self, ETF_A(cast), ETF_A(undefined), request, &answer);
     return GEN_NEXT;
 }
 
@@ -293,11 +299,11 @@ static etf_term serve(struct gen *self, etf_pid from, etf_term request)
                          &there);
         return there ? ETF_NONE : answer;
     }
-    if (!etf_is_tagged(request, ETF_A(call), 5))
+    if (!etf_is_tagged(request, ETF_A(call), 5) ||
+        start(self, etf_make(self, "{info, _}", from), node_of(self, from),
+              request, &answer))
         return ETF_NONE;
-    answer = start(self, etf_make(self, "{info, _}", from), node_of(self, from),
-                   request);
-    return etf_is_none(answer) ? answer : etf_make(self, "{rex, _}", answer);
+    return etf_make(self, "{rex, _}", answer);
 }
 
 /* A worker has ended. Who asked may be gone. */
