@@ -256,8 +256,9 @@ static const struct row {
 static const struct row *row_of(etf_term request, struct command *c)
 {
     const etf_term *items = etf_tuple_items(request);
-    size_t count = items == NULL ? 0 : etf_tuple_size(request) - 1;
-    etf_term name = items == NULL ? request : items[0];
+    size_t size = etf_tuple_size(request);
+    size_t count = size == 0 ? 0 : size - 1;
+    etf_term name = size == 0 ? request : items[0];
     void *table = NULL;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -33,14 +33,12 @@ enum rt_message_kind gen__shape(struct gen *self, etf_term message,
 {
     const etf_term *items = etf_tuple_items(message);
 
-    if (items == NULL)
-        return RT_MESSAGE;
-    if (etf_same(items[0], ETF_A(gen_call)) && etf_tuple_size(message) == 3 &&
+    if (etf_is_tagged(message, ETF_A(gen_call), 3) &&
         rt_get_from(self, items[1], from)) {
         *request = items[2];
         return RT_CALL;
     }
-    if (etf_same(items[0], ETF_A(gen_cast)) && etf_tuple_size(message) == 2) {
+    if (etf_is_tagged(message, ETF_A(gen_cast), 2)) {
         *request = items[1];
         return RT_CAST;
     }

@@ -136,7 +136,9 @@ static void hands_other_messages_to_all(void **state)
         "{'$gen_cast', q}",
         "{x, notfrom, {sync_notify, e}}",
         "{x, y, {sync_notify, a, b}}",
+        "{}",
     };
+    struct rt_request id;
 
     add(world, m, NULL, "a");
     add(world, m, "2", "b");
@@ -153,7 +155,14 @@ static void hands_other_messages_to_all(void **state)
                        "a info {x,notfrom,{sync_notify,e}}\n"
                        "b info {x,y,{sync_notify,a,b}}\n"
                        "a info {x,y,{sync_notify,a,b}}\n"
+                       "b info {}\na info {}\n"
                        "b event last\na event last\n");
+    /* A request without a name is no command either. */
+    assert_int_equal(gen_send_request(self, m, probe_term(world, "{}"), &id),
+                     AGNER_OK);
+    gen_abandon_request(self, &id);
+    sync_event(world, m, "more");
+    assert_int_equal(witness_count(&world->seen, "a event more\n"), 1);
 }
 
 /* OTP's callers label a command with their pid; nobody looks at it. */
