@@ -21,19 +21,7 @@ struct dns {
     uint64_t interval_ms;
     struct rt_loop_timer timer;
     struct rt_resolve *asking;
-    enum agner_err last; /* how the last question ended: changes are logged */
 };
-
-static void note(struct dns *dns, enum agner_err err, const char *text)
-{
-    const struct node *node = dns->found.node;
-
-    if (err != dns->last)
-        rt_log(node->rt, err == AGNER_OK ? RT_LOG_NOTICE : RT_LOG_WARNING,
-               "%s: dns %s: %s", node__name(node), dns->host,
-               err == AGNER_OK ? "answers again" : text);
-    dns->last = err;
-}
 
 static void put(struct dns *dns, const char *address)
 {
@@ -56,7 +44,7 @@ static void answered(void *ctx, enum agner_err err,
     uint64_t now_ms = node__now_ms(node);
 
     dns->asking = NULL;
-    note(dns, err, text);
+    node__found_note(&dns->found, err, dns->host, text);
     for (size_t i = 0; i < count; i++)
         put(dns, addresses[i].host);
     if (err == AGNER_OK)
@@ -75,7 +63,7 @@ static void ask(struct rt_loop_timer *timer)
 
     if (err == AGNER_OK)
         return;
-    note(dns, err, error.text);
+    node__found_note(&dns->found, err, dns->host, error.text);
     node->net->timer_start(node->loop, &dns->timer, dns->interval_ms, 0);
 }
 
@@ -119,44 +107,30 @@ static enum agner_err take_options(struct dns *dns, const struct node_dns *from,
     return AGNER_OK;
 }
 
-struct opening {
-    struct node *node;
-    struct dns *dns;
-    enum agner_err err;
-    struct agner_error *error;
-};
-
-/* Loop thread. */
-static void open_dns(void *ctx)
+static enum agner_err begin(struct node__registrar *r,
+                            struct agner_error *error)
 {
-    struct opening *opening = ctx;
-    struct dns *dns = opening->dns;
+    struct dns *dns = (struct dns *)r;
 
-    if (!opening->node->open)
-        opening->err =
-            agner_fail(opening->error, AGNER_ENOTRUNNING, "the node stops");
-    else
-        opening->err = node__registrar_add(opening->node, &dns->found.registrar,
-                                           opening->error);
-    if (opening->err != AGNER_OK)
-        return;
+    (void)error; /* a question that fails is asked again */
     dns->timer.fire = ask;
     ask(&dns->timer);
+    return AGNER_OK;
 }
 
 enum agner_err node_discover_dns(struct node *node, const struct node_dns *from,
                                  struct agner_error *error)
 {
     struct dns *dns = calloc(1, sizeof *dns);
-    struct opening opening = { node, dns, AGNER_OK, error };
+    enum agner_err err;
 
     if (dns == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no memory for dns");
     node__found_init(&dns->found, node, "dns", NODE__BY_DNS, close_dns);
-    opening.err = take_options(dns, from, error);
-    if (opening.err == AGNER_OK)
-        node__on_loop(node, open_dns, &opening);
-    if (opening.err != AGNER_OK)
+    err = take_options(dns, from, error);
+    if (err == AGNER_OK)
+        err = node__registrar_start(node, &dns->found.registrar, begin, error);
+    if (err != AGNER_OK)
         free_dns(dns);
-    return opening.err;
+    return err;
 }

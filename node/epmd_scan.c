@@ -20,33 +20,23 @@ struct scan {
     uint64_t interval_ms;
     struct rt_loop_timer timer;
     struct node__epmd_list *asking;
-    enum agner_err last; /* how the last question ended: changes are logged */
 };
-
-static void note(struct scan *scan, enum agner_err err, const char *text)
-{
-    const struct node *node = scan->found.node;
-
-    if (err != scan->last)
-        rt_log(node->rt, err == AGNER_OK ? RT_LOG_NOTICE : RT_LOG_WARNING,
-               "%s: epmd at %s: %s", node__name(node), scan->address.host,
-               err == AGNER_OK ? "answers again" : text);
-    scan->last = err;
-}
 
 /* A node is known here by the host of ours when epmd is on this machine. */
 static void put(struct scan *scan, const char *alive_name, uint16_t port)
 {
     const struct node *node = scan->found.node;
-    const char *host = scan->address.host;
+    const char *host = scan->address.host, *place = "";
     char name[2 * NODE__NAME_MAX + 2];
 
-    if (strcmp(host, "127.0.0.1") == 0)
+    if (strcmp(host, "127.0.0.1") == 0) {
+        place = host;
         host = strchr(node__name(node), '@') + 1;
+    }
     (void)snprintf(name, sizeof name, "%s@%.255s", alive_name, host);
     if (strcmp(name, node__name(node)) != 0 &&
         node__name_check(name, strlen(name), NULL) == AGNER_OK)
-        node__found_put(&scan->found, name, scan->address.host, port);
+        node__found_put(&scan->found, name, place, port);
 }
 
 static void answered(void *ctx, enum agner_err err, const uint8_t *answer,
@@ -60,7 +50,7 @@ static void answered(void *ctx, enum agner_err err, const uint8_t *answer,
     size_t at = 4;
 
     scan->asking = NULL;
-    note(scan, err, text);
+    node__found_note(&scan->found, err, scan->address.host, text);
     while (err == AGNER_OK &&
            node__epmd_names_next(answer, size, &at, name, &port))
         put(scan, name, port);
@@ -81,7 +71,7 @@ static void ask(struct rt_loop_timer *timer)
 
     if (err == AGNER_OK)
         return;
-    note(scan, err, error.text);
+    node__found_note(&scan->found, err, scan->address.host, error.text);
     node->net->timer_start(node->loop, &scan->timer, scan->interval_ms, 0);
 }
 
@@ -102,29 +92,15 @@ static void close_scan(struct node__registrar *r)
     free_scan(scan);
 }
 
-struct opening {
-    struct node *node;
-    struct scan *scan;
-    enum agner_err err;
-    struct agner_error *error;
-};
-
-/* Loop thread. */
-static void open_scan(void *ctx)
+static enum agner_err begin(struct node__registrar *r,
+                            struct agner_error *error)
 {
-    struct opening *opening = ctx;
-    struct scan *scan = opening->scan;
+    struct scan *scan = (struct scan *)r;
 
-    if (!opening->node->open)
-        opening->err =
-            agner_fail(opening->error, AGNER_ENOTRUNNING, "the node stops");
-    else
-        opening->err = node__registrar_add(
-            opening->node, &scan->found.registrar, opening->error);
-    if (opening->err != AGNER_OK)
-        return;
+    (void)error; /* a question that fails is asked again */
     scan->timer.fire = ask;
     ask(&scan->timer);
+    return AGNER_OK;
 }
 
 enum agner_err node_discover_epmd(struct node *node, const char *host,
@@ -132,7 +108,7 @@ enum agner_err node_discover_epmd(struct node *node, const char *host,
                                   struct agner_error *error)
 {
     struct scan *scan;
-    struct opening opening = { .node = node, .error = error };
+    enum agner_err err;
 
     if (host == NULL)
         host = "127.0.0.1";
@@ -146,9 +122,8 @@ enum agner_err node_discover_epmd(struct node *node, const char *host,
     scan->address.port = node->epmd_port;
     memcpy(scan->address.host, host, strlen(host) + 1);
     scan->interval_ms = interval_ms != 0 ? interval_ms : INTERVAL_MS;
-    opening.scan = scan;
-    node__on_loop(node, open_scan, &opening);
-    if (opening.err != AGNER_OK)
+    err = node__registrar_start(node, &scan->found.registrar, begin, error);
+    if (err != AGNER_OK)
         free_scan(scan);
-    return opening.err;
+    return err;
 }

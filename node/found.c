@@ -122,6 +122,18 @@ void node__found_put(struct node__found *found, const char *name,
     node__cluster_want(&node->cluster, name, found->source);
 }
 
+void node__found_note(struct node__found *found, enum agner_err err,
+                      const char *what, const char *text)
+{
+    const struct node *node = found->node;
+
+    if (err != found->last)
+        rt_log(node->rt, err == AGNER_OK ? RT_LOG_NOTICE : RT_LOG_WARNING,
+               "%s: %s %s: %s", node__name(node), found->registrar.kind, what,
+               err == AGNER_OK ? "answers again" : text);
+    found->last = err;
+}
+
 void node__found_expire(struct node__found *found, uint64_t before_ms)
 {
     size_t kept = 0;

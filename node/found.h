@@ -31,7 +31,8 @@ struct node__found {
     enum node__source source;
     struct node__found_name *names; /* owned; in no order */
     size_t count, room;
-    bool full; /* somebody was dropped, and it was logged */
+    bool full;           /* somebody was dropped, and it was logged */
+    enum agner_err last; /* what node__found_note() was told */
 };
 
 /* `close` of the registrar is the owner's. */
@@ -44,6 +45,11 @@ void node__found_fini(struct node__found *found);
  * dropped and logged once; what there is no memory for is dropped. */
 void node__found_put(struct node__found *found, const char *name,
                      const char *host, uint16_t port);
+
+/* How its last question ended, in words that follow "NODE: "; only changes are
+ * logged. */
+void node__found_note(struct node__found *found, enum agner_err err,
+                      const char *what, const char *text);
 
 /* Forgets those that were last seen before `before_ms`. */
 void node__found_expire(struct node__found *found, uint64_t before_ms);

@@ -155,38 +155,21 @@ static enum agner_err take_options(struct gossip *gossip,
     return err;
 }
 
-struct opening {
-    struct node *node;
-    struct gossip *gossip;
-    enum agner_err err;
-    struct agner_error *error;
-};
-
-/* Loop thread. */
-static void open_gossip(void *ctx)
+static enum agner_err begin(struct node__registrar *r,
+                            struct agner_error *error)
 {
-    struct opening *opening = ctx;
-    struct gossip *gossip = opening->gossip;
-    struct node *node = opening->node;
+    struct gossip *gossip = (struct gossip *)r;
+    struct node *node = gossip->found.node;
     const struct rt_udp_owner owner = { .ctx = gossip, .received = received };
+    enum agner_err err = node->net->udp_open(node->loop, &gossip->options,
+                                             &owner, &gossip->udp, NULL, error);
 
-    if (!node->open)
-        opening->err =
-            agner_fail(opening->error, AGNER_ENOTRUNNING, "the node stops");
-    else
-        opening->err = node->net->udp_open(node->loop, &gossip->options, &owner,
-                                           &gossip->udp, NULL, opening->error);
-    if (opening->err != AGNER_OK)
-        return;
-    opening->err =
-        node__registrar_add(node, &gossip->found.registrar, opening->error);
-    if (opening->err != AGNER_OK) {
-        node->net->udp_close(gossip->udp);
-        return;
-    }
+    if (err != AGNER_OK)
+        return err;
     gossip->timer.fire = tick;
     send_packet(gossip);
     set_timer(gossip);
+    return AGNER_OK;
 }
 
 enum agner_err node_discover_gossip(struct node *node,
@@ -194,7 +177,7 @@ enum agner_err node_discover_gossip(struct node *node,
                                     struct agner_error *error)
 {
     struct gossip *gossip = calloc(1, sizeof *gossip);
-    struct opening opening = { node, gossip, AGNER_OK, error };
+    enum agner_err err;
 
     if (gossip == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no memory for gossip");
@@ -204,10 +187,11 @@ enum agner_err node_discover_gossip(struct node *node,
         node__name(node),
         node->epmd_mode == NODE_EPMD_NONE ? node_port(node) : 0,
         gossip->packet);
-    opening.err = take_options(gossip, options, error);
-    if (opening.err == AGNER_OK)
-        node__on_loop(node, open_gossip, &opening);
-    if (opening.err != AGNER_OK)
+    err = take_options(gossip, options, error);
+    if (err == AGNER_OK)
+        err =
+            node__registrar_start(node, &gossip->found.registrar, begin, error);
+    if (err != AGNER_OK)
         free_gossip(gossip);
-    return opening.err;
+    return err;
 }

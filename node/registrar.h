@@ -53,9 +53,16 @@ void node__find(struct node *node, const char *name, struct node__place *place);
 bool node__cookies_for(struct node *node, const char *name,
                        struct cookies *cookies);
 
-/* Takes `r` among the node's. AGNER_ELIMIT: the caller keeps it. */
-enum agner_err node__registrar_add(struct node *node, struct node__registrar *r,
-                                   struct agner_error *error);
+/*
+ * Takes `r` among the node's and has it begin, on the loop's thread; not from
+ * there. On failure the caller still owns it. AGNER_ELIMIT, AGNER_ENOTRUNNING,
+ * or what `begin` says.
+ */
+enum agner_err
+node__registrar_start(struct node *node, struct node__registrar *r,
+                      enum agner_err (*begin)(struct node__registrar *r,
+                                              struct agner_error *error),
+                      struct agner_error *error);
 void node__registrars_close(struct node *node);
 
 /* ---- routes.c: routes and addresses -------------------------------------- */

@@ -45,21 +45,49 @@ bool node__cookies_for(struct node *node, const char *name,
 
 /* ---- The list ------------------------------------------------------------ */
 
-enum agner_err node__registrar_add(struct node *node, struct node__registrar *r,
-                                   struct agner_error *error)
+struct starting {
+    struct node *node;
+    struct node__registrar *r;
+    enum agner_err (*begin)(struct node__registrar *r,
+                            struct agner_error *error);
+    enum agner_err err;
+    struct agner_error *error;
+};
+
+static void start(void *ctx)
 {
-    struct node__registrar **link = &node->registrars;
+    struct starting *s = ctx;
+    struct node__registrar **link = &s->node->registrars;
     unsigned count = 0;
 
     while (*link != NULL) {
         link = &(*link)->next;
         count++;
     }
-    if (count == NODE__REGISTRARS_MAX)
-        return agner_fail(error, AGNER_ELIMIT, "over %d registrars",
-                          NODE__REGISTRARS_MAX);
-    *link = r;
-    return AGNER_OK;
+    if (!s->node->open)
+        s->err =
+            agner_fail(s->error, AGNER_ENOTRUNNING, "the node does not run");
+    else if (count == NODE__REGISTRARS_MAX)
+        s->err = agner_fail(s->error, AGNER_ELIMIT, "over %d registrars",
+                            NODE__REGISTRARS_MAX);
+    else
+        s->err = s->begin(s->r, s->error);
+    if (s->err == AGNER_OK)
+        *link = s->r;
+}
+
+enum agner_err
+node__registrar_start(struct node *node, struct node__registrar *r,
+                      enum agner_err (*begin)(struct node__registrar *r,
+                                              struct agner_error *error),
+                      struct agner_error *error)
+{
+    struct starting starting = {
+        .node = node, .r = r, .begin = begin, .error = error
+    };
+
+    node__on_loop(node, start, &starting);
+    return starting.err;
 }
 
 void node__registrars_close(struct node *node)
