@@ -111,6 +111,11 @@ class Demo:
         self.check("agner", f"agner call --node {node} {shell_word(target)} {shell_word(request)}",
                    self.call(node, target, request), expected)
 
+    def agner_rpc(self, node, module, function, arguments, expected):
+        code, printed = self.command("rpc", node, module, function, arguments)
+        self.check("agner", f"agner rpc {node} {module} {function} {shell_word(arguments)}",
+                   printed if code == 0 else f"exit {code}: {printed}", expected)
+
     # ---- the Erlang node
 
     def start_erlang(self):
@@ -249,6 +254,7 @@ def run(demo):
     if with_erlang:
         calls_both_ways(demo, a, b, c)
         links_and_monitors(demo, a, b)
+        a_full_peer(demo, a, b, c)
     words_through_the_cluster(demo, a, b)
     a_server_dies(demo, a)
     if with_erlang:
@@ -289,6 +295,29 @@ def links_and_monitors(demo, a, b):
              "has echo on a link itself to an Erlang process")
     demo.erl("Worker ! crash, receive {heard, _, {'EXIT', Worker, R2}} -> R2 after 10000 -> nothing end", "crashed",
              "lets that process crash; echo on a hears 'EXIT' with")
+
+
+def a_full_peer(demo, a, b, c):
+    """What OTP's own modules ask of a node: rpc, erpc, spawn, global, pg, observer."""
+    demo.erl(f"erpc:multicall(['{a}','{b}','{c}'], erlang, node, [])",
+             f"[{{ok,'{a}'}},{{ok,'{b}'}},{{ok,'{c}'}}]")
+    demo.erl(f"rpc:call('{a}', no_such, function, [1])",
+             "{badrpc,{'EXIT',{undef,[{no_such,function,[1],[]}]}}}")
+    demo.erl(f"Pid = spawn_link('{b}', erlang, exit, [over]), receive {{'EXIT', Pid, R5}} -> R5 end", "over",
+             f"spawns and links a process on {b}, and hears 'EXIT' with")
+    demo.erl("yes = global:register_name(town_hall, self()), [N || N <- nodes(), "
+             "rpc:call(N, global, whereis_name, [town_hall]) =:= self()] =:= nodes()", "true",
+             "registers itself with global; each of our nodes knows the name")
+    demo.erl("{ok, _} = pg:start(pg), pg:join(readers, self())", "ok",
+             "joins the process group readers")
+    demo.until(f"{c} has heard of the group",
+               lambda: "readers" in demo.command("groups", "--node", c)[1])
+    code, _ = demo.command("pub", "--node", c, "readers", "{news, <<\"from c\">>}")
+    demo.check("agner", f"exit code of agner pub --node {c} readers '{{news, <<\"from c\">>}}'", str(code), "0")
+    demo.erl("receive {news, News} -> News after 10000 -> nothing end", '<<"from c">>', "receives")
+    demo.erl(f"proplists:get_value(otp_release, rpc:call('{a}', observer_backend, sys_info, []))", '"25"',
+             f"asks {a} what its observer asks, and gets for otp_release")
+    demo.agner_rpc(f"erlang@{HOST}", "lists", "reverse", "[[1, 2, 3]]", "[3,2,1]")
 
 
 def pid_of(demo, node, name):
