@@ -31,6 +31,7 @@ static enum agner_err classic(struct gen *self, enum agner_err err,
         *result = exception->reason;
         return AGNER_OK;
     }
+    *result = ETF_NONE;
     if (etf_match(exception->reason, "{erpc, _}", &reason))
         *result = badrpc(self, reason);
     else if (etf_match(exception->reason, "{exception, _, _}", &reason, &stack))
