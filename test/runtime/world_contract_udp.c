@@ -141,6 +141,10 @@ static void a_group_is_heard_by_all_of_it(const struct place *place)
     assert_int_equal(b.err, AGNER_OK);
     speech.port = a.port;
     scene_run(&scene, speak, &speech);
+    if (speech.err == AGNER_ENOCONN) { /* no way to any group here */
+        scene_close(&scene);
+        skip();
+    }
     assert_int_equal(speech.err, AGNER_OK);
     scene_await(&scene, has_heard, &a);
     scene_await(&scene, has_heard, &b);
