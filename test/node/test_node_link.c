@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <flags.h>
+
 #include "pair.h"
 #include "raw_peer.h"
 #include "recorder.h"
@@ -551,6 +553,45 @@ static void a_tick_is_answered_when_nothing_was_written(void **state)
     node_stop(a, 0);
 }
 
+/* The next packet is a tick; another one is read and dropped. */
+static bool next_is_tick(int fd)
+{
+    uint8_t length[4], bytes[256];
+    size_t size;
+
+    assert_true(raw_read(fd, length, sizeof length)); /* it is not closed */
+    size = (size_t)length[2] << 8 | length[3];
+    assert_true(size <= sizeof bytes);
+    assert_true(raw_read(fd, bytes, size));
+    return size == 0;
+}
+
+/* A hidden peer may be one that ticks only when it is ticked: that it is
+ * written to is not enough. It outlives twice the tick time so. */
+static void a_silent_hidden_peer_is_ticked(void **state)
+{
+    struct node_options options = pair_options(A);
+    struct node__handshake hs;
+    struct node *a;
+    int fd, ticks = 0;
+
+    (void)state;
+    options.tick_time_ms = 1200;
+    a = pair_start(&options);
+    fd = raw_dial(node_port(a), STRANGER, A, PAIR_COOKIE,
+                  NODE__FLAGS_OFFERED & ~NODE__FLAG_PUBLISHED, &hs);
+    assert_true(fd >= 0);
+    while (ticks < 4) { /* one in two rounds, which are a quarter each */
+        send_int(node_rt(a), STRANGER, 5, ticks);
+        if (next_is_tick(fd)) {
+            ticks++;
+            raw_packet(fd, "", 0);
+        }
+    }
+    close(fd);
+    node_stop(a, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -569,6 +610,7 @@ int main(void)
         cmocka_unit_test(nodes_meet_over_ipv6),
         cmocka_unit_test(ticks_keep_a_connection),
         cmocka_unit_test(a_tick_is_answered_when_nothing_was_written),
+        cmocka_unit_test(a_silent_hidden_peer_is_ticked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
