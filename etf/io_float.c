@@ -49,7 +49,10 @@ static bool round_digits(struct digits *d, int64_t count)
         char *digit = &d->digit[--count];
 
         carry = *digit == '9';
-        *digit = carry ? '0' : (char)(*digit + 1);
+        if (carry)
+            *digit = '0';
+        else
+            ++*digit;
     }
     return carry;
 }
@@ -66,9 +69,13 @@ static enum agner_err put_digits(struct etf_buffer *out, const struct digits *d,
 {
     enum agner_err err = AGNER_OK;
 
-    for (int64_t i = from; i < from + count && err == AGNER_OK; i++)
-        err = put_char(
-            out, i < zeros || i - zeros >= DIGITS ? '0' : d->digit[i - zeros]);
+    for (int64_t i = from; i < from + count && err == AGNER_OK; i++) {
+        char digit = '0';
+
+        if (i >= zeros && i - zeros < DIGITS)
+            digit = d->digit[i - zeros];
+        err = put_char(out, digit);
+    }
     return err;
 }
 
@@ -144,7 +151,7 @@ enum agner_err etf__float_format(struct etf_buffer *out, double v,
 {
     int64_t precision = spec->precision < 0 ? PRECISION : spec->precision;
     bool is_fixed = spec->control == 'f';
-    struct digits d;
+    struct digits d = { .exponent = 0 };
 
     if (precision < (spec->control == 'e' ? 2 : 1))
         return AGNER_EINVAL;

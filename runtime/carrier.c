@@ -419,6 +419,8 @@ void rt__named_end(struct rt *rt, etf_term name, const etf_ref *ref,
 
 void rt__traffic(struct rt *rt, uint64_t bytes_in, uint64_t bytes_out)
 {
-    add_relaxed(&rt->bytes_in, bytes_in);
-    add_relaxed(&rt->bytes_out, bytes_out);
+    if (bytes_in != 0)
+        add_relaxed(&rt->bytes_in, bytes_in);
+    if (bytes_out != 0)
+        add_relaxed(&rt->bytes_out, bytes_out);
 }

@@ -8,8 +8,8 @@
  * Breadth first. A process that computes holds this up until it answers, for at
  * most five seconds; it then has no children. Source: OTP 25, appmon_info.
  */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "functions.h"
 
@@ -30,17 +30,16 @@ static etf_term text_of(struct tree *t, etf_pid pid)
 {
     struct etf_region *r = rt_region(t->self);
     struct rt_process_info info;
-    char text[600], node[300];
+    char text[600], pid_text[250], node[300];
 
     if (etf_pid_is_local(pid) &&
         rt_process_glance(rt_of(t->self), pid, &info) == AGNER_OK &&
         !etf_is_none(info.name) && etf_get_text(info.name, text, sizeof text))
         return etf_string(r, text);
-    (void)etf_format(text, 250, etf_from_pid(r, pid));
-    if (!etf_pid_is_local(pid) && etf_get_text(pid.node, node, sizeof node)) {
-        (void)strcat(text, " ");
-        (void)strcat(text, node);
-    }
+    (void)etf_format(pid_text, sizeof pid_text, etf_from_pid(r, pid));
+    if (etf_pid_is_local(pid) || !etf_get_text(pid.node, node, sizeof node))
+        return etf_string(r, pid_text);
+    (void)snprintf(text, sizeof text, "%s %s", pid_text, node);
     return etf_string(r, text);
 }
 

@@ -243,7 +243,7 @@ static enum gen_rpc_class etop_collect(struct gen *self, etf_term args,
 static void send_stats(struct gen *self, etf_pid parent)
 {
     struct etf_region *r = etf_region_new(0);
-    etf_term message = ETF_NONE, loads, memory;
+    etf_term message, loads, memory;
     struct rt_stats stats;
 
     if (r == NULL)
