@@ -1,8 +1,9 @@
 /*
  * spawn_remote.h -- processes that one node starts for another.
  *
- * Private to runtime/. Asking is spawn_ask.c, serving is spawn_serve.c, and
- * spawn_options.c reads the options that both ends know. A node may ask itself:
+ * Private to runtime/. Asking is spawn_ask.c, its outcome is spawn_reply.c,
+ * serving is spawn_serve.c, and spawn_options.c reads the options that both
+ * ends know. A node may ask itself:
  * then the signals stay here, and all else is the same.
  *
  *   requester                          the other node
@@ -60,10 +61,33 @@ void rt__spawn_room_leave(struct spawn_room *room);
 enum agner_err rt__spawn_init(struct rt *rt);
 void rt__spawn_fini(struct rt *rt);
 
-/* ---- spawn_ask.c --------------------------------------------------------- */
+/* ---- spawn_reply.c ------------------------------------------------------- */
+
+/* In the number of a request that rt_spawn_node() waits for: nobody learns of
+ * its process but through that wait, so it is not to outlive it. Numbers are
+ * counted from 1, and never get here. */
+#define SPAWN_WAITED (UINT64_C(1) << 49)
+
+/* Who wants to know. */
+enum spawn_fate {
+    FATE_MESSAGE,   /* a message tells */
+    FATE_WAIT,      /* rt_spawn_node() waits: RELATION_DONE */
+    FATE_ABANDONED, /* nobody: rt_spawn_abandon() */
+    FATE_KILL,      /* nobody, and it is not to live: rt_spawn_node() is late */
+};
 
 /* What a RELATION_SPAWN has: relation.h. */
-struct spawn_asked;
+struct spawn_asked {
+    enum spawn_fate fate;
+    uint16_t alias; /* of the monitor: relation flags */
+    bool alias_explicit;
+    bool reply_ok, reply_error;
+    struct etf_box *tag;     /* owned: of the monitor, or NULL */
+    struct etf_box *message; /* owned: {Tag, Id, error, noconnection} */
+    struct envelope *answer; /* owned: what FATE_WAIT waited for; its term is
+                                the pid or the reason */
+};
+
 void rt__spawn_asked_free(struct rt *rt, struct worker *worker,
                           struct spawn_asked *asked);
 
@@ -73,6 +97,10 @@ void rt__spawn_replied(struct rt *rt, struct worker *worker, struct process *p,
 /* The connection is lost before the reply came. Owner. */
 void rt__spawn_lost(struct rt *rt, struct worker *worker, struct process *p,
                     struct relation *r);
+/* There is no process, for this reason: tells by message, if that is wanted.
+ * Owner. */
+void rt__spawn_failed(struct rt *rt, struct worker *worker, struct process *p,
+                      struct relation *r, etf_term reason);
 /* The reply `m` reaches nobody: whoever asked, `me`, is dead. */
 void rt__spawn_late(struct rt *rt, etf_term me, const struct envelope *m);
 
