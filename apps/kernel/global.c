@@ -41,13 +41,13 @@ struct server {
 
 /* ---- What the machine does ---------------------------------------------- */
 
-static void send(void *ctx, etf_term node, etf_term message, bool connect)
+static void send(void *ctx, etf_term node, etf_term message)
 {
     struct gen *self = ctx;
 
     /* To a node that is gone is fine: its nodedown is here, or comes. */
     (void)rt_send_with(self, etf_make(self, "{global_name_server, _}", node),
-                       message, connect ? 0 : RT_SEND_NOCONNECT);
+                       message, RT_SEND_NOCONNECT);
 }
 
 static void disconnect(void *ctx, etf_term node)

@@ -41,7 +41,7 @@ static void cast(struct global *g, etf_term node, etf_term message)
     if (etf_is_none(whole))
         give_up(g, node);
     else
-        g->acts->send(g->acts->ctx, node, whole, true);
+        g->acts->send(g->acts->ctx, node, whole);
 }
 
 static void tell_locker(struct global *g, etf_term node, etf_term message)
@@ -74,7 +74,7 @@ static void send_cancel(struct global *g, etf_term node, int64_t his_tag)
         etf_make(g->region, "{cancel_connect, _, _}", g->self, his_tag);
 
     if (!etf_is_none(message))
-        g->acts->send(g->acts->ctx, node, message, false);
+        g->acts->send(g->acts->ctx, node, message);
 }
 
 /* Lets the locker give the lock back, if it has one for that attempt, after it
@@ -117,7 +117,7 @@ static void meet(struct global *g, struct global_peer *peer)
         if (etf_is_none(ack))
             give_up(g, peer->node);
         else
-            g->acts->send(g->acts->ctx, peer->node, ack, false);
+            g->acts->send(g->acts->ctx, peer->node, ack);
     }
 }
 

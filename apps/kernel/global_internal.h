@@ -52,10 +52,10 @@
 
 struct global_acts {
     void *ctx;
-    /* `message` to the global_name_server of `node`. `connect`: as any signal,
-     * in order; otherwise only if there is a connection. */
-    void (*send)(void *ctx, etf_term node, etf_term message, bool connect);
-    /* The same without order or hurry: the connection ends. */
+    /* `message` to the global_name_server of `node`, if there is a connection:
+     * what is said belongs to that, and must not make another. */
+    void (*send)(void *ctx, etf_term node, etf_term message);
+    /* The connection ends, soon. */
     void (*disconnect)(void *ctx, etf_term node);
     /* Connects to `node`; then global__joined() or global__extra_nodedown() is
      * due. */

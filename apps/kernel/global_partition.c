@@ -26,7 +26,7 @@ static void tell_all(struct global *g, etf_term message, etf_term but)
 
         if ((peer->known || peer->pending) && !etf_same(peer->node, but) &&
             peer->version >= GLOBAL_VERSION_LOST)
-            g->acts->send(g->acts->ctx, peer->node, message, false);
+            g->acts->send(g->acts->ctx, peer->node, message);
     }
 }
 
@@ -109,7 +109,7 @@ static void ask_to_go(struct global *g, struct global_peer *peer)
     if (peer->version < GLOBAL_VERSION_LOST || etf_is_none(message))
         g->acts->disconnect(g->acts->ctx, peer->node);
     else
-        g->acts->send(g->acts->ctx, peer->node, message, false);
+        g->acts->send(g->acts->ctx, peer->node, message);
     g->acts->log(g->acts->ctx, RT_LOG_WARNING,
                  "global: requested disconnect from %s in order to prevent "
                  "overlapping partitions",

@@ -13,7 +13,8 @@
  * know it, and they meet anew (kernel's prevent_overlapping_partitions).
  *
  * gen_call(), gen_cast() and gen_send_request() take {global, Name} and {via,
- * global, Name} for a process.
+ * global, Name} for a process; rt_send() does not, to which {global, N} is one
+ * that is registered as `global` on node N.
  *
  * For visible nodes: a hidden one is alone with its names. The application
  * `kernel` must run, else AGNER_ENONAME. Where a function may wait for other

@@ -28,9 +28,9 @@ static void note(struct bed *b, const char *word, etf_term a, etf_term t)
     assert_int_equal(etf_buffer_add(&b->log, line, strlen(line)), AGNER_OK);
 }
 
-static void send_act(void *ctx, etf_term node, etf_term message, bool connect)
+static void send_act(void *ctx, etf_term node, etf_term message)
 {
-    note(ctx, connect ? "send" : "tell", node, message);
+    note(ctx, "send", node, message);
 }
 
 static void disconnect_act(void *ctx, etf_term node)

@@ -184,7 +184,7 @@ static void begins_anew_when_out_of_step(void **state)
                    "{locker,no_longer_a_pid,#{},<0.5.1>}}}\n");
     /* An acknowledgement of something else. */
     bed_info(&b, "{init_connect_ack, a@h, 1, 77}");
-    bed_expect(&b, "tell a@h {cancel_connect,m@h,77}\n"
+    bed_expect(&b, "send a@h {cancel_connect,m@h,77}\n"
                    "locker {cancel,a@h,2,[]}\n"
                    "send a@h {'$gen_cast',{init_connect,{8,3},m@h,"
                    "{locker,no_longer_a_pid,#{},<0.5.1>}}}\n");
@@ -269,8 +269,8 @@ static void leaves_conflicts_to_the_smaller_name(void **state)
 static void passes_a_loss_on_once(void **state)
 {
     static const char once[] =
-        "tell c@h {lost_connection,a@h,5,1,b@h}\n"
-        "tell b@h {remove_connection,m@h}\nlog b@h\nlost b@h\n";
+        "send c@h {lost_connection,a@h,5,1,b@h}\n"
+        "send b@h {remove_connection,m@h}\nlog b@h\nlost b@h\n";
     struct bed b;
 
     (void)state;
@@ -281,7 +281,7 @@ static void passes_a_loss_on_once(void **state)
     bed_know(&b, "old@h", 6, etf_nil());
     bed_info(&b, "{lost_connection, a@h, 5, 1, b@h}");
     assert_non_null(strstr(bed_text(&b), "b@h {lost_connection"));
-    assert_non_null(strstr(bed_text(&b), strstr(once, "tell b@h")));
+    assert_non_null(strstr(bed_text(&b), strstr(once, "send b@h")));
     assert_null(strstr(bed_text(&b), "a@h {lost_connection"));
     assert_null(strstr(bed_text(&b), "old@h"));
     bed_forget(&b);
@@ -289,14 +289,14 @@ static void passes_a_loss_on_once(void **state)
     bed_info(&b, "{lost_connection, a@h, 5, 0, b@h}"); /* late */
     bed_expect(&b, "");
     bed_info(&b, "{lost_connection, a@h, 6, 1, b@h}"); /* another life */
-    bed_expect(&b, "tell c@h {lost_connection,a@h,6,1,b@h}\n");
+    bed_expect(&b, "send c@h {lost_connection,a@h,6,1,b@h}\n");
     /* Its end is no news. */
     global__nodedown(&b.g, etf_atom("b@h"));
     bed_expect(&b, "lost b@h\n");
     /* The end of another is. */
     global__nodedown(&b.g, etf_atom("c@h"));
     bed_expect(&b, "lost c@h\n"
-                   "tell a@h {lost_connection,m@h,100,1,c@h}\n");
+                   "send a@h {lost_connection,m@h,100,1,c@h}\n");
     bed_end(&b);
 }
 
@@ -308,7 +308,7 @@ static void leaves_who_has_lost_us(void **state)
     bed_begin(&b, "m@h");
     bed_know(&b, "a@h", 8, etf_nil());
     bed_info(&b, "{lost_connection, a@h, 5, 1, m@h}");
-    bed_expect(&b, "tell a@h {remove_connection,m@h}\nlog a@h\n"
+    bed_expect(&b, "send a@h {remove_connection,m@h}\nlog a@h\n"
                    "lost a@h\n");
     bed_know(&b, "b@h", 8, etf_nil());
     bed_info(&b, "{remove_connection, b@h}");

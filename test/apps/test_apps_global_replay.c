@@ -113,10 +113,9 @@ static etf_term with_pids(etf_term t, unsigned depth)
 
 /* ---- What ours says ----------------------------------------------------- */
 
-static void send_act(void *ctx, etf_term node, etf_term message, bool connect)
+static void send_act(void *ctx, etf_term node, etf_term message)
 {
     (void)ctx;
-    (void)connect;
     say(&w.ours[index_of(node)], message);
 }
 
