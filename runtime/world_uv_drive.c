@@ -30,11 +30,11 @@
 #define LOOK_NS     200000u
 #define STILL_LOOKS 10u /* without any change: the keeper may sleep */
 
+/* So many turns in a row make a stream: each read something, but no more than
+ * so much, wrote nothing, and waited for less than a nap. */
+#define STREAM_TURNS 16u
+#define STREAM_BYTES 16384u
 #define NAP_NS       100000u
-#define STREAM_TURNS 16u /* in a row make a stream: each read something, */
-#define STREAM_BYTES \
-    16384u /* but no more, wrote nothing, and waited less \
-              than a nap */
 
 static bool take(struct rt_loop *loop)
 {
@@ -136,7 +136,8 @@ static void block_broken_pipe(void)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail */
 }
 
-/* One turn, which waits. False: there is nothing left to wait for. */
+/* One turn, which waits, after a nap if bytes come in a stream. False: there is
+ * nothing left to wait for. */
 static bool take_turn(struct rt_loop *loop)
 {
     uint64_t begin_ns;
