@@ -171,6 +171,46 @@ static bool open_fun(struct encoder *e, struct container *c,
     return true;
 }
 
+/* Is nothing left to be written behind this term, in any container? */
+static bool is_last(const struct encoder *e, const struct container *c)
+{
+    const uint64_t *frame;
+
+    if (c->left > 0 || c->emptying != OF_TERMS)
+        return false;
+    for (frame = e->stack.base; frame < e->stack.top; frame += FRAME_WORDS)
+        if (frame[1] > 0 || frame[2] != OF_TERMS)
+            return false;
+    return true;
+}
+
+/* Leaves the bytes of a large binary at the end to who asked for that. */
+static bool leaves_tail(struct encoder *e, const struct container *c,
+                        const uint64_t *words)
+{
+    struct etf_tail *tail = e->w.options.tail;
+    size_t size = etf__head_size(words);
+
+    if (tail == NULL || etf__head(words) != ETF__HEAD_BLOB ||
+        size < tail->min || size > UINT32_MAX || !is_last(e, c))
+        return false;
+    tail->blob = etf__word_blob(words[1]);
+    tail->bytes = tail->blob->bytes + words[3];
+    tail->size = size;
+    return true;
+}
+
+static bool write_tail_head(struct encoder *e)
+{
+    struct writer *w = &e->w;
+
+    if (!etf__writer_room(w, 5))
+        return false;
+    w->next = etf__put32(etf__put8(w->next, BINARY_EXT),
+                         (uint32_t)w->options.tail->size);
+    return true;
+}
+
 static bool write_compound(struct encoder *e, struct container *c, etf_term t)
 {
     const uint64_t *words = etf__words(t);
@@ -183,6 +223,8 @@ static bool write_compound(struct encoder *e, struct container *c, etf_term t)
         return open_map(e, c, words);
     if (etf__head(words) == ETF__HEAD_FUN)
         return open_fun(e, c, words);
+    if (leaves_tail(e, c, words))
+        return write_tail_head(e);
     return etf__write_leaf(&e->w, t);
 }
 

@@ -184,6 +184,16 @@ static inline bool etf__blob_is_shared(const struct etf_blob *blob)
     return atomic_load_explicit(&blob->refs, memory_order_acquire) != 1;
 }
 
+/* A large binary that is the last thing in a term. Who asks for it with
+ * etf_encode_options.tail gets only its head encoded, and here where its bytes
+ * are, which belong behind that. */
+struct etf_tail {
+    size_t min;            /* set by the caller: less is encoded whole */
+    struct etf_blob *blob; /* borrowed from the term; NULL: no such binary */
+    const uint8_t *bytes;
+    size_t size;
+};
+
 /* Off-heap references of one block form a list through their `next` word;
  * `list` is the address of the first such boxed term's words, or NULL. */
 void etf__offheap_drop(uint64_t *list);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <atomic.h>
+#include <etf_door.h>
 
 #include "flags.h"
 #include "node_room.h"
@@ -46,8 +47,7 @@ struct out_chunk {
 /* A message behind its sender's bulk. */
 struct waiting {
     struct waiting *next;
-    struct etf_buffer terms; /* owned */
-    size_t control_size;
+    struct parcel parcel; /* owned, but for `atoms`, which are below */
     bool has_atoms;
     struct node__atoms atoms;
 };
@@ -57,6 +57,7 @@ struct out_bulk {
     struct out_bulk *next;
     etf_pid sender;
     struct etf_buffer terms; /* owned */
+    struct etf_blob *blob;   /* one count, or NULL: it is written out of that */
     struct node__rest rest;
     bool busy; /* the slice is ready, or being written */
     struct waiting *waiting, *waiting_last;
@@ -136,12 +137,19 @@ static void recycle(struct output *out, struct out_chunk *chunk)
     out->spare_count++;
 }
 
+static void drop_blob(struct etf_blob *blob)
+{
+    if (blob != NULL)
+        etf__blob_drop(blob);
+}
+
 static void waiting_free(struct waiting *w)
 {
     while (w != NULL) {
         struct waiting *next = w->next;
 
-        etf_buffer_fini(&w->terms);
+        etf_buffer_fini(&w->parcel.terms);
+        drop_blob(w->parcel.blob);
         free(w);
         w = next;
     }
@@ -151,6 +159,7 @@ static void bulk_free(struct out_bulk *bulk)
 {
     waiting_free(bulk->waiting);
     etf_buffer_fini(&bulk->terms);
+    drop_blob(bulk->blob);
     free(bulk);
 }
 
@@ -169,6 +178,11 @@ static struct out_bulk *lane_of(struct output *out, const etf_pid *sender)
     while (bulk != NULL && !is_same_sender(&bulk->sender, sender))
         bulk = bulk->next;
     return bulk;
+}
+
+static size_t size_of(const struct parcel *parcel)
+{
+    return parcel->terms.size + parcel->tail_size;
 }
 
 /* The terms become the caller's, or a copy of them does. */
@@ -190,12 +204,14 @@ static enum agner_err wait_in_lane(struct output *out, struct out_bulk *bulk,
 
     if (w == NULL)
         return AGNER_ENOMEM;
-    if (take_terms(parcel, &w->terms) != AGNER_OK) {
+    w->parcel = *parcel;
+    if (take_terms(parcel, &w->parcel.terms) != AGNER_OK) {
         free(w);
         return AGNER_ENOMEM;
     }
+    parcel->blob = NULL;
+    w->parcel.borrowed = false;
     w->next = NULL;
-    w->control_size = parcel->control_size;
     w->has_atoms = parcel->atoms != NULL;
     if (w->has_atoms)
         w->atoms = *parcel->atoms;
@@ -204,7 +220,7 @@ static enum agner_err wait_in_lane(struct output *out, struct out_bulk *bulk,
     else
         bulk->waiting_last->next = w;
     bulk->waiting_last = w;
-    out->queued += w->terms.size;
+    out->queued += size_of(&w->parcel);
     return AGNER_OK;
 }
 
@@ -212,8 +228,10 @@ static struct node__message message_of(const struct parcel *parcel)
 {
     return (struct node__message){
         .terms = parcel->terms.data,
-        .size = parcel->terms.size,
+        .size = size_of(parcel),
         .control_size = parcel->control_size,
+        .tail = parcel->tail,
+        .tail_size = parcel->tail_size,
         .atoms = parcel->atoms,
     };
 }
@@ -267,7 +285,7 @@ static size_t fragment_size(const struct output *out,
 {
     size_t size = out->fragment_size;
 
-    return parcel->terms.size <= size + size / 16 ? size + size / 16 : size;
+    return size_of(parcel) <= size + size / 16 ? size + size / 16 : size;
 }
 
 /* *started is the bulk if it has more fragments than the first, else NULL. */
@@ -277,6 +295,7 @@ static enum agner_err add_large(struct output *out, struct parcel *parcel,
     struct out_bulk *bulk = calloc(1, sizeof *bulk);
     struct out_chunk *chunk = open_chunk(out);
     struct node__message message = message_of(parcel);
+    const uint8_t *slice = parcel->tail;
     size_t before, size;
 
     *started = NULL;
@@ -288,12 +307,17 @@ static enum agner_err add_large(struct output *out, struct parcel *parcel,
                                 ++out->sequence, &bulk->rest,
                                 &size) != AGNER_OK)
         goto no_memory;
-    /* Not borrowed: what lies on a stack is small. */
-    (void)take_terms(parcel, &bulk->terms);
+    if (parcel->tail_size == 0) {
+        /* Not borrowed: what lies on a stack is small. */
+        (void)take_terms(parcel, &bulk->terms);
+        slice = bulk->terms.data;
+    }
+    bulk->blob = parcel->blob;
+    parcel->blob = NULL;
     bulk->sender = parcel->sender;
-    out->queued += chunk->bytes.size - before + bulk->terms.size;
+    out->queued += chunk->bytes.size - before + size + bulk->rest.left;
     chunk->piece.messages++;
-    push_slice(out, bulk, bulk->terms.data, size);
+    push_slice(out, bulk, slice, size);
     if (bulk->rest.left > 0) {
         into_ring(out, bulk);
         *started = bulk;
@@ -311,8 +335,9 @@ static enum agner_err add_now(struct output *out, struct parcel *parcel,
                               struct out_bulk **started)
 {
     *started = NULL;
-    if (parcel->borrowed || parcel->terms.size <= COPY_MAX ||
-        !(out->flags & HEADER_FLAGS))
+    if (parcel->tail_size == 0 &&
+        (parcel->borrowed || parcel->terms.size <= COPY_MAX ||
+         !(out->flags & HEADER_FLAGS)))
         return add_small(out, parcel);
     return add_large(out, parcel, started);
 }
@@ -374,17 +399,13 @@ static enum agner_err leave_lane(struct output *out, struct out_bulk *bulk)
 
     while (bulk->waiting != NULL && next == NULL && err == AGNER_OK) {
         struct waiting *w = bulk->waiting;
-        struct parcel parcel = { .terms = w->terms,
-                                 .control_size = w->control_size,
-                                 .atoms = w->has_atoms ? &w->atoms : NULL,
-                                 .sender = bulk->sender };
 
+        w->parcel.atoms = w->has_atoms ? &w->atoms : NULL;
         bulk->waiting = w->next;
         if (bulk->waiting == NULL)
             bulk->waiting_last = NULL;
-        out->queued -= w->terms.size;
-        err = add_now(out, &parcel, &next);
-        w->terms = parcel.terms;
+        out->queued -= size_of(&w->parcel);
+        err = add_now(out, &w->parcel, &next);
         w->next = NULL;
         waiting_free(w);
     }

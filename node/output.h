@@ -8,7 +8,8 @@
  *
  *   small        copied behind others into a chunk of some 32 KiB
  *   large        its head goes into the chunk, its terms are a piece of their
- *                own, which is never copied
+ *                own, which is never copied. Of one that ends in a large binary
+ *                all else goes into the chunk, and the binary is the piece
  *   fragmented   the same for its first fragment; the rest waits in the ring of
  *                bulks, and each flush adds one fragment of each of them, so
  *                that a small message of another sender waits for one fragment
@@ -60,7 +61,10 @@ struct output {
 
 /* A message to be sent, as its sender made it. */
 struct parcel {
-    struct etf_buffer terms; /* control, then payload */
+    struct etf_buffer terms; /* control, then payload, but for its tail */
+    struct etf_blob *blob;   /* one count, or NULL: what the tail is in */
+    const uint8_t *tail;     /* a large binary at the end */
+    size_t tail_size;
     bool borrowed; /* `terms` lives on the sender's stack: copy what is kept */
     size_t control_size;
     const struct node__atoms *atoms; /* borrowed; NULL without a cache */
@@ -75,8 +79,9 @@ void node__output_fini(struct output *out);
 
 /*
  * Under the lock. Takes the message: parcel->terms is empty afterwards, unless
- * it is borrowed. *wake is set when the loop has to be told, which the caller
- * does after it gave up the lock. AGNER_ENOMEM leaves all as it was.
+ * it is borrowed or has a tail, and parcel->blob is NULL. *wake is set when the
+ * loop has to be told, which the caller does after it gave up the lock.
+ * AGNER_ENOMEM leaves all as it was.
  */
 enum agner_err node__output_add(struct output *out, struct parcel *parcel,
                                 bool *wake);

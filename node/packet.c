@@ -104,11 +104,15 @@ static size_t split(const struct node__message *message, uint64_t flags,
     size_t size = fragment_size == 0 ? NODE__FRAGMENT_SIZE : fragment_size;
     size_t part = first_part(message, flags, size);
     size_t left = message->size - part;
+    size_t head = message->size - message->tail_size;
+    const uint8_t *next = message->tail_size > 0 ? message->tail + (part - head)
+                                                 : message->terms + part;
 
+    assert(message->tail_size == 0 || part >= head);
     *rest = (struct node__rest){ .sequence = sequence };
     if (left > 0)
         *rest =
-            (struct node__rest){ .next = message->terms + part,
+            (struct node__rest){ .next = next,
                                  .left = left,
                                  .fragment_size = size,
                                  .sequence = sequence,
@@ -166,17 +170,19 @@ enum agner_err node__packet_first_head(struct etf_buffer *out, uint64_t flags,
                                        size_t fragment_size, uint64_t sequence,
                                        struct node__rest *rest, size_t *size)
 {
+    size_t copied =
+        message->tail_size > 0 ? message->size - message->tail_size : 0;
     enum agner_err err;
     size_t part;
 
     assert(flags & HEADER_FLAGS);
     part = split(message, flags, fragment_size, sequence, rest);
-    err = make_room(out, head_size_max(message), part);
+    err = make_room(out, head_size_max(message) + copied, part - copied);
     if (err != AGNER_OK)
         return err;
     write_head(out, cache, message, rest, part);
-    *size = part;
-    return AGNER_OK;
+    *size = part - copied;
+    return etf_buffer_add(out, message->terms, copied); /* there is room */
 }
 
 enum agner_err node__packet_further_head(struct etf_buffer *out,

@@ -29,7 +29,11 @@
 struct node__message {
     const uint8_t *terms; /* control, then message */
     size_t size;
-    size_t control_size;             /* of `size` */
+    size_t control_size; /* of `size` */
+    const uint8_t
+        *tail; /* where the last `tail_size` of `size` are, if that is
+                  not 0; all of `terms` fit in the first packet then */
+    size_t tail_size;
     const struct node__atoms *atoms; /* NULL: all are spelled out */
 };
 
@@ -69,7 +73,9 @@ enum agner_err node__packet_further(struct etf_buffer *out,
 /*
  * The same two without the copy, for connections with a header: only what
  * precedes the terms is appended, and the packet is complete when *size bytes
- * of the terms follow it, from their start or from *terms. Else as above.
+ * of the terms follow it, from their start or from *terms. Of a message with a
+ * tail the terms are appended too, and *size bytes of the tail are to follow.
+ * Else as above.
  */
 enum agner_err node__packet_first_head(struct etf_buffer *out, uint64_t flags,
                                        struct node__cache_out *cache,

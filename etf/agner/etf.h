@@ -480,6 +480,7 @@ struct etf_encode_options {
     bool deterministic;                 /* maps are always in key order here */
     bool latin1_atoms;                  /* minor_version 1: tag 100 */
     bool text_floats;                   /* minor_version 0: tag 99 */
+    struct etf_tail *tail; /* NULL. The library's own: etf_door.h */
 };
 
 /*

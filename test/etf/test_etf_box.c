@@ -242,6 +242,51 @@ static void copies_a_binary_out_of_a_larger_input(void **state)
     etf_box_free(box);
 }
 
+/* What is encoded without the tail, and the tail, are what is encoded whole. */
+static void check_tail(etf_term t, bool has_tail)
+{
+    struct etf_tail tail = { .min = 1000 };
+    struct etf_encode_options options = { .tail = &tail };
+    struct etf_buffer whole = { 0 }, head = { 0 };
+
+    assert_int_equal(etf_encode(&whole, t, NULL), AGNER_OK);
+    assert_int_equal(etf_encode(&head, t, &options), AGNER_OK);
+    assert_int_equal(tail.blob != NULL, has_tail);
+    assert_int_equal(head.size + tail.size, whole.size);
+    if (has_tail)
+        assert_int_equal(etf_buffer_add(&head, tail.bytes, tail.size),
+                         AGNER_OK);
+    assert_memory_equal(head.data, whole.data, whole.size);
+    etf_buffer_fini(&whole);
+    etf_buffer_fini(&head);
+}
+
+static void leaves_a_large_binary_at_the_end_to_who_asks(void **state)
+{
+    struct etf_region *r = etf_region_new(0);
+    uint8_t bytes[1000];
+    etf_term large, small, inner, key = ETF_A(ok);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)i;
+    large = etf_binary(r, bytes, sizeof bytes);
+    small = etf_binary(r, bytes, sizeof bytes - 1);
+    inner = etf_tuple(r, (etf_term[]){ large, large }, 2);
+    check_tail(large, true);
+    check_tail(small, false);
+    check_tail(inner, true);
+    check_tail(etf_tuple(r, (etf_term[]){ inner, inner }, 2), true);
+    check_tail(etf_tuple(r, (etf_term[]){ large, key }, 2), false);
+    check_tail(etf_tuple(r, (etf_term[]){ inner, small }, 2), false);
+    check_tail(etf_map(r, (etf_term[]){ key, large }, 1), true);
+    check_tail(etf_list(r, (etf_term[]){ key, large }, 2, etf_nil()), false);
+    check_tail(etf_cons(r, key, large), true);
+    check_tail(etf_list(r, (etf_term[]){ key, inner }, 2, etf_nil()), false);
+    check_tail(etf_bits(r, bytes, sizeof bytes, 3), false);
+    etf_region_free(r);
+}
+
 static void counts_owners_on_many_threads(void **state)
 {
     struct etf_region *r = etf_region_new(0);
@@ -357,6 +402,7 @@ int main(void)
         cmocka_unit_test(shares_large_binaries),
         cmocka_unit_test(leaves_a_large_binary_in_its_input),
         cmocka_unit_test(copies_a_binary_out_of_a_larger_input),
+        cmocka_unit_test(leaves_a_large_binary_at_the_end_to_who_asks),
         cmocka_unit_test(counts_owners_on_many_threads),
         cmocka_unit_test(lets_readers_finish_before_a_resource_goes),
         cmocka_unit_test(copies_a_million_levels),
