@@ -40,7 +40,7 @@ struct pg_watch {
 };
 
 struct pg {
-    struct crowd crowd; /* first: crowd.left gets no other */
+    struct crowd crowd;
     etf_term scope;
     struct pg_peer *peers; /* owned */
     uint32_t peer_count, peer_room;

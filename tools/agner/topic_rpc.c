@@ -4,8 +4,6 @@
  */
 #include "cli.h"
 
-#include <stdlib.h>
-
 static int call(struct cli *cli, struct target *t, const char *m, const char *f,
                 etf_term args, etf_term *result)
 {
