@@ -300,6 +300,23 @@ static void passes_a_loss_on_once(void **state)
     bed_end(&b);
 }
 
+/* It was to go, but others have made it known to us again before it went. */
+static void tells_of_a_loss_that_is_news_again(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_begin(&b, "m@h");
+    bed_know(&b, "a@h", 8, etf_nil());
+    bed_know(&b, "b@h", 8, etf_nil());
+    bed_info(&b, "{lost_connection, a@h, 5, 1, b@h}");
+    bed_cast(&b, "{new_nodes, a@h, [], [], [{b@h, 8}], []}");
+    bed_forget(&b);
+    global__nodedown(&b.g, etf_atom("b@h"));
+    bed_expect(&b, "lost b@h\nsend a@h {lost_connection,m@h,100,1,b@h}\n");
+    bed_end(&b);
+}
+
 static void leaves_who_has_lost_us(void **state)
 {
     struct bed b;
@@ -614,6 +631,7 @@ int main(void)
         cmocka_unit_test(does_not_claim_to_know_what_it_forgot),
         cmocka_unit_test(leaves_conflicts_to_the_smaller_name),
         cmocka_unit_test(passes_a_loss_on_once),
+        cmocka_unit_test(tells_of_a_loss_that_is_news_again),
         cmocka_unit_test(leaves_who_has_lost_us),
         cmocka_unit_test(may_let_partitions_overlap),
         cmocka_unit_test(remembers_a_limited_number_of_losses),
