@@ -146,12 +146,12 @@ rt_spawn_node(struct gen *self, etf_term node, etf_term module,
 
 /*
  * The same without waiting: one message will come, {spawn_reply, Id, ok, Pid}
- * or {spawn_reply, Id, error, Reason}, before any other signal of the process.
- * *id is the monitor's reference too, and whoever may still be told of a lost
- * connection (`noconnection`) or a node that cannot (`notsup`) is told so.
- * {reply, _} and {reply_tag, _} in `further` are as Erlang has them.
- * AGNER_EINVAL, AGNER_EBADTERM, AGNER_ELIMIT, AGNER_ENOMEM, AGNER_EEXITING,
- * AGNER_EKILLED: no message comes.
+ * or {spawn_reply, Id, error, Reason}, before any other signal of the process;
+ * *id is the monitor's reference too. A node that cannot be reached, or is lost
+ * before it has answered, is such a message with the reason `noconnection`, one
+ * that cannot spawn for others with `notsup`. {reply, _} and {reply_tag, _} in
+ * `further` are as Erlang has them. AGNER_EINVAL, AGNER_EBADTERM, AGNER_ELIMIT,
+ * AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED: no message comes.
  */
 AGNER_API enum agner_err
 rt_spawn_request(struct gen *self, etf_term node, etf_term module,
