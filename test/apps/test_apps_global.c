@@ -538,8 +538,8 @@ static void survives_every_malformed_message(void **state)
         "{exchange, a@h, [{n, p, f}], [], 1}",
         "{exchange_ops, a@h, 1, [{insert, {n, p, f}}], []}",
         "{resolved, a@h, [{delete, n}], [{c@h, 8}], unused, [], 1}",
-        "{new_nodes, a@h, [{insert, {n, p, f}}], [{n, p, a@h}],"
-        " [{c@h, 8}], [{vsn, 8}, {lock, {global, l}}]}",
+        ("{new_nodes, a@h, [{insert, {n, p, f}}], [{n, p, a@h}],"
+         " [{c@h, 8}], [{vsn, 8}, {lock, {global, l}}]}"),
         "{in_sync, a@h, true}",
         "{lost_connection, a@h, 5, 1, b@h}",
         "{remove_connection, a@h}",
