@@ -14,6 +14,7 @@
 
 #include <atomic.h>
 
+#include "attempt.h"
 #include "flags.h"
 #include "node_room.h"
 #include "wire.h"
@@ -107,7 +108,7 @@ void node__conn_close(struct conn *conn, enum agner_err why, const char *format,
     if (phase == CONN_UP)
         node__peer_lost(conn->peer, conn->wire, why, text);
     else if (conn->peer != NULL)
-        node__peer_dial_failed(conn->peer, why, text);
+        node__attempt_dial_failed(conn->peer, why, text);
     node__name_drop(node);
 }
 

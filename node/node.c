@@ -13,6 +13,7 @@
 
 #include <atomic.h>
 
+#include "attempt.h"
 #include "conn.h"
 #include "node_room.h"
 #include "wire.h"
@@ -169,7 +170,7 @@ static void stop_accepting(void *ctx)
     node__epmd_release(node->keeper);
     node->keeper = NULL;
     while ((peer = node__peers_next(&node->peers, &walk)) != NULL)
-        node__peer_abandon(peer);
+        node__attempt_abandon(peer);
 }
 
 static void close_all(void *ctx)

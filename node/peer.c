@@ -1,6 +1,5 @@
 /*
- * peer.c -- another node: attempts to connect, what waits for them, up and
- * down.
+ * peer.c -- another node: what waits for a connection, up and down.
  *
  * The table of states is in peer.h. Held signals are copies: the sender's term
  * is boxed, and encoded when the flags of the connection are known, so that
@@ -8,13 +7,13 @@
  */
 #include "peer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <atomic.h>
 #include <etf_door.h>
 
+#include "attempt.h"
 #include "flags.h"
 #include "node_room.h"
 #include "send.h"
@@ -31,9 +30,6 @@ struct held {
 };
 
 static void look(struct rt_task *task);
-static void attempt_late(struct rt_loop_timer *timer);
-static void attempt_begin(struct peer *peer);
-static void grace_over(struct rt_loop_timer *timer);
 
 struct peer *node__peer_new(struct node *node, etf_term name)
 {
@@ -51,8 +47,7 @@ struct peer *node__peer_new(struct node *node, etf_term name)
     peer->name = name;
     peer->far.name = name;
     peer->task.run = look;
-    peer->deadline.fire = attempt_late;
-    peer->grace.fire = grace_over;
+    node__attempt_init(peer);
     return peer;
 }
 
@@ -102,43 +97,6 @@ bool node__peer_ask(struct peer *peer)
 void node__peer_post(struct peer *peer)
 {
     peer->node->net->post(peer->node->loop, &peer->task);
-}
-
-/* ---- Attempts, as those who wait see them
- * -------------------------------------- */
-
-static struct attempt *attempt_new(void)
-{
-    struct attempt *attempt = calloc(1, sizeof *attempt);
-
-    if (attempt == NULL)
-        return NULL;
-    store_relaxed(&attempt->refs, 1);
-    rt__gate_shut(&attempt->gate);
-    return attempt;
-}
-
-/* Order: acquire and release, so that whoever frees it does so after
- * everybody's last look. */
-void node__attempt_drop(struct attempt *attempt)
-{
-    if (sub_acq_rel(&attempt->refs, 1) == 1)
-        free(attempt);
-}
-
-/* Loop thread: tells those who wait. */
-static void attempt_end(struct peer *peer, struct attempt *attempt,
-                        enum node_step step, enum agner_err err,
-                        const char *text)
-{
-    if (attempt == NULL)
-        return;
-    attempt->err = err;
-    attempt->step = step;
-    if (err != AGNER_OK)
-        (void)agner_fail(&attempt->error, err, "%s: %s", peer->text, text);
-    rt__gate_open(peer->node->rt, &attempt->gate);
-    node__attempt_drop(attempt);
 }
 
 /* ---- Holding signals
@@ -271,7 +229,7 @@ enum agner_err node__peer_hold(struct peer *peer,
 
 enum agner_err node__peer_want(struct peer *peer, struct attempt **out)
 {
-    struct attempt *fresh = out == NULL ? NULL : attempt_new();
+    struct attempt *fresh = out == NULL ? NULL : node__attempt_new();
     enum agner_err err = AGNER_OK;
     bool wake = false;
 
@@ -344,231 +302,6 @@ enum agner_err node__peer_leave(struct peer *peer)
     if (wake)
         node__peer_post(peer);
     return err;
-}
-
-/* ---- Our own attempt (loop thread)
- * ---------------------------------------------- */
-
-/* Nothing of the attempt is under way any more. */
-static void attempt_clear(struct peer *peer)
-{
-    struct conn *dialled = peer->dialled;
-
-    peer->trying = false;
-    peer->dialled = NULL;
-    peer->node->net->timer_stop(peer->node->loop, &peer->deadline);
-    peer->node->net->timer_stop(peer->node->loop, &peer->grace);
-    if (peer->lookup != NULL)
-        node__epmd_look_up_cancel(peer->lookup);
-    peer->lookup = NULL;
-    if (dialled != NULL)
-        node__conn_abort(dialled);
-}
-
-/* How far the attempt has come: the connection that is dialled knows. */
-static enum node_step step_of(const struct peer *peer)
-{
-    return peer->dialled != NULL ? node__conn_step(peer->dialled) : peer->step;
-}
-
-static void attempt_failed(struct peer *peer, enum agner_err err,
-                           const char *text)
-{
-    enum node_step step = step_of(peer);
-    struct node *node = peer->node;
-    struct attempt *attempt;
-    struct held *held;
-    uint64_t dropped;
-
-    attempt_clear(peer);
-    node__trace(node, step, "%s", text);
-    rt_log(node->rt, RT_LOG_INFO, "%s: no connection to %s: %s",
-           node__name(node), peer->text, text);
-    rt__lock(&peer->lock);
-    peer->state = PEER_DOWN;
-    held = peer->held;
-    peer->held = NULL;
-    peer->held_last = NULL;
-    peer->held_bytes = 0;
-    attempt = peer->attempt;
-    peer->attempt = NULL;
-    rt__unlock(&peer->lock);
-    dropped = drop_held(held);
-    rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
-    rt__node_down(node->rt, peer->name, etf_atom("connection_setup_failed"));
-    attempt_end(peer, attempt, step, err, text);
-    node__cluster_down(peer, false, err, text);
-}
-
-void node__peer_abandon(struct peer *peer)
-{
-    enum peer_state state;
-
-    rt__lock(&peer->lock);
-    state = peer->state;
-    rt__unlock(&peer->lock);
-    if (state == PEER_CONNECTING) /* only the loop ends that state */
-        attempt_failed(peer, AGNER_ENOCONN, "this node stops");
-}
-
-void node__peer_dial_failed(struct peer *peer, enum agner_err err,
-                            const char *text)
-{
-    peer->step = step_of(peer);
-    peer->dialled = NULL;
-    if (err == AGNER_EAGAIN) {
-        attempt_begin(peer);
-        return;
-    }
-    if (err == AGNER_ENONAME && peer->step == NODE_STEP_CONNECT)
-        err = AGNER_EUNKNOWN; /* the host's name, not the node's */
-    if (err != AGNER_EALREADY) {
-        attempt_failed(peer, err, text);
-        return;
-    }
-    /* It dials us: the deadline ends the wait for that (G35). Or it only thinks
-     * so, as an Erlang node does that has not yet taken in that its last
-     * connection to us was up and is gone: then we have to come again. */
-    peer->node->net->timer_start(peer->node->loop, &peer->grace, PEER_GRACE_MS,
-                                 0);
-    node__trace(peer->node, peer->step, "%s", text);
-    (void)agner_fail(&peer->failure, AGNER_ETIMEOUT,
-                     "%s, but did not come within the set-up time", text);
-}
-
-static void attempt_late(struct rt_loop_timer *timer)
-{
-    struct peer *peer =
-        (struct peer *)((char *)timer - offsetof(struct peer, deadline));
-    struct conn *conn = peer->dialled;
-    char text[sizeof peer->failure.text];
-
-    if (peer->lookup != NULL)
-        (void)snprintf(text, sizeof text, "epmd did not answer in time");
-    else if (conn == NULL)
-        (void)snprintf(text, sizeof text, "%s", peer->failure.text);
-    else if (conn->phase == CONN_OPENING)
-        (void)snprintf(text, sizeof text, "no answer from %.150s:%u in time",
-                       conn->address.host, conn->address.port);
-    else
-        (void)snprintf(text, sizeof text, "the peer is silent: waited for %s",
-                       node__handshake_waits_for(conn->handshake.state));
-    attempt_failed(peer, AGNER_ETIMEOUT, text);
-}
-
-static void dial_now(struct peer *peer)
-{
-    struct agner_error error;
-    enum agner_err err;
-
-    peer->step = NODE_STEP_CONNECT;
-    node__trace(peer->node, NODE_STEP_CONNECT, "dial %s port %u", peer->to.host,
-                peer->to.port);
-    err = node__conn_dial(peer->node, peer, &peer->to, peer->old, &error);
-    if (err != AGNER_OK)
-        attempt_failed(peer, err, error.text);
-}
-
-static void grace_over(struct rt_loop_timer *timer)
-{
-    dial_now((struct peer *)((char *)timer - offsetof(struct peer, grace)));
-}
-
-static void dial(struct peer *peer, const char *host, uint16_t port, bool old)
-{
-    struct node *node = peer->node;
-
-    peer->to = (struct rt_address){ .kind = RT_ADDRESS_TCP, .port = port };
-    (void)snprintf(peer->to.host, sizeof peer->to.host, "%s", host);
-    peer->old = old;
-    if (!node__conn_is_incoming(node, peer->text)) {
-        dial_now(peer);
-        return;
-    }
-    peer->step = NODE_STEP_NAME;
-    node__trace(node, NODE_STEP_NAME, "it is dialling us: wait for that");
-    (void)agner_fail(&peer->failure, AGNER_ETIMEOUT, "it dials us, too slowly");
-    node->net->timer_start(node->loop, &peer->grace, PEER_GRACE_MS, 0);
-}
-
-static const char *host_of(const struct peer *peer)
-{
-    return strchr(peer->text, '@') + 1; /* the name was checked */
-}
-
-static void looked_up(void *ctx, enum agner_err err,
-                      const struct node__epmd_node *found, const char *text)
-{
-    struct peer *peer = ctx;
-
-    peer->lookup = NULL;
-    if (err != AGNER_OK) {
-        attempt_failed(peer, err, text);
-        return;
-    }
-    node__trace(peer->node, NODE_STEP_EPMD,
-                "epmd says port %u, a %s node, versions %u to %u", found->port,
-                found->type == NODE__EPMD_HIDDEN ? "hidden" : "visible",
-                found->low, found->high);
-    dial(peer, peer->host, found->port, found->high < NODE__EPMD_VERSION);
-}
-
-static void look_up(struct peer *peer)
-{
-    struct node *node = peer->node;
-    struct rt_address epmd = { .kind = RT_ADDRESS_TCP,
-                               .port = node->epmd_port };
-    char name[NODE__NAME_MAX + 1];
-    struct agner_error error;
-    enum agner_err err;
-
-    memcpy(epmd.host, peer->host, sizeof epmd.host);
-    (void)snprintf(name, sizeof name, "%.*s",
-                   (int)(host_of(peer) - 1 - peer->text), peer->text);
-    peer->step = NODE_STEP_EPMD;
-    node__trace(node, NODE_STEP_EPMD, "ask epmd at %s port %u for %s",
-                epmd.host, epmd.port, name);
-    err = node__epmd_look_up(node->world, node->loop, &epmd, name,
-                             node->setup_time_ms, looked_up, peer,
-                             &peer->lookup, &error);
-    if (err != AGNER_OK)
-        attempt_failed(peer, err, error.text);
-}
-
-static void attempt_begin(struct peer *peer)
-{
-    struct node *node = peer->node;
-    struct node__place place;
-    struct agner_error error;
-
-    peer->trying = true;
-    peer->step = NODE_STEP_FIND;
-    memset(&peer->failure, 0, sizeof peer->failure);
-    node->net->timer_start(node->loop, &peer->deadline, node->setup_time_ms, 0);
-    if (node__name_check(peer->text, strlen(peer->text), &error) != AGNER_OK) {
-        attempt_failed(peer, AGNER_EINVAL, error.text);
-        return;
-    }
-    if (strcmp(peer->text, node__name(node)) == 0) {
-        attempt_failed(peer, AGNER_EINVAL, "that is this node's own name");
-        return;
-    }
-    if (!node__policy_allows(&node->policy, peer->text)) {
-        attempt_failed(peer, AGNER_ENOTALLOWED,
-                       "it is not among the nodes that are allowed here");
-        return;
-    }
-    node__find(node, peer->text, &place);
-    explicit_bzero(place.cookie, sizeof place.cookie);
-    node__trace(node, NODE_STEP_FIND, "a %s name; by %s: %s, port %u%s",
-                strchr(host_of(peer), '.') != NULL ? "long" : "short",
-                place.registrar, place.host, place.port,
-                place.port == 0 ? " (epmd knows)" : "");
-    memcpy(peer->host, place.host, sizeof peer->host);
-    if (place.port != 0)
-        dial(peer, peer->host, place.port, false);
-    else
-        look_up(peer);
 }
 
 /* ---- Up and down (loop thread)
@@ -678,7 +411,7 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
     if (old != NULL)
         node__conn_close(old->conn, AGNER_OK, "replaced by a new connection");
     peer->replacing = false;
-    attempt_clear(peer);
+    node__attempt_clear(peer);
     wire->announced = true;
     rt_log(node->rt, RT_LOG_INFO, "%s: connected to %s at %s:%u",
            node__name(node), peer->text, wire->conn->address.host,
@@ -690,10 +423,34 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
     rt__unlock(&peer->lock);
     rt__node_up(node->rt, &peer->far);
     attempt = drain(peer, wire);
-    attempt_end(peer, attempt, NODE_STEP_UP, AGNER_OK, "");
+    node__attempt_end(peer, attempt, NODE_STEP_UP, AGNER_OK, "");
     node__cluster_up(peer);
     node__output_flush(&wire->out);
     return true;
+}
+
+void node__peer_failed(struct peer *peer, enum node_step step,
+                       enum agner_err err, const char *text)
+{
+    struct node *node = peer->node;
+    struct attempt *attempt;
+    struct held *held;
+    uint64_t dropped;
+
+    rt__lock(&peer->lock);
+    peer->state = PEER_DOWN;
+    held = peer->held;
+    peer->held = NULL;
+    peer->held_last = NULL;
+    peer->held_bytes = 0;
+    attempt = peer->attempt;
+    peer->attempt = NULL;
+    rt__unlock(&peer->lock);
+    dropped = drop_held(held);
+    rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
+    rt__node_down(node->rt, peer->name, etf_atom("connection_setup_failed"));
+    node__attempt_end(peer, attempt, step, err, text);
+    node__cluster_down(peer, false, err, text);
 }
 
 /* Why, as OTP's net_kernel says it. */
@@ -764,5 +521,5 @@ static void look(struct rt_task *task)
     if (wire != NULL)
         node__output_flush(&wire->out);
     else if (state == PEER_CONNECTING && !peer->trying)
-        attempt_begin(peer);
+        node__attempt_begin(peer);
 }

@@ -20,11 +20,8 @@
  * compare it again under the lock: what was encoded for other flags, or by
  * another name, is encoded anew.
  *
- * The attempt (loop thread): look the port up, dial, shake hands, all within
- * the set-up time. An incoming connection that gets up first ends it; while one
- * shakes hands, the dial waits a moment for it, as OTP's does: the peer counts
- * on it. When the attempt fails, what was held is dropped and counted, and
- * rt__node_down() says so (G12).
+ * An attempt to connect is attempt.h's. When it fails, what was held is dropped
+ * and counted, and rt__node_down() says so (G12).
  */
 #ifndef NODE_PEER_H
 #define NODE_PEER_H
@@ -34,15 +31,13 @@
 #include <spin.h>
 
 #include <agner/node.h>
-/* A peer whose name has been accepted is dialled only when that handshake is
- * not over so much later: both would not know of the other's attempt. One that
- * said `nok` is dialled again when its own dial has not come by then. */
-#define PEER_GRACE_MS 1000
 
 struct node;
 struct conn;
 struct wire;
 struct held;
+struct attempt;
+struct wanted;
 struct node__epmd_lookup;
 
 enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_MEETING, PEER_UP };
@@ -53,18 +48,6 @@ enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_MEETING, PEER_UP };
     40 /* 16 bits: enough that none comes again meanwhile \
         */
 #define PEER_FLAGS ((UINT64_C(1) << PEER_LIFE_SHIFT) - 1)
-
-/* How an attempt to connect ended, for those who wait for it (node_connect).
- * Whoever lets go of the last count frees it. */
-struct attempt {
-    _Atomic uint32_t refs;
-    struct rt_gate gate; /* shut until the end */
-    enum agner_err err;
-    enum node_step step; /* how far it came */
-    struct agner_error error;
-};
-
-struct wanted;
 
 struct peer {
     struct node *node; /* borrowed */
@@ -118,7 +101,6 @@ enum agner_err node__peer_hold(struct peer *peer,
 /* Any thread. Connects unless it is connected. *attempt (may be NULL) gets one
  * count of the attempt, or NULL when the peer is up. AGNER_ENOMEM. */
 enum agner_err node__peer_want(struct peer *peer, struct attempt **attempt);
-void node__attempt_drop(struct attempt *attempt);
 
 /* To have the loop look at the peer, from any thread: node__peer_ask() under
  * the lock, and if it returns true, node__peer_post() without it. */
@@ -147,11 +129,9 @@ bool node__peer_up(struct peer *peer, struct wire *wire);
 void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why,
                      const char *text);
 
-/* Loop thread. Our dial ended before it was up. */
-void node__peer_dial_failed(struct peer *peer, enum agner_err err,
-                            const char *text);
-
-/* Loop thread. Ends an attempt that is under way: the node stops. */
-void node__peer_abandon(struct peer *peer);
+/* Loop thread. The attempt to connect failed: drops what was held, and tells
+ * those who wait. */
+void node__peer_failed(struct peer *peer, enum node_step step,
+                       enum agner_err err, const char *text);
 
 #endif
