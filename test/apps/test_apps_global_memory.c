@@ -11,45 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "failing.h"
 #include "global_bed.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* A scene with its n-th allocation failing; false when there was none. The
  * terms that come in are made before. */
@@ -60,15 +27,15 @@ static bool play(void (*scene)(struct bed *b), unsigned n)
     bed_begin(&b, "m@h");
     assert_int_equal(etf_buffer_reserve(&b.log, 1 << 16), AGNER_OK);
     bed_know(&b, "k@h", 8, etf_nil());
-    has_failed = false;
-    countdown = n;
+    failing_seen = false;
+    failing_in = n;
     scene(&b);
-    countdown = 0;
+    failing_in = 0;
     global__nodedown(&b.g, etf_atom("a@h"));
     bed_know(&b, "a@h", 8, etf_nil());
     assert_true(global__peer_get(&b.g.peers, etf_atom("a@h"))->known);
     bed_end(&b);
-    return has_failed;
+    return failing_seen;
 }
 
 static void play_all(void (*scene)(struct bed *b))
@@ -84,12 +51,12 @@ static void play_all(void (*scene)(struct bed *b))
 static void fill(struct bed *b)
 {
     uint8_t bytes[200] = { 0 };
-    unsigned held = countdown;
+    unsigned held = failing_in;
 
-    countdown = 0;
+    failing_in = 0;
     for (int i = 0; i < 64; i++)
         (void)etf_binary(b->region, bytes, sizeof bytes);
-    countdown = held;
+    failing_in = held;
 }
 
 /* ---- Scenes ------------------------------------------------------------- */
@@ -98,28 +65,28 @@ static void fill(struct bed *b)
 static void meet(struct bed *b)
 {
     const struct global_peer *peer;
-    unsigned held = countdown;
+    unsigned held = failing_in;
     etf_term method, names;
     int64_t tag;
 
-    countdown = 0;
+    failing_in = 0;
     method = etf_export(b->region, etf_atom("global"),
                         etf_atom("random_exit_name"), 3);
     names = etf_make(b->region, "[{n, _, _}, {n2, _, _}]", bed_far("a@h", 6),
                      method, bed_far("a@h", 7), method);
     fill(b);
-    countdown = held;
+    failing_in = held;
     tag = bed_meet(b, "a@h", 8);
     bed_cast(b, "{exchange, 'a@h', _, [], _}", names, tag);
     bed_cast(b, "{lock_is_set, 'a@h', _, {global, l}}", tag);
     bed_cast(b, "{resolved, 'a@h', [], [{'c@h', 8}], unused, [], _}", tag);
-    countdown = 0;
+    failing_in = 0;
     peer = global__peer_get(&b->g.peers, etf_atom("a@h"));
-    if (has_failed && (peer == NULL || !peer->known))
+    if (failing_seen && (peer == NULL || !peer->known))
         return; /* given up, or a message of the scene was not made */
     assert_non_null(peer);
     assert_true(peer->known);
-    assert_true(has_failed || gen__names_count(b->g.names) == 2);
+    assert_true(failing_seen || gen__names_count(b->g.names) == 2);
 }
 
 static void names(struct bed *b)
@@ -134,7 +101,7 @@ static void names(struct bed *b)
     assert_int_equal(b->watched, count);
     err = global__register(&b->g, etf_atom("n"), bed_far("k@h", 1),
                            etf_atom("fun"), b->g.locker, ETF_NONE);
-    assert_true(err == AGNER_OK || has_failed);
+    assert_true(err == AGNER_OK || failing_seen);
     assert_int_equal(b->watched, gen__names_count(b->g.names));
 }
 
@@ -145,7 +112,7 @@ static void locks(struct bed *b)
     bool first = global__set_lock(&b->g, id, one);
     bool second = global__set_lock(&b->g, id, two);
 
-    assert_true((first && second) || has_failed);
+    assert_true((first && second) || failing_seen);
     assert_int_equal(b->watched, (size_t)first + second);
     global__del_lock(&b->g, id, one);
     global__del_lock(&b->g, id, two);
@@ -156,7 +123,7 @@ static void losses(struct bed *b)
 {
     fill(b);
     bed_info(b, "{lost_connection, 'x@h', 5, 1, 'k@h'}");
-    assert_true(has_failed ||
+    assert_true(failing_seen ||
                 !global__peer_get(&b->g.peers, etf_atom("k@h"))->known);
     global__nodedown(&b->g, etf_atom("k@h"));
     global__inform_loss(&b->g, etf_atom("y@h"));
@@ -175,7 +142,7 @@ static void others(struct bed *b)
                                                 "get_names", "info" };
 
         (void)global__call(&b->g, b->g.locker, etf_atom(requests[i]), &reply);
-        assert_true(!etf_is_none(reply) || has_failed);
+        assert_true(!etf_is_none(reply) || failing_seen);
     }
 }
 
@@ -191,7 +158,7 @@ static void syncs(struct bed *b)
         assert_non_null(done);
         global__sync_free(done);
     } else {
-        assert_true(has_failed);
+        assert_true(failing_seen);
     }
     assert_null(list);
 }

@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -19,40 +18,9 @@
 #include <agner/kernel.h>
 #include <agner/sim.h>
 
+#include "failing.h"
+
 #define WAIT_MS 60000 /* of virtual time */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* ---- What is called ----------------------------------------------------- */
 
@@ -212,16 +180,16 @@ static void each_allocation_fails(operation op)
         n++;
         begin(&w);
         args = args_of(w.self);
-        has_failed = false;
-        countdown = n;
+        failing_seen = false;
+        failing_in = n;
         good = op(&w, args);
-        countdown = 0;
+        failing_in = 0;
         if (rt_receive(w.self, WAIT_MS, &stray) == AGNER_OK)
             fail_msg("allocation %u: %s is left", n,
                      etf_format(text, sizeof text, stray));
         end(&w);
         assert_true(n < 2000);
-    } while (has_failed || !good);
+    } while (failing_seen || !good);
     assert_true(n > 1);
 }
 

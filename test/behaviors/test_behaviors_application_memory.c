@@ -12,47 +12,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include <agner/gen.h>
 #include <agner/sim.h>
 
+#include "failing.h"
+
 #define LONG_MS 60000u /* of the simulated world */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* ---- The application ---------------------------------------------------- */
 
@@ -173,11 +141,11 @@ static bool run(unsigned n)
     self = rt_attach(rt);
     assert_non_null(self);
     assert_int_equal(gen_applications_start(self, NULL, NULL), AGNER_OK);
-    has_failed = false;
-    countdown = n;
+    failing_seen = false;
+    failing_in = n;
     err = live(self);
-    countdown = 0;
-    if (!has_failed)
+    failing_in = 0;
+    if (!failing_seen)
         assert_int_equal(err, AGNER_OK);
     if (has_controller(self)) {
         tidy(self);
@@ -191,7 +159,7 @@ static bool run(unsigned n)
     rt_detach(self);
     rt_free(rt, 1000);
     sim_free(sim);
-    return !has_failed;
+    return !failing_seen;
 }
 
 static void failed_allocations_leave_nothing_half_done(void **state)

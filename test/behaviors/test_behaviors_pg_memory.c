@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -19,38 +18,7 @@
 #include <agner/gen.h>
 #include <agner/sim.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+#include "failing.h"
 
 /* ---- What is operated on ------------------------------------------------ */
 
@@ -207,7 +175,7 @@ static enum agner_err run_end(struct desk *d)
     enum agner_err err = rt_kill(d->rt, d->member[0], ETF_A(kill));
 
     (void)sim_run(d->sim, 10);
-    countdown = 0;
+    failing_in = 0;
     if (err == AGNER_OK)
         (void)sim_run(d->sim, 5000); /* for what was put off */
     return err;
@@ -316,19 +284,19 @@ static bool try_at(const struct operation *o, unsigned at)
 
     begin(&d);
     (void)sim_run(d.sim, 100);
-    has_failed = false;
-    countdown = at;
+    failing_seen = false;
+    failing_in = at;
     err = o->run(&d);
-    countdown = 0;
+    failing_in = 0;
     rt_reset(d.self);
     /* It may be done, and the answer lost. Half done it may not be. */
     if (!o->is_done(&d) && (err == AGNER_OK || !o->is_undone(&d)))
         fail_msg("%s, allocation %u: %s, but not so", o->name, at,
                  agner_strerror(err));
-    if (err != AGNER_OK && !has_failed)
+    if (err != AGNER_OK && !failing_seen)
         fail_msg("%s: %s without a reason", o->name, agner_strerror(err));
     end(&d);
-    return has_failed;
+    return failing_seen;
 }
 
 static void every_allocation_may_fail(void **state)

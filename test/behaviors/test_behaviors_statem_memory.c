@@ -10,45 +10,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include <agner/gen.h>
 #include <agner/sim.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+#include "failing.h"
 
 /* ---- The machine -------------------------------------------------------- */
 
@@ -62,7 +30,7 @@ static enum gen_next hungry_init(struct gen *self, etf_term args)
 {
     (void)args;
     if (from == IN_INIT)
-        countdown = fail_at;
+        failing_in = fail_at;
     (void)gen_next_event(self, etf_make(self, "{from, init}"));
     return gen_next_state_term(self, etf_make(self, "{state, [0]}"));
 }
@@ -73,7 +41,7 @@ static enum gen_next eat(struct gen *self)
     etf_term name = etf_make(self, "{name, [_]}", 1);
 
     if (from == IN_EVENT)
-        countdown = fail_at;
+        failing_in = fail_at;
     (void)gen_postpone(self);
     (void)gen_next_event(self, etf_make(self, "{inserted, [1]}"));
     (void)gen_state_timeout(self, 5, etf_make(self, "{state, timeout}"));
@@ -154,13 +122,13 @@ static unsigned run(unsigned n)
     assert_int_equal(rt_new(&options, &rt, NULL), AGNER_OK);
     self = rt_attach(rt);
     destroyed = 0;
-    has_failed = false;
+    failing_seen = false;
     fail_at = n;
     err = gen_statem_start(self, &machine, etf_nil(), NULL, &pid, NULL);
     if (err == AGNER_OK) {
         err = gen_cast(self, etf_from_pid(NULL, pid), etf_make(self, "eat"));
         (void)sim_run(sim, 20);
-        countdown = 0;
+        failing_in = 0;
         if (!rt_is_alive(rt, pid))
             ended = 1;
         else if (err == AGNER_OK)
@@ -169,7 +137,7 @@ static unsigned run(unsigned n)
         assert_int_equal(rt_wait(self, pid, 1000), AGNER_OK);
         assert_int_equal(destroyed, 1);
     }
-    countdown = 0;
+    failing_in = 0;
     rt_detach(self);
     rt_free(rt, 1000);
     sim_free(sim);
@@ -184,7 +152,7 @@ static unsigned fail_each(void)
     do {
         ended += run(++n);
         assert_true(n < 500);
-    } while (has_failed);
+    } while (failing_seen);
     return ended;
 }
 

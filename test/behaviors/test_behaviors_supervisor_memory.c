@@ -5,48 +5,15 @@
  * The program's own malloc and its like are wrapped by the linker. Whatever
  * fails, the supervisor goes on or ends, and when it has ended nobody is left.
  */
-#include <stdlib.h>
-
+#include "failing.h"
 #include "members.h"
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+    return failing_now() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 /* ---- Operations --------------------------------------------------------- */
@@ -151,10 +118,10 @@ static bool attempt(const struct operation *o, unsigned n)
     etf_pid sup;
 
     prepare(&bed, o, &sup);
-    has_failed = false;
-    countdown = n;
+    failing_seen = false;
+    failing_in = n;
     o->run(&bed, etf_from_pid(NULL, sup));
-    countdown = 0;
+    failing_in = 0;
     (void)gen_server_stop(bed.self, etf_from_pid(NULL, sup), ETF_A(shutdown),
                           RT_INFINITY);
     members_run(&bed, 20000);
@@ -162,7 +129,7 @@ static bool attempt(const struct operation *o, unsigned n)
         fail_msg("%s, allocation %u: %zu processes are left", o->name, n,
                  members_alive(&bed));
     members_close(&bed);
-    return has_failed;
+    return failing_seen;
 }
 
 static void leaves_nobody_when_memory_is_out(void **state)

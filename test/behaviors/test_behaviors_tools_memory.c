@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,38 +19,7 @@
 #include <agner/gen.h>
 #include <agner/sim.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+#include "failing.h"
 
 /* ---- What is operated on ------------------------------------------------ */
 
@@ -155,7 +123,7 @@ static enum agner_err op_start(struct desk *d)
     enum agner_err err =
         gen_event_start(d->self, &manager, large(d->self), NULL, &pid, NULL);
 
-    countdown = 0;
+    failing_in = 0;
     if (err == AGNER_OK)
         err = gen_event_stop(d->self, etf_from_pid(NULL, pid), ETF_A(normal),
                              1000);
@@ -286,7 +254,7 @@ static enum agner_err op_proc(struct desk *d)
 
     if (err != AGNER_OK)
         return err;
-    countdown = 0;
+    failing_in = 0;
     (void)rt_sleep(d->self, 1); /* it goes to sleep, or could not */
     (void)rt_send_pid(d->self, pid, ETF_A(ok));
     return rt_wait(d->self, pid, 1000);
@@ -342,15 +310,15 @@ static bool run_failing(const struct op *op, unsigned n)
         gen_event_start(d.self, &manager, etf_nil(), NULL, &pid, NULL),
         AGNER_OK);
     d.manager = etf_from_pid(NULL, pid);
-    has_failed = false;
-    countdown = n;
+    failing_seen = false;
+    failing_in = n;
     err = op->run(&d);
-    countdown = 0;
-    if (!has_failed && err != AGNER_OK)
+    failing_in = 0;
+    if (!failing_seen && err != AGNER_OK)
         fail_msg("%s: %s", op->name, agner_strerror(err));
     /* The manager serves on, unless a call could not be noted: then it ends. */
     if (gen_event_stop(d.self, d.manager, ETF_A(normal), 1000) != AGNER_OK)
-        assert_true(has_failed);
+        assert_true(failing_seen);
     (void)sim_run(sim, 20);
     assert_int_equal(begun, destroyed);
     rt_stats(rt, &stats);
@@ -360,7 +328,7 @@ static bool run_failing(const struct op *op, unsigned n)
     rt_detach(d.self);
     rt_free(rt, 1000);
     sim_free(sim);
-    return has_failed;
+    return failing_seen;
 }
 
 static void each_operation_survives_each_failure(void **state)

@@ -2,53 +2,24 @@
  * test_etf_text_memory.c -- every allocation of the text half fails once, the
  * first, then the second, until all succeed: each failure is an error, leaves
  * what there was, and leaks nothing (the address sanitizer sees to that).
- *
- * The linker sends the room's allocations here (--wrap).
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include <agner/etf.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
+#include "failing.h"
+
 void *__real_reallocarray(void *old, size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
 void *__wrap_reallocarray(void *old, size_t count, size_t size);
-
-static unsigned countdown; /* the allocation that fails; 0: none */
-
-static bool fails(void)
-{
-    return countdown > 0 && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 void *__wrap_reallocarray(void *old, size_t count, size_t size)
 {
-    return fails() ? NULL : __real_reallocarray(old, count, size);
+    return failing_now() ? NULL : __real_reallocarray(old, count, size);
 }
 
 /* Calls `attempt` until it works; at least `least` failures come before. */
@@ -58,15 +29,15 @@ static void fail_each(enum agner_err (*attempt)(void), unsigned least)
     enum agner_err err;
 
     do {
-        countdown = ++failing;
+        failing_in = ++failing;
         err = attempt();
-        if (countdown > 0) /* there were not so many */
+        if (failing_in > 0) /* there were not so many */
             assert_int_equal(err, AGNER_OK);
         else
             assert_int_equal(err, AGNER_ENOMEM);
         assert_true(failing < 1000);
-    } while (countdown == 0);
-    countdown = 0;
+    } while (failing_in == 0);
+    failing_in = 0;
     assert_true(failing > least);
 }
 
@@ -140,9 +111,9 @@ static void printing_without_memory_is_an_error(void **state)
         fail_each(print_term, 3);
     }
     /* For logs: as much as there is. */
-    countdown = 1;
+    failing_in = 1;
     (void)etf_format(formatted, sizeof formatted, term);
-    assert_int_equal(countdown, 0);
+    assert_int_equal(failing_in, 0);
     assert_true(strlen(formatted) >= 3);
     etf_region_free(region);
     region = NULL;

@@ -9,42 +9,9 @@
 #include "bed.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "failing.h"
 #include "rt_world.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 #define TRIES_MAX 1000u
 
@@ -108,13 +75,13 @@ static void each_event_is_written_or_counted(void **state)
     open_bed(&bed);
     for (size_t what = 0; what < 2; what++) {
         for (unsigned i = 1; i < TRIES_MAX; i++) {
-            has_failed = false;
-            countdown = i;
+            failing_seen = false;
+            failing_in = i;
             log[what](&bed);
-            countdown = 0;
+            failing_in = 0;
             check_counts(&bed, ++events);
             (void)sim_run(bed.sim, 10); /* no burst */
-            if (!has_failed)
+            if (!failing_seen)
                 break;
             assert_true(i + 1 < TRIES_MAX);
         }
@@ -136,17 +103,17 @@ static void a_handler_that_cannot_be_made_leaves_nothing(void **state)
     for (i = 1; i < TRIES_MAX; i++) {
         enum agner_err err;
 
-        has_failed = false;
-        countdown = i;
+        failing_seen = false;
+        failing_in = i;
         err = rt_log_handler_add(bed.rt, &handler, NULL);
-        countdown = 0;
+        failing_in = 0;
         if (err == AGNER_OK)
             break;
         assert_int_equal(err, AGNER_ENOMEM);
         assert_int_equal(rt_log_handlers(bed.rt, NULL, 0), HANDLER_COUNT);
     }
     assert_true(i > 2);
-    assert_false(has_failed);
+    assert_false(failing_seen);
     bed_close(&bed);
 }
 
@@ -158,7 +125,7 @@ static void a_level_without_memory_stays_as_it_was(void **state)
     (void)state;
     open_bed(&bed);
     me = rt_self(bed.self);
-    countdown = 1;
+    failing_in = 1;
     assert_int_equal(rt_log_level_set(bed.rt, me, RT_LOG_DEBUG), AGNER_ENOMEM);
     assert_int_equal(rt_log_level(bed.rt, me), RT_LOG_NOTICE);
     assert_int_equal(rt_log_level_set(bed.rt, me, RT_LOG_DEBUG), AGNER_OK);
@@ -180,15 +147,15 @@ static void a_runtime_without_memory_is_not_made(void **state)
         struct rt *rt;
         enum agner_err err;
 
-        has_failed = false;
-        countdown = i;
+        failing_seen = false;
+        failing_in = i;
         err = rt_new(&options, &rt, &error);
-        countdown = 0;
+        failing_in = 0;
         if (err == AGNER_OK)
             rt_free(rt, 0);
         else
             assert_int_equal(err, AGNER_ENOMEM);
-        if (!has_failed)
+        if (!failing_seen)
             break;
     }
     assert_true(i > 5 && i < TRIES_MAX);

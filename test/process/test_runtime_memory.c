@@ -6,50 +6,17 @@
  * each time it says AGNER_ENOMEM, or it has done what it should without that
  * memory, and what can be seen of the process is as before.
  */
-#include <stdlib.h>
-
 #include "bed.h"
 
+#include "failing.h"
 #include "rt_carrier.h"
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+    return failing_now() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 /* ---- Operations -------------------------------------------------------------
@@ -99,7 +66,7 @@ static enum agner_err op_link(struct desk *d)
     err = rt_unlink(d->self, d->puppet);
     if (err == AGNER_OK)
         return AGNER_OK;
-    countdown = 0; /* then they are linked as before */
+    failing_in = 0; /* then they are linked as before */
     assert_int_equal(rt_unlink(d->self, d->puppet), AGNER_OK);
     return err;
 }
@@ -175,7 +142,7 @@ static enum agner_err op_spawn(struct desk *d)
     err = rt_spawn(d->self, ends_at_once, NULL, &options, &pid);
     if (err != AGNER_OK)
         return err;
-    countdown = 0;
+    failing_in = 0;
     assert_int_equal(rt_unlink(d->self, pid), AGNER_OK);
     assert_int_equal(rt_demonitor(d->self, ref, true), AGNER_OK);
     assert_int_equal(rt_wait(d->self, pid, WAIT_MS), AGNER_OK);
@@ -211,7 +178,7 @@ static enum agner_err op_start(struct desk *d)
     err = rt_start_nowait(d->self, &behavior, d->text, &options, &pid);
     if (err != AGNER_OK)
         return err;
-    countdown = 0;
+    failing_in = 0;
     assert_int_equal(rt_unlink(d->self, pid), AGNER_OK);
     assert_int_equal(rt_demonitor(d->self, ref, true), AGNER_OK);
     assert_int_equal(rt_exit_signal(d->self, pid, ETF_A(kill)), AGNER_OK);
@@ -282,7 +249,7 @@ static enum agner_err op_event(struct desk *d)
         err = rt_event_send(d->self, name, token, d->text);
     if (err == AGNER_OK)
         (void)rt_demonitor(d->self, ref, true);
-    countdown = 0;
+    failing_in = 0;
     (void)rt_event_unregister(d->self, name);
     drain(d);
     return err;
@@ -351,7 +318,7 @@ static enum agner_err op_spawn_node(struct desk *d)
                             &options, &pid, NULL);
     if (err != AGNER_OK)
         return err == AGNER_ELIMIT ? AGNER_ENOMEM : err; /* refused there */
-    countdown = 0;
+    failing_in = 0;
     assert_int_equal(rt_unlink(d->self, pid), AGNER_OK);
     (void)rt_demonitor(d->self, ref, true);
     assert_int_equal(rt_wait(d->self, pid, WAIT_MS), AGNER_OK);
@@ -374,7 +341,7 @@ static enum agner_err op_spawn_request(struct desk *d)
     if (err != AGNER_OK)
         return err;
     assert_int_equal(rt_receive(d->self, WAIT_MS, &message), AGNER_OK);
-    countdown = 0;
+    failing_in = 0;
     if (etf_match(message, "{__, _, ok, _}", &seen, &pid)) {
         (void)rt_demonitor(d->self, id, true);
         assert_int_equal(rt_wait(d->self, pid, WAIT_MS), AGNER_OK);
@@ -427,11 +394,11 @@ static void fail_each(enum agner_err (*run)(struct desk *d))
                            .text = etf_make(bed.self, "{some, [1, 2, 3]}") };
         (void)sim_run(bed.sim, 10);
         look(&bed, &before);
-        has_failed = false;
-        countdown = n;
+        failing_seen = false;
+        failing_in = n;
         err = run(&d);
-        countdown = 0;
-        ok = !has_failed;
+        failing_in = 0;
+        ok = !failing_seen;
         if (err != AGNER_OK && (err != AGNER_ENOMEM || ok))
             fail_msg("allocation %u: %s", n, agner_strerror(err));
         (void)sim_run(bed.sim, 10);
@@ -520,11 +487,11 @@ static void a_far_spawn_request_fails_whole(void **state)
                                               &nothing_remote, NULL, NULL),
                          AGNER_OK);
         look(&bed, &before);
-        has_failed = false;
-        countdown = n;
+        failing_seen = false;
+        failing_in = n;
         assert_int_equal(rt__arrive(bed.rt, &s), AGNER_OK);
-        countdown = 0;
-        ok = !has_failed;
+        failing_in = 0;
+        ok = !failing_seen;
         assert_int_equal(replies.count, 1);
         assert_true(replies.made || !ok);
         (void)sim_run(bed.sim, 10);
@@ -546,9 +513,9 @@ static void a_runtime_that_cannot_be_made_leaves_nothing(void **state)
     for (n = 1; rt == NULL; n++) {
         enum agner_err err;
 
-        countdown = n;
+        failing_in = n;
         err = rt_new(&options, &rt, NULL);
-        countdown = 0;
+        failing_in = 0;
         assert_true(err == AGNER_OK || err == AGNER_ENOMEM);
         assert_true(n < 100);
     }

@@ -8,45 +8,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 #include <agner/sim.h>
 #include <cmocka.h>
 
+#include "failing.h"
 #include "pair.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned countdown; /* the so manieth allocation fails; 0: none */
-static bool has_failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 #define TRIES_MAX 200u
 
@@ -108,13 +75,13 @@ static void try_all(struct node *node, enum agner_err (*run)(struct node *node))
     for (unsigned n = 1; n < TRIES_MAX; n++) {
         enum agner_err err;
 
-        has_failed = false;
-        countdown = n;
+        failing_seen = false;
+        failing_in = n;
         err = run(node);
-        countdown = 0;
+        failing_in = 0;
         if (err == AGNER_OK)
             return;
-        assert_true(has_failed);
+        assert_true(failing_seen);
         assert_int_equal(err, AGNER_ENOMEM);
     }
     fail_msg("it never succeeds");
@@ -153,9 +120,9 @@ static void what_is_found_without_memory_is_found_later(void **state)
         assert_int_equal(begin_dns(a), AGNER_OK);
         assert_int_equal(begin_gossip(a), AGNER_OK);
         assert_int_equal(begin_gossip(b), AGNER_OK);
-        countdown = n;
+        failing_in = n;
         (void)sim_run(sim, 100);
-        countdown = 0;
+        failing_in = 0;
         (void)sim_run(sim, 60000);
         assert_int_equal(node_peers(a, &peer, 1), 1);
         assert_int_equal(peer.state, NODE_PEER_UP);
