@@ -146,7 +146,7 @@ class Discovery(unittest.TestCase):
         code, out, err = self.run_it("nodes", "-n", "beam@127.0.0.1",
                                      "--no-headers")
         self.assertEqual(code, 0, err)
-        self.assertRegex(out, r"(?m)^a@127.0.0.1\tup\tvisible\t")
+        self.assertRegex(out, r"(?m)^a@127.0.0.1\tup\thidden\t")
         self.assertRegex(out, r"(?m)^b@127.0.0.1\tup\tvisible\t")
         self.end(beam)
         self.until(lambda: "beam@127.0.0.1" not in self.rows("a@127.0.0.1"))

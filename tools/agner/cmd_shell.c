@@ -16,24 +16,34 @@ static const struct option options[] = {
     CLI_DIST_ROWS, CLI_HELP_ROW,    CLI_END_ROW,
 };
 
-/* Appends a line to a statement of `size` bytes; frees both if that fails. */
-static char *append(char *statement, size_t *size, char *line)
+/* The lines of a statement so far. */
+struct lines {
+    char *text; /* owned */
+    size_t size, room;
+};
+
+/* Takes the line. false: it is too long, and nothing is left. */
+static bool add_line(struct lines *lines, char *line)
 {
     size_t more = strlen(line) + 1;
-    char *longer = *size + more >= SHELL_STATEMENT_MAX
-                       ? NULL
-                       : realloc(statement, *size + more + 1);
+    char *text = lines->text;
 
-    if (longer == NULL) {
-        (void)fprintf(stderr, "* a statement is too long\n");
-        free(statement);
-    } else {
-        longer[*size] = '\n';
-        memcpy(longer + *size + 1, line, more);
-        *size += more;
+    if (lines->size + more > SHELL_STATEMENT_MAX) {
+        text = NULL;
+    } else if (lines->size + more >= lines->room) {
+        lines->room = 2 * (lines->size + more) + 1;
+        text = realloc(text, lines->room);
     }
+    if (text == NULL) {
+        free(lines->text);
+    } else {
+        text[lines->size] = '\n';
+        memcpy(text + lines->size + 1, line, more);
+        lines->size += more;
+    }
+    lines->text = text;
     free(line);
-    return longer;
+    return text != NULL;
 }
 
 /* A statement is as many lines as it takes to close all brackets. Freed by the
@@ -41,25 +51,25 @@ static char *append(char *statement, size_t *size, char *line)
 static char *read_statement(struct shell *sh)
 {
     struct shell_scan scan = { 0, 0 };
-    char *statement = shell_line(sh, false), *line;
-    size_t size = statement == NULL ? 0 : strlen(statement);
+    struct lines lines = { .text = shell_line(sh, false) };
+    char *line;
 
-    if (statement != NULL && statement[0] == '!') /* of the history */
-        return statement;
-    if (statement != NULL)
-        shell_scan(&scan, statement, size);
-    while (statement != NULL && !shell_is_whole(&scan)) {
+    if (lines.text == NULL || lines.text[0] == '!') /* !: of the history */
+        return lines.text;
+    lines.size = strlen(lines.text);
+    shell_scan(&scan, lines.text, lines.size);
+    while (!shell_is_whole(&scan)) {
         line = shell_line(sh, true);
         if (line == NULL)
             break; /* its error is told */
         shell_scan(&scan, line, strlen(line));
-        statement = append(statement, &size, line);
-        if (statement == NULL) {
-            sh->last_code = EXIT_USAGE;
-            return sh->interactive ? strdup("") : NULL;
-        }
+        if (add_line(&lines, line))
+            continue;
+        (void)fprintf(stderr, "* a statement is too long\n");
+        sh->last_code = EXIT_USAGE;
+        return sh->interactive ? strdup("") : NULL;
     }
-    return statement;
+    return lines.text;
 }
 
 /* !TEXT and !!: a statement of the history in its place. */
