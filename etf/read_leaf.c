@@ -307,17 +307,24 @@ enum agner_err etf__read_integer(struct reader *rd, etf_term *out)
 
 /* ---- Binaries ---- */
 
+/* Takes the bytes of a binary, and charges for the words that it is worth. */
+static enum agner_err take_bytes(struct reader *rd, size_t size,
+                                 const uint8_t **bytes)
+{
+    *bytes = take(rd, size);
+    if (*bytes == NULL)
+        return etf__read_fail(rd, AGNER_ETRUNCATED,
+                              "binary longer than its input");
+    return charge(rd, 2 + etf__bytes_words(size));
+}
+
 static enum agner_err make_bits(struct reader *rd, size_t size, unsigned used,
                                 etf_term *out)
 {
-    const uint8_t *p = take(rd, size);
-    enum agner_err err;
+    const uint8_t *p;
+    enum agner_err err = take_bytes(rd, size, &p);
     uint8_t *data;
 
-    if (p == NULL)
-        return etf__read_fail(rd, AGNER_ETRUNCATED,
-                              "binary longer than its input");
-    err = charge(rd, 2 + etf__bytes_words(size));
     if (err != AGNER_OK)
         return err;
     *out = etf__bits_new(rd->region, size, used, &data);
@@ -365,13 +372,9 @@ static bool may_refer(const struct reader *rd, size_t size)
 static enum agner_err refer(struct reader *rd, size_t size, etf_term *out)
 {
     struct etf_blob *source = rd->options.source;
-    const uint8_t *p = take(rd, size);
-    enum agner_err err;
+    const uint8_t *p;
+    enum agner_err err = take_bytes(rd, size, &p);
 
-    if (p == NULL)
-        return etf__read_fail(rd, AGNER_ETRUNCATED,
-                              "binary longer than its input");
-    err = charge(rd, 2 + etf__bytes_words(size));
     if (err != AGNER_OK)
         return err;
     *out =

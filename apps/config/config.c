@@ -124,20 +124,30 @@ static enum agner_err read_choice(struct reader *rd, const struct key *key,
     return wrong();
 }
 
+/* Room for what a list is read into, an item of `size` bytes each. */
+static enum agner_err make_room(struct reader *rd, etf_term list, size_t size,
+                                uint64_t **words)
+{
+    int64_t count = etf_list_size(list);
+
+    if (count < 0 || count > CONFIG_TEXTS_MAX)
+        return wrong();
+    *words =
+        etf__region_words(rd->config->region, ((size_t)count + 1) * (size / 8));
+    return *words == NULL ? AGNER_ENOMEM : AGNER_OK;
+}
+
 static enum agner_err read_texts(struct reader *rd, const struct key *key,
                                  etf_term value, void *field)
 {
     struct apps_texts *texts = field;
-    int64_t count = etf_list_size(value);
     uint64_t *words;
+    enum agner_err err = make_room(rd, value, sizeof *texts->items, &words);
     etf_term head;
 
     (void)key;
-    if (count < 0 || count > CONFIG_TEXTS_MAX)
-        return wrong();
-    words = etf__region_words(rd->config->region, (size_t)count + 1);
-    if (words == NULL)
-        return AGNER_ENOMEM;
+    if (err != AGNER_OK)
+        return err;
     texts->items = (const char **)(void *)words;
     texts->count = 0;
     while (etf_list_next(&value, &head)) {
@@ -183,17 +193,13 @@ static enum agner_err read_applications(struct reader *rd,
                                         void *field)
 {
     struct apps_application *items;
-    int64_t count = etf_list_size(value);
     uint64_t *words;
+    enum agner_err err = make_room(rd, value, sizeof *items, &words);
     etf_term head;
 
     (void)key;
-    if (count < 0 || count > CONFIG_TEXTS_MAX)
-        return wrong();
-    words = etf__region_words(rd->config->region,
-                              ((size_t)count + 1) * (sizeof *items / 8));
-    if (words == NULL)
-        return AGNER_ENOMEM;
+    if (err != AGNER_OK)
+        return err;
     items = (struct apps_application *)(void *)words;
     rd->config->application_count = 0;
     while (etf_list_next(&value, &head)) {
@@ -224,17 +230,13 @@ static enum agner_err read_cookies(struct reader *rd, const struct key *key,
                                    etf_term value, void *field)
 {
     struct node_cookie *items;
-    int64_t count = etf_list_size(value);
     uint64_t *words;
+    enum agner_err err = make_room(rd, value, sizeof *items, &words);
     etf_term head;
 
     (void)key;
-    if (count < 0 || count > CONFIG_TEXTS_MAX)
-        return wrong();
-    words = etf__region_words(rd->config->region,
-                              ((size_t)count + 1) * (sizeof *items / 8));
-    if (words == NULL)
-        return AGNER_ENOMEM;
+    if (err != AGNER_OK)
+        return err;
     items = (struct node_cookie *)(void *)words;
     rd->config->cookie_count = 0;
     while (etf_list_next(&value, &head))
