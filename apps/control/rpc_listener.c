@@ -124,7 +124,7 @@ static enum rt_next listener_init(struct gen *self, etf_term args)
                    &is_group, &of, &name))
         return rt_stop(self, ETF_A(badarg));
     l->control = rt_note(self);
-    atomic_fetch_add_explicit(&l->control->processes, 1, memory_order_relaxed);
+    rpc__count(l->control);
     l->mode = strict ? MSGPACK_STRICT : MSGPACK_LOOSE;
     l->waiting.size_max = WAITING_MAX;
     l->topic = etf_box_new(etf_make(self, "{_, _, _}", is_group, of, name));
@@ -170,17 +170,12 @@ static void listener_destroy(void *state)
 {
     struct listener *l = state;
     struct apps_control *control = l->control;
-    const struct rt_world *world;
 
     etf_buffer_fini(&l->waiting);
     etf_box_free(l->topic);
     if (control == NULL) /* ended before init */
         return;
-    world = control->options.world;
-    /* Release: as in the keeper's. */
-    if (atomic_fetch_sub_explicit(&control->processes, 1,
-                                  memory_order_release) == 1)
-        world->wake(world->ctx, &control->processes, 1);
+    rpc__uncount(control);
 }
 
 const struct rt_behavior rpc__listener = {

@@ -24,13 +24,29 @@ struct keeper {
     struct apps_control *control; /* borrowed: it waits for us */
 };
 
+void rpc__count(struct apps_control *control)
+{
+    atomic_fetch_add_explicit(&control->processes, 1, memory_order_relaxed);
+}
+
+void rpc__uncount(struct apps_control *control)
+{
+    const struct rt_world *world = control->options.world;
+
+    /* Release: pairs with the acquire in apps_control_stop(), which frees the
+     * control once this is zero. The word itself is not touched after that. */
+    if (atomic_fetch_sub_explicit(&control->processes, 1,
+                                  memory_order_release) == 1)
+        world->wake(world->ctx, &control->processes, 1);
+}
+
 static enum rt_next keeper_init(struct gen *self, etf_term args)
 {
     struct keeper *k = rt_state(self);
 
     (void)args;
     k->control = rt_note(self);
-    atomic_fetch_add_explicit(&k->control->processes, 1, memory_order_relaxed);
+    rpc__count(k->control);
     return RT_NEXT;
 }
 
@@ -90,16 +106,10 @@ static void keeper_destroy(void *state)
 {
     struct keeper *k = state;
     struct apps_control *control = k->control;
-    const struct rt_world *world;
 
     if (control == NULL) /* ended before init */
         return;
-    world = control->options.world;
-    /* Release: pairs with the acquire in apps_control_stop(), which frees the
-     * control once this is zero. The word itself is not touched after that. */
-    if (atomic_fetch_sub_explicit(&control->processes, 1,
-                                  memory_order_release) == 1)
-        world->wake(world->ctx, &control->processes, 1);
+    rpc__uncount(control);
 }
 
 static const struct rt_behavior keeper = {

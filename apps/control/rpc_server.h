@@ -76,6 +76,11 @@ struct rpc_done {
 /* Any thread. Takes `done`. */
 void rpc__done(struct rpc_done *done);
 
+/* A process that uses the control begins, or has ended and uses it no more: the
+ * control may be gone then. */
+void rpc__count(struct apps_control *control);
+void rpc__uncount(struct apps_control *control);
+
 /* From the keeper: the session of that connection, or that it is no more. */
 enum agner_err rpc__bind(struct apps_control *control, uint32_t conn,
                          etf_pid session);

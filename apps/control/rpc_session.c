@@ -553,7 +553,7 @@ static enum rt_next session_init(struct gen *self, etf_term args)
         return rt_stop(self, ETF_A(badarg));
     s->control = rt_note(self);
     s->next_number = 1;
-    atomic_fetch_add_explicit(&s->control->processes, 1, memory_order_relaxed);
+    rpc__count(s->control);
     rt_trap_exit(self, true); /* a method's end is not ours */
     return RT_NEXT;
 }
@@ -605,19 +605,14 @@ static void session_destroy(void *state)
 {
     struct session *s = state;
     struct apps_control *control = s->control;
-    const struct rt_world *world;
 
     free(s->pending);
     if (control == NULL) /* ended before init */
         return;
     rpc__ring_leave(&control->ring, &s->follower);
-    world = control->options.world;
     atomic_fetch_add_explicit(&control->atoms_left, s->atoms.left,
                               memory_order_relaxed);
-    /* Release: as in the keeper's. */
-    if (atomic_fetch_sub_explicit(&control->processes, 1,
-                                  memory_order_release) == 1)
-        world->wake(world->ctx, &control->processes, 1);
+    rpc__uncount(control);
 }
 
 const struct rt_behavior rpc__session = {
