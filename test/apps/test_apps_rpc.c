@@ -48,13 +48,6 @@ static void check(const struct world *w, bool good, const char *what)
         fail_msg("seed %llu: %s", (unsigned long long)w->seed, what);
 }
 
-static void quiet(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-}
-
 /* ---- Functions ---------------------------------------------------------- */
 
 /* How a call may end, as the caller sees it: by erpc, and by rpc. */
@@ -143,7 +136,7 @@ static struct node *start(struct world *w, const char *name, const char *host)
     options.listen_port = PORT;
     options.tick_time_ms = TICK_MS;
     options.rt.world = sim_world(w->sim);
-    options.rt.log = quiet;
+    options.rt.log = pair_quiet;
     return pair_start(&options);
 }
 

@@ -34,39 +34,37 @@ static bool read(etf_term args, struct question *q)
                      &q->function, &q->args, &q->options.further);
 }
 
+static etf_term spawn(struct gen *self, const struct question *q)
+{
+    etf_term reason;
+    etf_pid pid;
+    enum agner_err err = rt_spawn_node(self, q->node, q->module, q->function,
+                                       q->args, &q->options, &pid, &reason);
+
+    if (err != AGNER_OK)
+        return puppet_value(self, err, reason);
+    return etf_make(self, "{ok, _}", pid);
+}
+
 /* {ok, Pid} */
 static etf_term op_spawn_node(struct gen *self, etf_term args)
 {
     struct question q;
-    etf_term reason;
-    enum agner_err err;
-    etf_pid pid;
 
     if (!read(args, &q))
         return puppet_badarg();
-    err = rt_spawn_node(self, q.node, q.module, q.function, q.args, &q.options,
-                        &pid, &reason);
-    if (err != AGNER_OK)
-        return puppet_value(self, err, reason);
-    return etf_make(self, "{ok, _}", pid);
+    return spawn(self, &q);
 }
 
 /* {ok, Pid}, with a time-out of 300 ms */
 static etf_term op_spawn_soon(struct gen *self, etf_term args)
 {
     struct question q;
-    etf_term reason;
-    enum agner_err err;
-    etf_pid pid;
 
     if (!read(args, &q))
         return puppet_badarg();
     q.options.timeout_ms = 300;
-    err = rt_spawn_node(self, q.node, q.module, q.function, q.args, &q.options,
-                        &pid, &reason);
-    if (err != AGNER_OK)
-        return puppet_value(self, err, reason);
-    return etf_make(self, "{ok, _}", pid);
+    return spawn(self, &q);
 }
 
 /* The request's reference */

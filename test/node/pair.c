@@ -35,3 +35,10 @@ void pair_route(struct node *from, struct node *to)
     assert_int_equal(
         node_route(from, node_name(to), "127.0.0.1", node_port(to)), AGNER_OK);
 }
+
+void pair_quiet(void *ctx, enum rt_log_level level, const char *text)
+{
+    (void)ctx;
+    (void)level;
+    (void)text;
+}

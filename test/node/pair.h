@@ -17,4 +17,7 @@ struct node *pair_start(const struct node_options *options);
 /* Tells `from` where `to` listens. */
 void pair_route(struct node *from, struct node *to);
 
+/* For options.rt.log: nothing is said. */
+void pair_quiet(void *ctx, enum rt_log_level level, const char *text);
+
 #endif

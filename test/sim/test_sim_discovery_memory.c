@@ -17,13 +17,6 @@
 
 #define TRIES_MAX 200u
 
-static void quiet(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-}
-
 static struct node *start(struct sim *sim, const char *name, const char *host)
 {
     struct node_options options = pair_options(name);
@@ -31,7 +24,7 @@ static struct node *start(struct sim *sim, const char *name, const char *host)
     options.listen_host = host;
     options.listen_port = 5000;
     options.rt.world = sim_world(sim);
-    options.rt.log = quiet;
+    options.rt.log = pair_quiet;
     return pair_start(&options);
 }
 

@@ -252,6 +252,14 @@ static bool all_done(const struct cluster *c)
     return true;
 }
 
+/* From the first one: the others find each other. */
+static void connect_all(struct cluster *c)
+{
+    for (size_t i = 1; i < c->count; i++)
+        assert_int_equal(rt_connect_node(c->at[0], etf_atom(name_texts[i])),
+                         AGNER_OK);
+}
+
 static bool all_connected(const struct cluster *c)
 {
     struct etf_region *r = etf_region_new(0);
@@ -500,9 +508,7 @@ static void excludes_each_other(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         begin(&c, seed, 3, 4);
-        for (size_t i = 1; i < c.count; i++)
-            assert_int_equal(rt_connect_node(c.at[0], etf_atom(name_texts[i])),
-                             AGNER_OK);
+        connect_all(&c);
         while (!all_connected(&c))
             (void)sim_run(c.sim, 100);
         spawn_all(&c, add_one, WORKERS);
@@ -532,9 +538,7 @@ static void prevents_overlapping_partitions(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         begin(&c, seed, 3, 0);
-        for (size_t i = 1; i < c.count; i++)
-            assert_int_equal(rt_connect_node(c.at[0], etf_atom(name_texts[i])),
-                             AGNER_OK);
+        connect_all(&c);
         check(&c, sim_run_until(c.sim, is_connected, &c, 60000), "a mesh");
         check_known(&c);
         (void)sim_reset(c.sim, hosts[1], hosts[2]);
@@ -562,9 +566,7 @@ static void lets_partitions_overlap(void **state)
                          AGNER_OK);
         assert_int_equal(agner_kernel_start(c.at[i], NULL), AGNER_OK);
     }
-    for (size_t i = 1; i < c.count; i++)
-        assert_int_equal(rt_connect_node(c.at[0], etf_atom(name_texts[i])),
-                         AGNER_OK);
+    connect_all(&c);
     check(&c, sim_run_until(c.sim, is_connected, &c, 60000), "a mesh");
     check_known(&c);
     (void)sim_reset(c.sim, hosts[1], hosts[2]);

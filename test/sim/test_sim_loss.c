@@ -62,13 +62,6 @@ static void check(const struct scene *s, bool good, const char *what)
         fail_msg("seed %llu: %s", (unsigned long long)s->seed, what);
 }
 
-static void quiet(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-}
-
 /* ---- Who plays ---------------------------------------------------------- */
 
 static enum rt_next mute_message(struct gen *self, const struct rt_message *m)
@@ -196,7 +189,7 @@ static void start_node(struct scene *s, int i)
     options.listen_port = PORT;
     options.tick_time_ms = TICK_MS;
     options.rt.world = sim_world(s->sim);
-    options.rt.log = quiet;
+    options.rt.log = pair_quiet;
     s->nodes[i] = pair_start(&options);
     for (int other = 0; other < NODES; other++)
         if (other != i)

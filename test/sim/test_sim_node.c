@@ -38,13 +38,6 @@ static void check(const struct world *w, bool good, const char *what)
         fail_msg("seed %llu: %s", (unsigned long long)w->seed, what);
 }
 
-static void quiet(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-}
-
 static struct node *start(struct world *w, const char *name, const char *host)
 {
     struct node_options options = pair_options(name);
@@ -53,7 +46,7 @@ static struct node *start(struct world *w, const char *name, const char *host)
     options.listen_port = PORT;
     options.tick_time_ms = TICK_MS;
     options.rt.world = sim_world(w->sim);
-    options.rt.log = quiet;
+    options.rt.log = pair_quiet;
     return pair_start(&options);
 }
 

@@ -38,13 +38,6 @@ static void check(const struct world *w, bool good, const char *what)
         fail_msg("seed %llu: %s", (unsigned long long)w->seed, what);
 }
 
-static void quiet(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-}
-
 static struct node *start(const struct world *w, const char *name,
                           const char *host, uint64_t tick_ms)
 {
@@ -54,7 +47,7 @@ static struct node *start(const struct world *w, const char *name,
     options.listen_port = PORT;
     options.tick_time_ms = tick_ms;
     options.rt.world = sim_world(w->sim);
-    options.rt.log = quiet;
+    options.rt.log = pair_quiet;
     return pair_start(&options);
 }
 
@@ -283,7 +276,7 @@ static void options_say_who_may(void **state)
     options.allow = allow;
     options.allow_count = 2;
     options.rt.world = sim_world(w.sim);
-    options.rt.log = quiet;
+    options.rt.log = pair_quiet;
     c = pair_start(&options);
     at = rt_attach(node_rt(c));
     assert_int_equal(node_route(c, A, HOST_A, PORT), AGNER_OK);

@@ -68,13 +68,6 @@ static void check(bool good, const char *what)
         fail_msg("seed %llu: %s", (unsigned long long)w.seed, what);
 }
 
-static void quiet(void *ctx, enum rt_log_level level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-}
-
 static unsigned draw(unsigned bound)
 {
     return (unsigned)sim_draw(w.sim, bound);
@@ -363,7 +356,7 @@ static void begin(uint64_t seed)
         options.listen_port = PORT;
         options.tick_time_ms = TICK_MS;
         options.rt.world = sim_world(w.sim);
-        options.rt.log = quiet;
+        options.rt.log = pair_quiet;
         p->node = pair_start(&options);
         p->self = rt_attach(node_rt(p->node));
     }
