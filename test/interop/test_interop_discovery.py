@@ -14,8 +14,11 @@ import tempfile
 import time
 import unittest
 
-AGNER = os.environ["AGNER"]
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+from loopback import free_port, has_multicast
+
+AGNER = os.environ["AGNER"]
 COOKIE = "interop-cookie-of-20"
 WAIT = 60
 
@@ -37,27 +40,6 @@ GOSSIP = """
   F([]).
 """
 IDLE = 'io:format("up~n"), receive stop -> ok end.'
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def has_multicast():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        here = socket.inet_aton("127.0.0.1")
-        try:
-            s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
-                         socket.inet_aton("230.1.1.251") + here)
-            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, here)
-            s.settimeout(5)
-            s.bind(("", 0))
-            s.sendto(b"x", ("230.1.1.251", s.getsockname()[1]))
-            return s.recv(1) == b"x"
-        except OSError:
-            return False
 
 
 class Discovery(unittest.TestCase):
