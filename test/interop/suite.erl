@@ -17,12 +17,13 @@
 %%   next/0            the next message, as long as the case may take
 %%   count/2           takes so many of that message
 %%   name/1            a node's name that no other run has
+%%   dead/0            a pid of Erlang's whose process has ended; our_dead/0: of ours
 %%
 %% Nodes that a case started are stopped when it ends.
 -module(suite).
 -export([main/1]).
 -export([node/0, do/2, do/3, puppet/0, puppet/1, heard/2, agner/1, agner/2, agner_named/2, erl/1, erl/2,
-         on/4, stop/1, signal/2, wait/1, next/0, name/1, count/2, cookie/0]).
+         on/4, stop/1, signal/2, wait/1, next/0, name/1, count/2, cookie/0, dead/0, our_dead/0]).
 
 -define(CASE, 60000).
 
@@ -80,6 +81,16 @@ puppet(Node) -> gen_server:call({driver, Node}, {new}, ?CASE).
 heard(Puppet, Count) -> gen_server:call(Puppet, {heard, Count}, ?CASE).
 
 next() -> receive M -> M end.
+
+dead() ->
+    {Pid, Ref} = spawn_monitor(fun () -> ok end),
+    receive {'DOWN', Ref, process, Pid, normal} -> Pid end.
+
+our_dead() ->
+    P = puppet(),
+    Ref = monitor(process, P),
+    exit(P, kill),
+    receive {'DOWN', Ref, process, P, killed} -> P end.
 
 count(0, _) -> ok;
 count(N, Message) -> receive Message -> count(N - 1, Message) end.
