@@ -8,7 +8,6 @@ are written). The output is TAP; the last line is `N passed, N failed`. Exits wi
 """
 import glob
 import os
-import subprocess
 import sys
 
 import run_interop
@@ -27,14 +26,7 @@ class Suite(run_interop.Run):
         erl += self.erl_arguments
         erl += ["-run", "suite", "main", self.name, self.program, str(self.port)]
         erl += [f"cases_{subject}" for subject in self.subjects]
-        # Its output is the test's own.
-        sys.stdout.flush()
-        code = subprocess.run(erl, env=self.env, check=False,
-                              stdin=subprocess.DEVNULL).returncode
-        ours.child.stdin.close()
-        ours.ended_well()
-        if code != 0:
-            raise SystemExit(1)
+        self.judged_by(erl, self.env, ours)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ topics are tried with that package; else with what does the same in the cases' f
 """
 import os
 import shutil
-import subprocess
-import sys
 
 import run_interop
 
@@ -26,15 +24,9 @@ class Elixir(run_interop.Run):
                    "-kernel prevent_overlapping_partitions false"]
         if "PHOENIX_PUBSUB" in os.environ:
             command += ["-pa", os.environ["PHOENIX_PUBSUB"]]
-        sys.stdout.flush()
         # File names are UTF-8, whatever the locale is.
         env = dict(self.env, ELIXIR_ERL_OPTIONS="+fnu", LC_ALL="C.UTF-8")
-        code = subprocess.run(command + [self.cases, self.name], env=env, check=False,
-                              stdin=subprocess.DEVNULL).returncode
-        ours.child.stdin.close()
-        ours.ended_well()
-        if code != 0:
-            raise SystemExit(1)
+        self.judged_by(command + [self.cases, self.name], env, ours)
 
 
 if __name__ == "__main__":
