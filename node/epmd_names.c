@@ -87,6 +87,9 @@ static void closed(void *ctx, struct rt_conn *conn, enum agner_err why,
     else if (list->answer.size < 4)
         (void)agner_fail(&list->error, AGNER_EPROTO,
                          "epmd closed without an answer");
+    else if (list->answer.data[0] != 0 || list->answer.data[1] != 0)
+        (void)agner_fail(&list->error, AGNER_EPROTO,
+                         "what answers at %s is no epmd", list->host);
     if (!list->cancelled)
         list->done(list->ctx, list->error.code, list->answer.data,
                    list->answer.size, list->error.text);

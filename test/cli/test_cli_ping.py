@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """By Erlang distribution, to a node of agner, with an epmd of our own."""
 import socket
+import subprocess
+import threading
 
-from agner_cli import AGNER, TERM, Case, Node, free_port, main
+from agner_cli import AGNER, TERM, Case, Node, WAIT, free_port, main
 
 NAME = "far@127.0.0.1"
 
@@ -60,6 +62,29 @@ class Ping(Case):
         code, _, err = self.run_it("ping", "nobody@127.0.0.1", *self.dist)
         self.assertEqual(code, 6, err)
         self.assertIn("  try: agner names 127.0.0.1\n", err)
+
+    def test_the_steps_come_before_what_went_wrong(self):
+        done = subprocess.run([AGNER, "ping", "-v", "nobody@127.0.0.1",
+                               *self.dist], env=self.env(), text=True,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=WAIT)
+        self.assertEqual(done.returncode, 6, done.stdout)
+        self.assertRegex(done.stdout, r"(?s) 1/5 find .* is not registered")
+
+    def test_what_is_no_epmd_is_told(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def answer():
+                with server.accept()[0] as peer:
+                    peer.recv(100)
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            self.addCleanup(thread.join)
+            code, out, err = self.run_it(
+                "names", "--epmd-port", str(server.getsockname()[1]))
+        self.assertEqual((code, out), (7, ""), err)
+        self.assertIn("is no epmd", err)
 
     def test_a_machine_without_epmd_ends_with_3(self):
         code, _, err = self.run_it("ping", NAME, "--connect", "--epmd-port",

@@ -86,6 +86,7 @@ class Command(unittest.TestCase):
         done = subprocess.run([AGNER, "groups", *there, "--no-headers"], env=self.env,
                               text=True, capture_output=True, timeout=60)
         self.assertRegex(done.stdout, r"^pg\t\{a,1\}\t<[\d.]+>\tbeam@127.0.0.1\t2\n$")
+        self.check(["groups", *there, "--no-headers", "--scope", "none"], 0, "")
         done = subprocess.run([AGNER, "pub", *there, "-p", "My.PubSub", "topic", "x"],
                               env=self.env, text=True, capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 1)

@@ -86,8 +86,11 @@ class Shell(unittest.TestCase):
                           self.rpc(1, "", node, "erlang", "exit", "[oops]"))
             self.assertIn("exception throw: oops",
                           self.rpc(1, "", node, "erlang", "throw", "[oops]"))
-            self.assertIn("no function nosuch:thing",
+            self.assertIn("no function nosuch:thing/0",
                           self.rpc(6, "", node, "nosuch", "thing"))
+            self.assertIn("no function nosuch:deep/2",
+                          self.rpc(6, "", node, "erlang", "apply",
+                                   "[nosuch, deep, [1, 2]]"))
 
     def test_bad_arguments_are_told(self):
         self.rpc(2, "", OURS, "erlang")
@@ -153,7 +156,7 @@ class Shell(unittest.TestCase):
                 ("{1, }", 2, "expected"), ("Unbound", 1, "unbound"),
                 ("{a, B} = {b, 1}", 1, "no match of {b,1}"),
                 ("call(nobody, x)", 6, "no such process"),
-                ("nosuch:fn()", 1, "undef"), ("[1, 2", 2, "expected"),
+                ("nosuch:fn(x)", 1, "undef nosuch:fn/1"), ("[1, 2", 2, "expected"),
                 ("1 2", 2, "too much")):
             got = self.run_it("shell", BEAM, stdin=script)
             self.assertEqual((got[0], got[1]), (code, ""), got)
@@ -176,13 +179,14 @@ class Shell(unittest.TestCase):
         return fd
 
     def expect(self, fd, pattern):
-        text, end = "", time.monotonic() + WAIT
+        read, text, end = b"", "", time.monotonic() + WAIT
         while not re.search(pattern, text):
             self.assertLess(time.monotonic(), end, text)
             if not select.select([fd], [], [], 1)[0]:
                 continue
             try:
-                text += os.read(fd, 4096).decode()
+                read += os.read(fd, 4096)
+                text = read.decode(errors="ignore")  # half a character
             except OSError:  # it has ended
                 self.fail(text)
         return text
@@ -202,6 +206,8 @@ class Shell(unittest.TestCase):
         self.expect(fd, r"\{first,1\}(.|\n)*> ")
         os.write(fd, b"!{fir\n")
         self.expect(fd, r"\{first, 1\}(.|\n)*\{first,1\}(.|\n)*> ")
+        os.write(fd, "<<\"\u00e9\"/utf8>>\n".encode())
+        self.expect(fd, "(?s)\u00e9.*<<\"\u00e9\"/utf8>>.*> ")
         os.write(fd, b"h()\n")
         self.expect(fd, r" 1  \{first, 1\}(.|\n)*> ")
         os.write(fd, b"help()\n")
@@ -212,7 +218,7 @@ class Shell(unittest.TestCase):
         self.expect(fd, r"process_info\(")
         os.write(fd, b")\n")
         self.expect(fd, f"{OURS}> ")
-        os.write(fd, b"q()\n")
+        os.write(fd, b"\x03")
         self.ended(fd)
         with open(os.path.join(self.home, "agner", "shell_history"),
                   encoding="utf-8") as f:

@@ -374,6 +374,10 @@ int cli_follow(struct cli *cli, struct target *t,
  * stands behind that word in an Erlang shell. */
 const char *cli_exception_class(const struct gen_erpc_exception *e);
 etf_term cli_exception(const struct gen_erpc_exception *e);
+/* Is it that a function is not there? Then which: M:F/A, not always the one
+ * that was called. */
+bool cli_exception_undef(const struct gen_erpc_exception *e, char *text,
+                         size_t size);
 
 /* ---- completion.c ----------------------------------------------------- */
 

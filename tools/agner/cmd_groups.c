@@ -66,11 +66,9 @@ const struct command cmd_groups = {
                "agner groups -n shop@10.0.0.7",
     .text =
         "Of all nodes, as the node that is asked sees them. Topics of "
-        "Phoenix.PubSub are\nno groups: in its scope, "
-        "Elixir.Phoenix.PubSub, are the nodes that take part. A node that has "
-        "no control\nsocket here, of agner or of Erlang, is asked by rpc for "
-        "one "
-        "scope.",
+        "Phoenix.PubSub are\nno groups: in its scope, Elixir.Phoenix.PubSub, "
+        "are the nodes that take part.\nA node that has no control socket "
+        "here, of agner or of Erlang, is asked by rpc\nfor one scope.",
     .options = options,
     .run = run,
 };

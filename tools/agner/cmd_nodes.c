@@ -145,7 +145,7 @@ const struct command cmd_nodes = {
     .summary = "list the nodes that a node is connected to",
     .example = "agner nodes\nagner nodes -n shop@10.0.0.7 --json",
     .text = "SPEAKS is the release of OTP that offers what the peer offers; "
-            "nodes of agner\noffer what OTP 25 to 27 do. An Erlang node tells "
+            "nodes of agner\noffer what OTP 28 does. An Erlang node tells "
             "less, and is asked by\ndistribution.",
     .options = options,
     .run = run,

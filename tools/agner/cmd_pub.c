@@ -49,8 +49,8 @@ const struct command cmd_pub = {
         "With --pubsub it is a topic of Phoenix.PubSub, on nodes of Elixir "
         "and of agner;\nthe pubsub must run on the node that is asked. "
         "Without, it is a process group,\nin Erlang syntax, and the answer is "
-        "to how many members it went. A node that has no control socket "
-        "here, of agner,\nErlang or Elixir, is asked by rpc.",
+        "to how many members it went. A node that has\nno control socket "
+        "here, of agner, Erlang or Elixir, is asked by rpc.",
     .args_min = 2,
     .args_max = 2,
     .options = options,

@@ -16,13 +16,12 @@ static const struct option options[] = {
 static int say_exception(struct cli *cli, const struct gen_erpc_exception *e)
 {
     etf_term why = cli_exception(e);
-    char reason[400];
+    char reason[700];
 
-    if (e->kind == GEN_RPC_ERROR && etf_same(why, ETF_A(undef)))
+    if (cli_exception_undef(e, reason, sizeof reason))
         return cli_fail(cli, EXIT_NOT_FOUND,
                         "agner shell NODE, whose TAB lists functions",
-                        "%s has no function %s:%s with so many arguments",
-                        cli->args[0], cli->args[1], cli->args[2]);
+                        "%s has no function %s", cli->args[0], reason);
     return cli_fail(cli, EXIT_REMOTE, "the log of that node",
                     "exception %s: %s", cli_exception_class(e),
                     etf_format(reason, sizeof reason, why));

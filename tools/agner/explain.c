@@ -230,6 +230,7 @@ int cli_explain(struct cli *cli, const struct cli_dial *dial)
             cli, EXIT_USAGE, "a name like shop@10.0.0.7, or shop@10.0.0.7:4370",
             "%s: %s", dial->name, without_name(dial->error.text, dial->name));
     cli_explanation(cli, dial, &e);
+    (void)fflush(stdout); /* the steps of ping -v come first, in a pipe too */
     (void)fprintf(stderr, "%s  %s (step %u/%d)\n  %s\n  try: %s\n", dial->name,
                   e.what, e.step, STEP_COUNT, e.why, e.next);
     return e.code;

@@ -23,6 +23,7 @@ int cli_fail(const struct cli *cli, int code, const char *next,
 
     if (cli->quiet)
         return code;
+    (void)fflush(stdout); /* what led to it comes first, in a pipe too */
     (void)fprintf(stderr, "agner%s%s: ", cli->command != NULL ? " " : "",
                   cli->command != NULL ? cli->command->name : "");
     va_start(args, format);

@@ -12,7 +12,7 @@ enum agner_err shell_remote(struct shell *sh, etf_term m, etf_term f,
                             struct agner_error *error)
 {
     struct gen_erpc_exception e;
-    char reason[400];
+    char reason[700];
     enum agner_err err = gen_erpc_call(sh->t.self, sh->node, m, f, args,
                                        cli_timeout(sh->cli), value, &e);
 
@@ -20,6 +20,8 @@ enum agner_err shell_remote(struct shell *sh, etf_term m, etf_term f,
         return AGNER_OK;
     if (err != AGNER_EEXIT)
         return agner_fail(error, err, "%s", agner_strerror(err));
+    if (cli_exception_undef(&e, reason, sizeof reason))
+        return agner_fail(error, err, "exception error: undef %s", reason);
     return agner_fail(error, err, "exception %s: %s", cli_exception_class(&e),
                       etf_format(reason, sizeof reason,
                                  shell_here_out(sh, cli_exception(&e))));

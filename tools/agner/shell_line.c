@@ -2,11 +2,13 @@
  * shell_line.c -- the shell's lines: edited on a terminal, read from a pipe.
  *
  * On a terminal it is libedit, where it was there at build time, with a history
- * in $XDG_STATE_HOME/agner/shell_history. From a pipe lines are taken as they
- * are, so that a script can be fed to the shell.
+ * in $XDG_STATE_HOME/agner/shell_history, written after each statement, since
+ * ^C ends the shell. From a pipe lines are taken as they are, so that a script
+ * can be fed to the shell.
  */
 #include "shell.h"
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,6 +98,7 @@ void shell_line_begin(struct shell *sh)
     if (!sh->interactive)
         return;
     completing = sh;
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* terms are, whatever is set */
     rl_readline_name = "agner";
     (void)rl_initialize();
     rl_attempted_completion_function = complete;
@@ -112,11 +115,6 @@ void shell_line_begin(struct shell *sh)
 
 void shell_line_end(struct shell *sh)
 {
-#ifdef AGNER_LIBEDIT
-    if (sh->interactive && history_path[0] != '\0' &&
-        write_history(history_path) == 0)
-        (void)chmod(history_path, 0600);
-#endif
     (void)sh;
     for (size_t i = 0; i < HISTORY_MAX; i++) {
         free(history.lines[i]);
@@ -169,8 +167,11 @@ void shell_line_keep(struct shell *sh, const char *text)
     *place = copy;
     history.count++;
 #ifdef AGNER_LIBEDIT
-    if (sh->interactive)
-        (void)add_history(text);
+    if (!sh->interactive)
+        return;
+    (void)add_history(text);
+    if (history_path[0] != '\0' && write_history(history_path) == 0)
+        (void)chmod(history_path, 0600);
 #else
     (void)sh;
 #endif

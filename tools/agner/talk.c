@@ -3,6 +3,7 @@
  */
 #include "cli.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const char *const methods[] = {
@@ -148,4 +149,23 @@ etf_term cli_exception(const struct gen_erpc_exception *e)
         etf_match(e->reason, "{signal, _}", &reason))
         return reason;
     return e->reason;
+}
+
+bool cli_exception_undef(const struct gen_erpc_exception *e, char *text,
+                         size_t size)
+{
+    etf_term m, f, args;
+    char module[300], function[300];
+    int64_t arity;
+
+    if (e->kind != GEN_RPC_ERROR ||
+        !etf_match(e->reason, "{exception, undef, [{_, _, _, __} | __]}", &m,
+                   &f, &args))
+        return false;
+    if (!etf_get_int(args, &arity))
+        arity = etf_list_size(args);
+    (void)snprintf(text, size, "%s:%s/%" PRId64,
+                   etf_format(module, sizeof module, m),
+                   etf_format(function, sizeof function, f), arity);
+    return true;
 }

@@ -72,10 +72,14 @@ static etf_term add_members(struct target *t, etf_term scope, etf_term group,
 int cli_rpc_groups(struct cli *cli, struct target *t, etf_term *rows)
 {
     etf_term scope = scope_of(cli), groups, group, pids;
-    int code = call(cli, t, "pg", "which_groups",
-                    etf_make(t->self, "[_]", scope), &groups);
+    int code = call(cli, t, "erlang", "whereis",
+                    etf_make(t->self, "[_]", scope), &pids);
 
     *rows = etf_nil();
+    if (code != EXIT_DONE || etf_same(pids, ETF_A(undefined)))
+        return code; /* pg:which_groups is badarg when the scope does not run */
+    code = call(cli, t, "pg", "which_groups", etf_make(t->self, "[_]", scope),
+                &groups);
     while (code == EXIT_DONE && etf_list_next(&groups, &group)) {
         code = call(cli, t, "pg", "get_members",
                     etf_make(t->self, "[_, _]", scope, group), &pids);
