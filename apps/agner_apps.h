@@ -130,8 +130,9 @@ struct apps_config {
      * their environments, as struct gen_applications_options takes them. */
     etf_term env;
     int64_t tick_time_ms;
-    int64_t hidden; /* 0, 1 */
-    int64_t epmd;   /* enum node_epmd */
+    int64_t packet_max; /* bytes */
+    int64_t hidden;     /* 0, 1 */
+    int64_t epmd;       /* enum node_epmd */
     int64_t epmd_port;
     int64_t workers;
     int64_t log_level;  /* enum rt_log_level */

@@ -188,7 +188,8 @@ enum agner_err node__sequences_first(struct node__sequences *all, uint64_t id,
                           "more than %u unfinished sequences", count_max);
     if (is_full(all, size))
         return agner_fail(error, AGNER_ELIMIT,
-                          "too many bytes in unfinished sequences");
+                          "messages of over %zu bytes (packet_max)",
+                          bytes_max(all));
     sequence = sequence_new(id, refs);
     if (sequence == NULL ||
         begin(all, sequence, number, terms, size) != AGNER_OK) {
@@ -224,7 +225,8 @@ enum agner_err node__sequences_next(struct node__sequences *all, uint64_t id,
                           number, id, sequence->expected);
     if (is_full(all, size))
         return agner_fail(error, AGNER_ELIMIT,
-                          "too many bytes in unfinished sequences");
+                          "messages of over %zu bytes (packet_max)",
+                          bytes_max(all));
     if (node__gather_add(&sequence->terms, bytes, size) != AGNER_OK)
         return agner_fail(error, AGNER_ENOMEM, "no memory for a fragment");
     sequence->expected--;

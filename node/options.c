@@ -12,7 +12,7 @@
 
 #define TICK_TIME_MS   60000
 #define SETUP_TIME_MS  7000
-#define PACKET_MAX     (64u << 20)
+#define PACKET_MAX     (128u << 20)
 #define HIGH_MARK      (1u << 20)
 #define ATOMS_PER_PEER 16384
 #define FRAGMENT_MIN   64u /* less would be all heads */

@@ -277,6 +277,8 @@ static const struct key keys[] = {
       "an address like \"127.0.0.1:0\"" },
     { "tick_time", read_number, FIELD(tick_time_ms), 1000, DAY_MS,
       "milliseconds from 1000 to 86400000" },
+    { "packet_max", read_number, FIELD(packet_max), 65536, UINT32_MAX,
+      "bytes from 65536 to 4294967295" },
     { "hidden", read_bool, FIELD(hidden), 0, 0, "true or false" },
     { "epmd", read_choice, FIELD(epmd), 0, 0, "auto, need or none" },
     { "epmd_port", read_number, FIELD(epmd_port), 1, 65535,
@@ -511,6 +513,7 @@ static void set_absent(struct apps_config *c)
 {
     memset(c, 0, sizeof *c);
     c->hidden = c->epmd = c->epmd_port = c->workers = APPS_CONFIG_ABSENT;
+    c->packet_max = APPS_CONFIG_ABSENT;
     c->tick_time_ms = c->log_level = c->stop_time_ms = APPS_CONFIG_ABSENT;
     c->log_format = c->log_size = c->log_keep = APPS_CONFIG_ABSENT;
 }

@@ -61,7 +61,7 @@ struct node_options {
     uint16_t epmd_port;               /* 0: ERL_EPMD_PORT, or else 4369 */
     uint64_t tick_time_ms;            /* 0: 60,000 (net_ticktime) */
     uint64_t setup_time_ms;           /* 0: 7,000 for a whole handshake */
-    size_t packet_max;                /* bytes; 0: 64 MiB */
+    size_t packet_max;                /* bytes; 0: 128 MiB */
     size_t high_mark;                 /* bytes queued to a peer; 0: 1 MiB */
     size_t fragment_size;             /* bytes; 0: 65,536 */
     uint32_t atoms_per_peer;          /* 0: 16,384 */

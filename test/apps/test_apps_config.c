@@ -28,7 +28,8 @@ static const char full[] =
     "   {peers, ['a@b', \"c@10.0.0.7:4370\"]},\r\n"
     "   {discovery, [gossip, \"dns:web.svc:4370,base=web\"]},\r\n"
     "   {listen, \"[::1]:4000\"},\r\n"
-    "   {tick_time, 30000}, {hidden, false}, {epmd, none},\r\n"
+    "   {tick_time, 30000}, {packet_max, 70000},\r\n"
+    "   {hidden, false}, {epmd, none},\r\n"
     "   {epmd_port, 4370}, {workers, 2},\r\n"
     "   {applications, [counter, {\"/opt/shop.so\", permanent}]},\r\n"
     "   {application_dirs, [\"/opt\"]},\r\n"
@@ -61,6 +62,7 @@ static void reads_every_key(void **state)
     assert_string_equal(c.listen.host, "::1");
     assert_int_equal(c.listen.port, 4000);
     assert_int_equal(c.tick_time_ms, 30000);
+    assert_int_equal(c.packet_max, 70000);
     assert_int_equal(c.hidden, 0);
     assert_int_equal(c.epmd, NODE_EPMD_NONE);
     assert_int_equal(c.epmd_port, 4370);
@@ -115,6 +117,8 @@ static const struct {
       "f:1:23: epmd_port is a port from 1 to 65535" },
     { "[{agner, [{epmd_port, -1}]}].",
       "f:1:23: epmd_port is a port from 1 to 65535" },
+    { "[{agner, [{packet_max, 1000}]}].",
+      "f:1:24: packet_max is bytes from 65536 to 4294967295" },
     { "[{agner, [{tick_time, \"60s\"}]}].",
       "f:1:23: tick_time is milliseconds from 1000 to 86400000" },
     { "[{agner, [{cookies, [{a@b}]}]}].",

@@ -34,7 +34,7 @@ cases() ->
      {"1,000 races: both connect and disconnect as they like", fun races/0}].
 
 they_send_64_mb() ->
-    Big = binary:copy(<<"0123456789abcdef">>, 4000000),
+    Big = binary:copy(<<"0123456789abcdef">>, 4 * 1024 * 1024),
     P = puppet(),
     P ! Big,
     [Back] = heard(P, 1),

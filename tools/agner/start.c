@@ -137,6 +137,7 @@ static void set_numbers(struct cli *cli, struct start_settings *s)
 
     s->node.tick_time_ms =
         (uint64_t)first_given(o->tick_time_ms, c->tick_time_ms, 0);
+    s->node.packet_max = (size_t)first_given(CLI_ABSENT, c->packet_max, 0);
     s->node.epmd_port = (uint16_t)first_given(o->epmd_port, c->epmd_port, 0);
     s->node.rt.workers = (unsigned)first_given(o->workers, c->workers, 0);
     s->stop_time_ms =
