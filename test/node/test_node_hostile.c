@@ -202,10 +202,12 @@ static void names_that_cannot_be_are_refused(void **state)
                       NODE__FLAGS_OFFERED);
         assert_int_equal(raw_read_to_end(fd), 0);
         close(fd);
+        assert_int_equal(etf_atom_count(), atoms);
         /* Five failures in a row would close the door to us. */
         if (i % 4 == 3) {
-            end_scene(&scene);
+            end_scene(&scene); /* an atom says why the friend is down */
             scene = scene_with(0, 0);
+            atoms = etf_atom_count();
         }
     }
     memset(longest, 'n', sizeof longest);
