@@ -119,10 +119,16 @@ static size_t bytes_max(const struct node__sequences *all)
     return all->bytes_max != 0 ? all->bytes_max : NODE__SEQUENCE_BYTES_MAX;
 }
 
-/* Would `more` bytes be over the limit? */
-static bool is_full(const struct node__sequences *all, size_t more)
+/* Would `more` bytes be over the limit of a message that has `have`, or of all
+ * together? Those need more than one has: a peer sends large ones of many
+ * processes by turns. */
+static bool is_full(const struct node__sequences *all, size_t have, size_t more)
 {
-    return more > bytes_max(all) || all->bytes > bytes_max(all) - more;
+    size_t max = bytes_max(all), all_max;
+
+    if (__builtin_mul_overflow(max, NODE__SEQUENCE_BYTES_ALL, &all_max))
+        all_max = SIZE_MAX;
+    return more > max || have > max - more || all->bytes > all_max - more;
 }
 
 /* What `number` fragments will take, if they are like the first one, which has
@@ -186,10 +192,11 @@ enum agner_err node__sequences_first(struct node__sequences *all, uint64_t id,
     if (all->count == count_max)
         return agner_fail(error, AGNER_ELIMIT,
                           "more than %u unfinished sequences", count_max);
-    if (is_full(all, size))
+    if (is_full(all, 0, size))
         return agner_fail(error, AGNER_ELIMIT,
-                          "messages of over %zu bytes (packet_max)",
-                          bytes_max(all));
+                          "a message of over %zu bytes (packet_max), or of "
+                          "many together over %d times that",
+                          bytes_max(all), NODE__SEQUENCE_BYTES_ALL);
     sequence = sequence_new(id, refs);
     if (sequence == NULL ||
         begin(all, sequence, number, terms, size) != AGNER_OK) {
@@ -223,10 +230,11 @@ enum agner_err node__sequences_next(struct node__sequences *all, uint64_t id,
                           "fragment %" PRIu64 " of sequence %" PRIu64
                           ", expected %" PRIu64,
                           number, id, sequence->expected);
-    if (is_full(all, size))
+    if (is_full(all, fixed_size(sequence) + sequence->terms.size, size))
         return agner_fail(error, AGNER_ELIMIT,
-                          "messages of over %zu bytes (packet_max)",
-                          bytes_max(all));
+                          "a message of over %zu bytes (packet_max), or of "
+                          "many together over %d times that",
+                          bytes_max(all), NODE__SEQUENCE_BYTES_ALL);
     if (node__gather_add(&sequence->terms, bytes, size) != AGNER_OK)
         return agner_fail(error, AGNER_ENOMEM, "no memory for a fragment");
     sequence->expected--;

@@ -20,7 +20,8 @@
 #include "gather.h"
 
 #define NODE__SEQUENCES_MAX      1024
-#define NODE__SEQUENCE_BYTES_MAX (64u << 20) /* in all unfinished ones */
+#define NODE__SEQUENCE_BYTES_MAX (64u << 20) /* of one message */
+#define NODE__SEQUENCE_BYTES_ALL 8 /* times that: in all unfinished ones */
 #define NODE__SEQUENCE_BUCKETS   256
 
 /* One message on its way in. */

@@ -19,6 +19,7 @@ cases() ->
      {"a small message passes a large one: Erlang sends", fun they_pass/0},
      {"a small message passes a large one: we send", fun we_pass/0},
      {"large messages of 20 senders, interleaved: Erlang sends", fun they_interleave/0},
+     {"160 MB on their way at once, of 16 senders", fun they_interleave_10_mb/0},
      {"large messages of 20 senders, interleaved: we send", fun we_interleave/0},
      {"a wrong cookie: Erlang dials", fun they_have_another_cookie/0},
      {"a wrong cookie: we dial", fun we_have_another_cookie/0},
@@ -108,6 +109,11 @@ they_interleave() ->
     All = heard(P, 200),
     [true = [N || {T, N, _} <- All, T =:= S] =:= lists:seq(1, 10) || S <- lists:seq(1, 20)],
     [true = B =:= binary:copy(<<S>>, 300000) || {S, _, B} <- All].
+
+they_interleave_10_mb() ->
+    P = puppet(),
+    [spawn(fun () -> P ! binary:copy(<<S>>, 10000000) end) || S <- lists:seq(1, 16)],
+    true = lists:sort(heard(P, 16)) =:= [binary:copy(<<S>>, 10000000) || S <- lists:seq(1, 16)].
 
 we_interleave() ->
     Ids = [gen_server:send_request({driver, suite:node()}, {do, send_big, {self(), 300000 + S}})

@@ -605,6 +605,29 @@ static void holds_so_many_bytes_and_no_more(void **state)
     assert_int_equal(all.bytes, 0);
 }
 
+/* Large messages of many processes, by turns. */
+static void holds_more_of_several_messages_than_of_one(void **state)
+{
+    struct node__sequences all = { .bytes_max = 10000 };
+    struct node__refs refs = { .count = 0 };
+    struct node__sequence *done = NULL;
+    uint8_t bytes[9000] = { 0 };
+
+    (void)state;
+    for (uint64_t id = 0; id < NODE__SEQUENCE_BYTES_ALL; id++)
+        assert_int_equal(node__sequences_first(&all, id, 2, &refs, bytes,
+                                               sizeof bytes, &done, NULL),
+                         AGNER_OK);
+    assert_int_equal(node__sequences_first(&all, 100, 2, &refs, bytes,
+                                           sizeof bytes, &done, NULL),
+                     AGNER_ELIMIT);
+    assert_int_equal(
+        node__sequences_next(&all, 0, 1, bytes, sizeof bytes, &done, NULL),
+        AGNER_ELIMIT);
+    node__sequences_fini(&all);
+    assert_int_equal(all.bytes, 0);
+}
+
 static void gives_no_more_room_than_the_limit_for_promises(void **state)
 {
     struct node__sequences all = { .bytes_max = 10000 };
@@ -764,6 +787,7 @@ int main(void)
         cmocka_unit_test(refuses_fragments_that_do_not_follow),
         cmocka_unit_test(holds_1024_unfinished_sequences_and_no_more),
         cmocka_unit_test(holds_so_many_bytes_and_no_more),
+        cmocka_unit_test(holds_more_of_several_messages_than_of_one),
         cmocka_unit_test(gives_no_more_room_than_the_limit_for_promises),
         cmocka_unit_test(notices_sequences_that_do_not_grow),
         cmocka_unit_test(a_sequence_keeps_the_atoms_of_its_first_fragment),
