@@ -235,8 +235,10 @@ ours_comes_back() ->
     {Name, _} = First = suite:agner_named(Name, []),
     P = suite:puppet(Name),
     Ref = monitor(process, P),
+    true = erlang:monitor_node(Name, true),
     suite:stop(First),
     receive {'DOWN', Ref, process, P, shutdown} -> ok end,
+    receive {nodedown, Name} -> ok end, % or the next call goes to the node that ends
     {Name, _} = suite:agner_named(Name, []),
     Again = suite:puppet(Name),
     hello = do(Again, echo, hello),
