@@ -62,10 +62,11 @@ static void add_atoms(struct words *w, etf_term list)
         add_atom(w, atom);
 }
 
-/* [{Function, Arity}] of one module. */
-static void add_functions(struct shell *sh, struct words *w, const char *colon)
+/* [{Function, Arity}] of one module, each as it is written behind the first
+ * `before` bytes of the word. */
+static void add_functions(struct shell *sh, struct words *w, etf_term module,
+                          size_t before)
 {
-    etf_term module = etf_atom_n(w->prefix, (size_t)(colon - w->prefix));
     etf_term list, function, value = etf_nil();
     struct agner_error error;
     char word[2 * SHELL_NAME_MAX + 3], name[SHELL_NAME_MAX];
@@ -79,8 +80,8 @@ static void add_functions(struct shell *sh, struct words *w, const char *colon)
         if (!etf_match(function, "{_, _}", &function, &arity) ||
             !etf_get_text(function, name, sizeof name))
             continue;
-        (void)snprintf(word, sizeof word, "%.*s%s(",
-                       (int)(colon + 1 - w->prefix), w->prefix, name);
+        (void)snprintf(word, sizeof word, "%.*s%s(", (int)before, w->prefix,
+                       name);
         add(w, word);
     }
 }
@@ -119,11 +120,15 @@ char **shell_complete(struct shell *sh, const char *text)
         return NULL;
     w->prefix = text;
     if (colon != NULL) {
-        add_functions(sh, w, colon);
+        size_t size = (size_t)(colon - text);
+
+        add_functions(sh, w, etf_atom_n(text, size), size + 1);
     } else if (isupper((unsigned char)text[0])) {
         add_variables(sh, w);
     } else {
         add_own(w);
+        if (text[0] != '\0') /* those of erlang go without it */
+            add_functions(sh, w, etf_atom("erlang"), 0);
         add_atoms(w, ask(sh, "erlang", "registered", etf_nil()));
         add_atoms(w, ask(sh, "erlang", "nodes", etf_nil()));
         add_atom(w, sh->node);
