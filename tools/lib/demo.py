@@ -305,7 +305,7 @@ def a_full_peer(demo, a, b, c):
              "{badrpc,{'EXIT',{undef,[{no_such,function,[1],[]}]}}}")
     demo.erl(f"Pid = spawn_link('{b}', erlang, exit, [over]), receive {{'EXIT', Pid, R5}} -> R5 end", "over",
              f"spawns and links a process on {b}, and hears 'EXIT' with")
-    demo.erl("yes = global:register_name(town_hall, self()), [N || N <- nodes(), "
+    demo.erl("ok = global:sync(), yes = global:register_name(town_hall, self()), [N || N <- nodes(), "
              "rpc:call(N, global, whereis_name, [town_hall]) =:= self()] =:= nodes()", "true",
              "registers itself with global; each of our nodes knows the name")
     demo.erl("{ok, _} = pg:start(pg), pg:join(readers, self())", "ok",
