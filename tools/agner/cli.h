@@ -322,6 +322,15 @@ void cli_dial(struct cli *cli, const char *cookie, bool trace,
 int cli_apply(struct cli *cli, struct target *t, const char *module,
               const char *function, etf_term args, etf_term *result);
 
+/* What a function on another node raised: "throw", "exit" or "error", and what
+ * stands behind that word in an Erlang shell. */
+const char *cli_exception_class(const struct gen_erpc_exception *e);
+etf_term cli_exception(const struct gen_erpc_exception *e);
+/* Is it that a function is not there? Then which: M:F/A, not always the one
+ * that was called. */
+bool cli_exception_undef(const struct gen_erpc_exception *e, char *text,
+                         size_t size);
+
 /* ---- printer.c -------------------------------------------------------- */
 
 /* What functions print that are called by t->self comes to standard output. */
@@ -369,15 +378,6 @@ int cli_interruptible(const struct cli *cli);
 int cli_follow(struct cli *cli, struct target *t,
                int (*each)(struct cli *cli, etf_term event),
                const bool *enough);
-
-/* What a function on another node raised: "throw", "exit" or "error", and what
- * stands behind that word in an Erlang shell. */
-const char *cli_exception_class(const struct gen_erpc_exception *e);
-etf_term cli_exception(const struct gen_erpc_exception *e);
-/* Is it that a function is not there? Then which: M:F/A, not always the one
- * that was called. */
-bool cli_exception_undef(const struct gen_erpc_exception *e, char *text,
-                         size_t size);
 
 /* ---- completion.c ----------------------------------------------------- */
 

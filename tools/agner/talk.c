@@ -3,7 +3,6 @@
  */
 #include "cli.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static const char *const methods[] = {
@@ -124,48 +123,4 @@ int cli_talk(struct cli *cli, enum talk how)
         code = cli_print(cli, reply); /* lives as long as the target may */
     cli_close(&t);
     return code;
-}
-
-/* ---- What functions of other nodes raise ------------------------------ */
-
-const char *cli_exception_class(const struct gen_erpc_exception *e)
-{
-    switch (e->kind) {
-    case GEN_RPC_THROW:
-        return "throw";
-    case GEN_RPC_EXIT:
-        return "exit";
-    default:
-        return "error";
-    }
-}
-
-etf_term cli_exception(const struct gen_erpc_exception *e)
-{
-    etf_term reason;
-
-    if (etf_match(e->reason, "{exception, _}", &reason) ||
-        etf_match(e->reason, "{exception, _, __}", &reason) ||
-        etf_match(e->reason, "{signal, _}", &reason))
-        return reason;
-    return e->reason;
-}
-
-bool cli_exception_undef(const struct gen_erpc_exception *e, char *text,
-                         size_t size)
-{
-    etf_term m, f, args;
-    char module[300], function[300];
-    int64_t arity;
-
-    if (e->kind != GEN_RPC_ERROR ||
-        !etf_match(e->reason, "{exception, undef, [{_, _, _, __} | __]}", &m,
-                   &f, &args))
-        return false;
-    if (!etf_get_int(args, &arity))
-        arity = etf_list_size(args);
-    (void)snprintf(text, size, "%s:%s/%" PRId64,
-                   etf_format(module, sizeof module, m),
-                   etf_format(function, sizeof function, f), arity);
-    return true;
 }
