@@ -147,7 +147,7 @@ static int run(struct cli *cli)
         shell_line_begin(sh);
         loop(sh);
         shell_line_end(sh);
-        shell_var_forget(sh, NULL);
+        shell_vars_forget(sh);
         code = sh->interactive ? EXIT_DONE : sh->last_code;
         cli_close(&sh->t);
     }

@@ -75,8 +75,7 @@ etf_term shell_var_get(const struct shell *sh, const char *name);
  * AGNER_ELIMIT. */
 enum agner_err shell_var_set(struct shell *sh, const char *name,
                              etf_term value);
-/* Forgets one, or with NULL all. */
-void shell_var_forget(struct shell *sh, const char *name);
+void shell_vars_forget(struct shell *sh);
 /* The i-th, in order of names; NULL: there are no more. */
 const char *shell_var_at(const struct shell *sh, size_t i, etf_term *value);
 
@@ -120,8 +119,8 @@ void shell_print(struct shell *sh, etf_term value);
 char *shell_line(struct shell *sh, bool more);
 /* Keeps a statement in the history. */
 void shell_line_keep(struct shell *sh, const char *text);
-/* The statement that was kept `back` before the last one, 0 being the last; and
- * number `n`, from 1. NULL: none. Static until the next line. */
+/* The last statement that was kept and begins with `prefix`; NULL: none. Good
+ * until the next is kept. */
 const char *shell_line_before(struct shell *sh, const char *prefix);
 void shell_line_history(struct shell *sh);
 void shell_line_begin(struct shell *sh);

@@ -148,7 +148,7 @@ static enum agner_err run_forget(struct shell *sh, const etf_term *args,
     (void)count;
     (void)value;
     (void)error;
-    shell_var_forget(sh, NULL);
+    shell_vars_forget(sh);
     return AGNER_OK;
 }
 

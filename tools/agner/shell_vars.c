@@ -73,30 +73,15 @@ enum agner_err shell_var_set(struct shell *sh, const char *name, etf_term value)
     return AGNER_OK;
 }
 
-static void remove_at(struct shell *sh, size_t i)
+void shell_vars_forget(struct shell *sh)
 {
-    free(sh->vars[i].name);
-    etf_box_free(sh->vars[i].value);
-    sh->var_count--;
-    memmove(&sh->vars[i], &sh->vars[i + 1],
-            (sh->var_count - i) * sizeof *sh->vars);
-}
-
-void shell_var_forget(struct shell *sh, const char *name)
-{
-    bool there;
-    size_t i;
-
-    if (name != NULL) {
-        i = place_of(sh, name, &there);
-        if (there)
-            remove_at(sh, i);
-        return;
+    for (size_t i = 0; i < sh->var_count; i++) {
+        free(sh->vars[i].name);
+        etf_box_free(sh->vars[i].value);
     }
-    while (sh->var_count > 0)
-        remove_at(sh, sh->var_count - 1);
     free(sh->vars);
     sh->vars = NULL;
+    sh->var_count = 0;
 }
 
 const char *shell_var_at(const struct shell *sh, size_t i, etf_term *value)
