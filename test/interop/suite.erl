@@ -62,8 +62,7 @@ guarded(Case) ->
     try Case() of
         _ -> exit(passed)
     catch
-        Class:Reason:Stack when Reason =/= passed; Class =/= exit ->
-            exit({Class, Reason, Stack})
+        Class:Reason:Stack -> exit({Class, Reason, Stack})
     end.
 
 node() -> persistent_term:get(suite_node).
