@@ -113,16 +113,19 @@ etf_term gen_rpc_exports(struct rt *rt, struct etf_region *r, etf_term module)
     return exports;
 }
 
-/* M:module_info/0,1, which every module has. false: there is no such module. */
+/* M:module_info/0,1, which every module has: *result is ETF_NONE when there is
+ * no memory. false: there is no such module. */
 static bool module_info(struct gen *self, etf_term module, etf_term args,
                         etf_term *result, enum gen_rpc_class *class)
 {
     etf_term exports = gen_rpc_exports(rt_of(self), rt_region(self), module);
 
     *class = GEN_RPC_VALUE;
-    if (etf_kind(exports) == ETF_KIND_NIL)
+    if (etf_same(exports, etf_nil()))
         return false;
-    if (etf_match(args, "[]"))
+    if (etf_is_none(exports))
+        *result = ETF_NONE;
+    else if (etf_match(args, "[]"))
         *result =
             etf_make(self, "[{module, _}, {exports, _}, {attributes, []}]",
                      module, exports);
@@ -243,18 +246,15 @@ enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node, etf_term m,
                         etf_make(self, "[_, _, _]", m, f, args), result);
         run = (struct run){ .args = args };
         run.function = find(rt_of(self), m, f, etf_list_size(args));
-        if (run.function == NULL && etf_atom_is(f, "module_info") &&
-            etf_list_size(args) <= 1 &&
-            module_info(self, m, args, result, &run.class))
-            return run.class == GEN_RPC_VALUE
-                       ? run.class
-                       : fail(self, *result, m, f, args, result);
-        if (run.function == NULL)
-            return fail(self, ETF_A(undef), m, f, args, result);
-        if (!is_allowed(run.function, rt_of(self), node))
+        if (run.function == NULL) {
+            if (!etf_atom_is(f, "module_info") || etf_list_size(args) > 1 ||
+                !module_info(self, m, args, &run.result, &run.class))
+                return fail(self, ETF_A(undef), m, f, args, result);
+        } else if (!is_allowed(run.function, rt_of(self), node)) {
             return fail(self, etf_atom("not_allowed"), m, f, args, result);
-        if (rt_try(self, call_run, &run, &run.result) != AGNER_OK)
+        } else if (rt_try(self, call_run, &run, &run.result) != AGNER_OK) {
             run.class = GEN_RPC_EXIT;
+        }
         if (etf_is_none(run.result)) {
             run.class = GEN_RPC_ERROR;
             run.result = etf_atom("system_limit");

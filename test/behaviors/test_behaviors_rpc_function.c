@@ -110,6 +110,16 @@ static void what_is_not_provided_is_undef(struct bed *bed)
           "{error,{badarg,[{erlang,apply,[m,\"last\",[]],[]}]}}" },
         { "{m, 'n:o', []}", "{error,{undef,[{m,'n:o',[],[]}]}}" },
         { "{'m:n', o, [1]}", "{error,{undef,[{'m:n',o,[1],[]}]}}" },
+        /* What every module has. */
+        { "{m, module_info, [module]}", "{value,m}" },
+        { "{m, module_info, [exports]}", "{value,[{private,1},{obey,1}]}" },
+        { "{m, module_info, [attributes]}", "{value,[]}" },
+        { "{m, module_info, [nix]}",
+          "{error,{badarg,[{m,module_info,[nix],[]}]}}" },
+        { "{m, module_info, [a, b]}",
+          "{error,{undef,[{m,module_info,[a,b],[]}]}}" },
+        { "{nix, module_info, []}",
+          "{error,{undef,[{nix,module_info,[],[]}]}}" },
     };
     uint32_t atoms;
 
