@@ -19,6 +19,7 @@
 #include <agner/gen.h>
 #include <agner/node.h>
 
+struct noise_keys;
 struct rt_world;
 
 #define APPS_PATH_MAX 4096 /* bytes of a path or a name, with its zero */
@@ -83,6 +84,9 @@ struct apps_listen {
 /* "HOST:PORT", "[::1]:PORT": false when it is neither. */
 bool apps_listen_parse(const char *text, struct apps_listen *listen);
 
+/* Does only this machine mean it: 127.0.0.0/8, ::1, localhost? */
+bool apps_is_loopback(const char *host);
+
 /* A way to find nodes: config/discovery.c has the form of its text. */
 enum apps_discovery_kind {
     APPS_DISCOVERY_DNS,
@@ -107,6 +111,36 @@ enum agner_err apps_discovery_start(struct node *node,
                                     const struct apps_discovery *d,
                                     struct agner_error *error);
 
+struct apps_control_options;
+
+#define APPS_LIMITS_MAX 48 /* rows that there may be */
+
+/* Limits that the user sets; 0: the default. config/limits.c has their names,
+ * docs/limits.md what they are. */
+struct apps_limits {
+    struct node_limits node;
+    uint64_t packet_max, high_mark; /* bytes */
+    uint32_t processes_max;
+    uint64_t memory_soft, memory_hard; /* bytes */
+    uint32_t control_connections, control_pending;
+    uint64_t control_message, control_output; /* bytes */
+};
+
+/* Sets the one of that name. AGNER_EINVAL: there is none, or it cannot have
+ * that value; error says which. */
+enum agner_err apps_limit_set(struct apps_limits *limits, const char *name,
+                              uint64_t value, struct agner_error *error);
+/* Those that `first` sets take the place of those of `limits`. */
+void apps_limits_over(struct apps_limits *limits,
+                      const struct apps_limits *first);
+/* Where they belong. */
+void apps_limits_give(const struct apps_limits *limits,
+                      struct node_options *node);
+void apps_limits_give_control(const struct apps_limits *limits,
+                              struct apps_control_options *control);
+/* The index-th name, or NULL behind the last. Static. */
+const char *apps_limit_name(size_t index);
+
 enum apps_log_format { APPS_LOG_TEXT, APPS_LOG_JSON, APPS_LOG_JOURNALD };
 
 /* A node's configuration. What the file does not say is NULL, empty, unset, or
@@ -114,18 +148,25 @@ enum apps_log_format { APPS_LOG_TEXT, APPS_LOG_JSON, APPS_LOG_JOURNALD };
 struct apps_config {
     struct etf_region *region; /* owned */
     const char *name;
-    const char *cookie_file;
+    const char *cookie_file; /* a path, or "none" */
+    const char *trust_dir;   /* the same */
+    const char *cluster_name;
     const char *control; /* a path, or "none" */
+    struct apps_listen control_tcp;
+    const char *control_keys; /* a path */
     const char *log_file;
+    const char *blackbox; /* a path, or "none" */
     struct apps_listen listen;
     const struct apps_application *applications;
     size_t application_count;
     struct apps_texts application_dirs;
-    struct apps_texts allow; /* nodes and hosts; none: everybody may */
-    struct apps_texts peers; /* to be kept; not checked yet */
+    struct apps_texts allow;  /* nodes and hosts; none: everybody may */
+    struct apps_texts permit; /* "PEER: PERMISSION, ..."; not checked yet */
+    struct apps_texts peers;  /* to be kept; not checked yet */
     struct apps_texts discovery;
     const struct node_cookie *cookies;
     size_t cookie_count;
+    struct apps_limits limits;
     /* The sections of other applications, [{Application, [{Key, Value}]}]:
      * their environments, as struct gen_applications_options takes them. */
     etf_term env;
@@ -133,13 +174,16 @@ struct apps_config {
     int64_t packet_max; /* bytes */
     int64_t hidden;     /* 0, 1 */
     int64_t epmd;       /* enum node_epmd */
+    int64_t erlang;     /* enum node_erlang */
     int64_t epmd_port;
     int64_t workers;
-    int64_t log_level;  /* enum rt_log_level */
-    int64_t log_format; /* enum apps_log_format */
-    int64_t log_size;   /* bytes, after which the file is rotated */
-    int64_t log_keep;   /* rotated files */
+    int64_t log_level;     /* enum rt_log_level */
+    int64_t log_format;    /* enum apps_log_format */
+    int64_t log_size;      /* bytes, after which the file is rotated */
+    int64_t log_keep;      /* rotated files */
+    int64_t blackbox_size; /* bytes for each worker */
     int64_t stop_time_ms;
+    int64_t trust; /* enum node_trust */
 };
 
 /*
@@ -165,7 +209,12 @@ struct apps_control;
 struct apps_control_options {
     struct node *node;            /* borrowed */
     const struct rt_world *world; /* borrowed */
-    const char *path;             /* of the socket; copied */
+    const char *path;             /* of the socket; copied; NULL: none */
+    /* Serve TCP too, if `set`: there, with that key of our own, for those whose
+     * keys stand in that file (docs/control-socket.md). Copied. */
+    struct apps_listen tcp;
+    const struct noise_keys *own;
+    const char *keys_path;
     /* agner.stop was asked for. Any thread; must not wait. */
     void (*stop)(void *ctx);
     void *stop_ctx;
@@ -176,7 +225,8 @@ struct apps_control_options {
 };
 
 /* Serves the socket (docs/control-socket.md). AGNER_ETAKEN: somebody serves it,
- * AGNER_EINVAL: the path is too long, AGNER_ENOTALLOWED, AGNER_ESYSTEM. */
+ * AGNER_EINVAL: the path is too long, or there is something wrong in the file
+ * of keys; AGNER_ENONAME: it is not there; AGNER_ENOTALLOWED, AGNER_ESYSTEM. */
 enum agner_err apps_control_start(struct gen *self,
                                   const struct apps_control_options *options,
                                   struct apps_control **out,

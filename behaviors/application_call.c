@@ -147,6 +147,8 @@ enum agner_err gen_application_load(struct gen *self,
 {
     void *value = (void *)(uintptr_t)application; /* not written through */
 
+    if (application == NULL)
+        return agner_fail(error, AGNER_EINVAL, "no application");
     return load(self, etf_resource(rt_region(self), value, NULL), error);
 }
 

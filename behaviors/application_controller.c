@@ -383,6 +383,8 @@ static enum gen_next controller_init(struct gen *self, etf_term args)
     c->env = etf_box_new(env);
     if (c->config == NULL || c->env == NULL)
         return gen_stop(self, etf_atom("enomem"));
+    if (rt_guard(self, RT_MAY_ADMIN, false) != AGNER_OK)
+        return gen_stop(self, etf_atom("enomem"));
     (void)rt_trap_exit(self, true);
     rt_end_first(rt_of(self), rt_self(self));
     return GEN_NEXT;

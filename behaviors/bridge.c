@@ -108,6 +108,8 @@ enum agner_err gen_bridge_start_link(struct gen *self,
 {
     struct rt_spawn_options full = { .name = ETF_NONE };
 
+    if (bridge == NULL)
+        return AGNER_EINVAL;
     if (options != NULL)
         full = *options;
     if (full.label == NULL)

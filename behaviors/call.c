@@ -19,7 +19,8 @@ enum agner_err gen_call(struct gen *self, etf_term to, etf_term request,
     if (err == AGNER_ENONAME && reply != NULL)
         *reply = ETF_A(noproc);
     return err != AGNER_OK ? err
-                           : rt_call(self, to, request, timeout_ms, reply);
+                           : rt_call_at(self, to, request, timeout_ms, reply,
+                                        __builtin_return_address(0));
 }
 
 enum agner_err gen_cast(struct gen *self, etf_term to, etf_term request)

@@ -153,20 +153,31 @@ size_t gen__crowd_count(const struct crowd *c, etf_term group, etf_pid pid)
 
 /* ---- Life --------------------------------------------------------------- */
 
-enum agner_err gen__crowd_init(struct crowd *c, struct rt_board *board)
+/* Before its watchers hear of the end: when the state goes, one of them may
+ * have started another process of the name, which has members. */
+static void ended(struct rt_hook *hook, struct rt *rt)
+{
+    struct crowd *c =
+        (struct crowd *)(void *)((char *)hook - offsetof(struct crowd, end));
+
+    (void)rt;
+    rt_board_clear(c->board);
+}
+
+enum agner_err gen__crowd_init(struct gen *self, struct crowd *c,
+                               struct rt_board *board)
 {
     c->board = board;
     c->work = etf_region_new(0);
     if (board == NULL || c->work == NULL)
         return AGNER_ENOMEM;
     rt_board_clear(board);
-    return AGNER_OK;
+    c->end.run = ended;
+    return rt_hook_add(self, &c->end);
 }
 
 void gen__crowd_fini(struct crowd *c)
 {
-    if (c->board != NULL)
-        rt_board_clear(c->board);
     for (uint32_t i = 0; c->buckets != NULL && i <= c->mask; i++)
         while (c->buckets[i] != NULL)
             drop(c, c->buckets[i]);

@@ -23,15 +23,19 @@ struct crowd {
     uint32_t mask;
     uint32_t count;
     bool late; /* there are dead members that are still on the board */
+    /* Clears the board before anybody hears of the owner's end. */
+    struct rt_hook end;
 
     /* A member has ended and was in these groups, a list that names one as
      * often as it was in it. */
     void (*left)(struct gen *self, etf_term pid, etf_term groups);
 };
 
-/* Clears the board. AGNER_ENOMEM. */
-enum agner_err gen__crowd_init(struct crowd *c, struct rt_board *board);
-/* Clears it again; without self. All zero is fine. */
+/* Clears the board, and again when self ends. `c` is in self's state.
+ * AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED. */
+enum agner_err gen__crowd_init(struct gen *self, struct crowd *c,
+                               struct rt_board *board);
+/* Without self. All zero is fine. */
 void gen__crowd_fini(struct crowd *c);
 
 /* A join of all of `pids`, each once more, or of none. AGNER_EINVAL: there is

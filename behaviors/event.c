@@ -505,7 +505,7 @@ static const struct rt_behavior event_behavior = {
     .terminate = event_terminate,
     .destroy = event_destroy,
     .terminate_on_signal = true,
-    .label = gen__label,
+    GEN_LABELLED,
 };
 
 struct event_manager *gen__event_manager(struct gen *self)

@@ -139,13 +139,15 @@ enum agner_err gen_event_add_handler(struct gen *self, etf_term manager,
                                      const struct gen_event_handler *handler,
                                      etf_term id, etf_term args, etf_term *why)
 {
-    etf_term command =
-        etf_make(self, "{add_handler, _, _}", name_of(self, handler, id), args);
-    etf_term answer;
-    enum agner_err err =
-        ask(self, manager, with_table(self, manager, command, handler),
-            RT_INFINITY, &answer);
+    etf_term command, answer;
+    enum agner_err err;
 
+    if (handler == NULL)
+        return AGNER_EINVAL;
+    command =
+        etf_make(self, "{add_handler, _, _}", name_of(self, handler, id), args);
+    err = ask(self, manager, with_table(self, manager, command, handler),
+              RT_INFINITY, &answer);
     return came_in(err, answer, why);
 }
 
@@ -154,14 +156,15 @@ gen_event_add_sup_handler(struct gen *self, etf_term manager,
                           const struct gen_event_handler *handler, etf_term id,
                           etf_term args, etf_term *why)
 {
-    etf_term command =
-        etf_make(self, "{add_sup_handler, _, _, _}", name_of(self, handler, id),
-                 args, rt_self(self));
-    etf_term answer;
-    enum agner_err err =
-        ask(self, manager, with_table(self, manager, command, handler),
-            RT_INFINITY, &answer);
+    etf_term command, answer;
+    enum agner_err err;
 
+    if (handler == NULL)
+        return AGNER_EINVAL;
+    command = etf_make(self, "{add_sup_handler, _, _, _}",
+                       name_of(self, handler, id), args, rt_self(self));
+    err = ask(self, manager, with_table(self, manager, command, handler),
+              RT_INFINITY, &answer);
     return came_in(err, answer, why);
 }
 
@@ -200,6 +203,8 @@ enum agner_err gen_event_swap_handler(struct gen *self, etf_term manager,
                                       etf_term id, etf_term new_args,
                                       etf_term *why)
 {
+    if (handler == NULL)
+        return AGNER_EINVAL;
     return swap(self, manager,
                 etf_make(self, "{swap_handler, _, _, _, _}", old, old_args,
                          name_of(self, handler, id), new_args),
@@ -212,6 +217,8 @@ gen_event_swap_sup_handler(struct gen *self, etf_term manager, etf_term old,
                            const struct gen_event_handler *handler, etf_term id,
                            etf_term new_args, etf_term *why)
 {
+    if (handler == NULL)
+        return AGNER_EINVAL;
     return swap(self, manager,
                 etf_make(self, "{swap_sup_handler, _, _, _, _, _}", old,
                          old_args, name_of(self, handler, id), new_args,

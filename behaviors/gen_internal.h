@@ -54,6 +54,10 @@ struct gen_head {
 struct gen_head *gen__head(struct gen *self);
 /* rt_behavior.label of all of them: tells gen__head() that it is one. */
 const char *gen__label(const void *state);
+/* In a struct rt_behavior whose state begins with the head. */
+#define GEN_LABELLED \
+    .label = gen__label, .label_at = offsetof(struct gen_head, sys) + \
+                                     offsetof(struct gen_sys, name)
 
 /* A plain message as what it means: RT_CALL or RT_CAST when it has their shape
  * (from another node, or sent by hand), with *request, and *from for a call;
@@ -116,7 +120,8 @@ bool gen__is_proc(struct gen *self);
 /* What a behaviour's start is made of: gen_start() in gen.h. */
 struct gen_start {
     const struct rt_behavior *behavior;
-    const void *table; /* borrowed: rt_note() of the process */
+    const void *table; /* borrowed: rt_note() of the process; NULL: there is
+                          none, and nothing starts */
     size_t head_size;  /* GEN_SIZE() of it */
     size_t state_size; /* the user's */
 };
@@ -131,7 +136,8 @@ struct rt_spawn_options gen__monitored(const struct rt_spawn_options *options,
 void gen__enter_loop(struct gen *self, const struct gen_start *start,
                      etf_term args, const char *name);
 
-/* ---- supervisor_call.c, event.c, bridge.c: a raw process becomes one ----- */
+/* ---- A raw process becomes one: supervisor_call.c, event.c, bridge.c, ... -
+ */
 
 void gen__supervisor_enter(struct gen *self, const struct gen_supervisor *sup,
                            etf_term args);
@@ -139,6 +145,10 @@ void gen__event_enter(struct gen *self, const struct gen_event *event,
                       etf_term args);
 void gen__bridge_enter(struct gen *self, const struct gen_bridge *bridge,
                        etf_term args);
+void gen__saga_enter(struct gen *self, const struct gen_saga *saga,
+                     etf_term args);
+void gen__stage_enter(struct gen *self, const struct gen_stage *stage,
+                      etf_term args);
 
 /* ---- remote.c ------------------------------------------------------------ */
 

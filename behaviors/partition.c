@@ -84,10 +84,14 @@ enum agner_err gen_partition_start_link(struct gen *self, const char *name,
                                         uint32_t count, etf_pid *pid,
                                         etf_term *reason)
 {
-    struct rt_spawn_options options = { .name = etf_atom(name) };
-    struct gen_child_spec row = *spec;
+    struct rt_spawn_options options = { 0 };
+    struct gen_child_spec row;
     etf_term wrong, map;
 
+    if (name == NULL || spec == NULL)
+        return AGNER_EINVAL;
+    options.name = etf_atom(name);
+    row = *spec;
     if (count == 0)
         count = workers_of(rt_of(self));
     if (count > GEN_PARTITIONS_MAX)

@@ -213,9 +213,11 @@ static enum gen_next pg_init(struct gen *self, etf_term scope)
 
     if (!etf_is_atom(scope))
         return gen_stop(self, ETF_A(badarg));
+    if (rt_guard(self, RT_MAY_NAMES, false) != AGNER_OK)
+        return gen_stop(self, etf_atom("system_limit"));
     s->scope = scope;
     s->crowd.left = left;
-    err = gen__crowd_init(&s->crowd,
+    err = gen__crowd_init(self, &s->crowd,
                           rt_board_open(rt_of(self), PG_BOARDS, scope));
     if (err == AGNER_OK)
         err = gen__pg_begin(self, s);

@@ -114,7 +114,7 @@ static void proc_destroy(void *state)
     { \
         .name = "gen_proc", .state_size = sizeof(struct proc), \
         .init = (init_fn), .message = proc_message, .destroy = proc_destroy, \
-        .label = gen__label \
+        GEN_LABELLED, .note_is_labelled = true \
     }
 
 /* By whether somebody waits. */
@@ -146,6 +146,8 @@ static enum agner_err spawn(struct gen *self, const struct gen_proc *proc,
 {
     struct rt_spawn_options full = { 0 };
 
+    if (proc == NULL || proc->run == NULL)
+        return AGNER_EINVAL;
     if (options != NULL)
         full = *options;
     full.link = full.link || link;
@@ -181,6 +183,8 @@ static enum agner_err start(struct gen *self, const struct gen_proc *proc,
                                      .head_size = GEN_SIZE(proc) };
     struct rt_spawn_options full = how;
 
+    if (proc == NULL || proc->run == NULL)
+        return AGNER_EINVAL;
     if (options != NULL)
         full = *options;
     full.link = full.link || how.link;

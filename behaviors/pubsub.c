@@ -248,7 +248,7 @@ static enum gen_next adapter_init(struct gen *self, etf_term args)
         return gen_stop(self, ETF_A(badarg));
     a->crowd.left = left;
     a->first.board = rt_board_open(rt_of(self), PUBSUB_BOARDS, name);
-    err = gen__crowd_init(&a->crowd, a->first.board);
+    err = gen__crowd_init(self, &a->crowd, a->first.board);
     if (err == AGNER_OK)
         err = open_pool(self, a, name, size, broadcast_size);
     return err == AGNER_OK

@@ -52,22 +52,22 @@ static void start_own_way(struct gen *self, const struct native_start *native,
     rt_exit(self, etf_is_none(info) ? etf_atom(agner_strerror(err)) : info);
 }
 
+static void gen__server_enter(struct gen *self, const struct gen_server *server,
+                              etf_term args)
+{
+    gen_enter_loop(self, server, args, true);
+}
+
 /* Does not return, but for `start`. */
 static void become(struct gen *self, const struct native_start *native,
                    etf_term args)
 {
-    if (native->server != NULL)
-        gen_enter_loop(self, native->server, args, true);
-    else if (native->supervisor != NULL)
-        gen__supervisor_enter(self, native->supervisor, args);
-    else if (native->statem != NULL)
-        gen_statem_enter_loop(self, native->statem, args);
-    else if (native->event != NULL)
-        gen__event_enter(self, native->event, args);
-    else if (native->bridge != NULL)
-        gen__bridge_enter(self, native->bridge, args);
-    else
-        start_own_way(self, native, args);
+#define GEN_CHILD_ENTER(way, type, start_link, enter) \
+    if (native->way != NULL) \
+        enter(self, native->way, args);
+    GEN_CHILD_WAYS(GEN_CHILD_ENTER)
+#undef GEN_CHILD_ENTER
+    start_own_way(self, native, args);
 }
 
 static void run(struct gen *self, etf_term module, etf_term function,

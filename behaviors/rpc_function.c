@@ -12,6 +12,17 @@
 
 #define ARITY_MAX 255
 
+/* What the caller of a function needs is the `data` of its row: the place of
+ * that many permissions in here, so that no row owns memory that a call might
+ * still read when it is revoked. Nothing is ever written to it. */
+static char needs[RT_MAY_ALL + 1];
+
+/* A function, and what its caller needs. */
+struct found {
+    const struct gen_rpc_function *function; /* NULL: there is none */
+    unsigned needs;
+};
+
 /* More than the UTF-8 of an atom can have: no name of a row is longer. */
 struct key {
     char text[1100];
@@ -46,43 +57,44 @@ static etf_bytes bytes_of(const char *text)
     return (etf_bytes){ (const uint8_t *)text, strlen(text) };
 }
 
-static const struct gen_rpc_function *look_up(struct rt *rt, etf_term module,
-                                              etf_term function, int64_t arity)
+static struct found look_up(struct rt *rt, etf_term module, etf_term function,
+                            int64_t arity)
 {
     struct key key =
         key_of(etf_atom_text(module), etf_atom_text(function), arity);
     etf_term name = etf_atom_find(key.text, key.size);
     const struct gen_rpc_function *f;
     const void *row;
+    void *data;
 
     if (key.size == 0 || etf_is_none(name) ||
-        rt_behavior_find(rt, RT_GROUP_FUNCTIONS, name, &row, NULL) != AGNER_OK)
-        return NULL;
+        rt_behavior_find(rt, RT_GROUP_FUNCTIONS, name, &row, &data) != AGNER_OK)
+        return (struct found){ .function = NULL };
     f = row;
     /* A colon may be part of a name. */
-    return etf_atom_is(module, f->module) && etf_atom_is(function, f->function)
-               ? f
-               : NULL;
+    if (!etf_atom_is(module, f->module) || !etf_atom_is(function, f->function))
+        return (struct found){ .function = NULL };
+    return (struct found){ f, (unsigned)((const char *)data - needs) };
 }
 
-static const struct gen_rpc_function *find(struct rt *rt, etf_term module,
-                                           etf_term function, int64_t arity)
+static struct found find(struct rt *rt, etf_term module, etf_term function,
+                         int64_t arity)
 {
-    const struct gen_rpc_function *row = NULL;
+    struct found found = { .function = NULL };
 
     if (!etf_is_atom(module) || !etf_is_atom(function) || arity < 0)
-        return NULL;
+        return found;
     if (arity <= ARITY_MAX)
-        row = look_up(rt, module, function, arity);
-    if (row == NULL)
-        row = look_up(rt, module, function, GEN_RPC_ANY_ARITY);
-    return row;
+        found = look_up(rt, module, function, arity);
+    if (found.function == NULL)
+        found = look_up(rt, module, function, GEN_RPC_ANY_ARITY);
+    return found;
 }
 
 bool gen_rpc_is_provided(struct rt *rt, etf_term module, etf_term function,
                          int64_t arity)
 {
-    return find(rt, module, function, arity) != NULL;
+    return find(rt, module, function, arity).function != NULL;
 }
 
 etf_term gen_rpc_provided(struct rt *rt, struct etf_region *r)
@@ -161,9 +173,9 @@ enum agner_err gen_rpc_revoke(struct rt *rt, const char *module,
     return rt_behavior_unregister(rt, RT_GROUP_FUNCTIONS, row_name(&f));
 }
 
-enum agner_err gen_rpc_provide(struct rt *rt,
-                               const struct gen_rpc_function *functions,
-                               size_t count)
+enum agner_err gen_rpc_provide_for(struct rt *rt,
+                                   const struct gen_rpc_function *functions,
+                                   size_t count, unsigned permissions)
 {
     enum agner_err err = AGNER_OK;
     size_t done;
@@ -172,9 +184,11 @@ enum agner_err gen_rpc_provide(struct rt *rt,
         const struct gen_rpc_function *f = &functions[done];
         etf_term name = row_name(f);
 
-        err = etf_is_none(name) ? AGNER_EINVAL
-                                : rt_behavior_register(rt, RT_GROUP_FUNCTIONS,
-                                                       name, f, NULL, NULL);
+        err =
+            etf_is_none(name)
+                ? AGNER_EINVAL
+                : rt_behavior_register(rt, RT_GROUP_FUNCTIONS, name, f,
+                                       &needs[permissions & RT_MAY_ALL], NULL);
         if (err != AGNER_OK)
             break;
     }
@@ -182,6 +196,13 @@ enum agner_err gen_rpc_provide(struct rt *rt,
         (void)rt_behavior_unregister(rt, RT_GROUP_FUNCTIONS,
                                      row_name(&functions[done]));
     return err;
+}
+
+enum agner_err gen_rpc_provide(struct rt *rt,
+                               const struct gen_rpc_function *functions,
+                               size_t count)
+{
+    return gen_rpc_provide_for(rt, functions, count, RT_MAY_RPC);
 }
 
 /* ---- Calling ------------------------------------------------------------ */
@@ -200,8 +221,8 @@ static void call_run(struct gen *self, void *arg)
     run->class = run->function->run(self, run->args, &run->result);
 }
 
-static bool is_allowed(const struct gen_rpc_function *f, struct rt *rt,
-                       etf_term node)
+static bool is_listed(const struct gen_rpc_function *f, struct rt *rt,
+                      etf_term node)
 {
     const char *const *name = f->nodes;
 
@@ -210,6 +231,30 @@ static bool is_allowed(const struct gen_rpc_function *f, struct rt *rt,
     while (*name != NULL && !etf_atom_is(node, *name))
         name++;
     return *name != NULL;
+}
+
+/* Who asks: a node that may do that, or this one. */
+struct asker {
+    etf_term node; /* or ETF_NONE */
+    unsigned may;
+};
+
+/* May it call that one? If not, that is counted and logged. */
+static bool is_allowed(struct gen *self, const struct asker *asker,
+                       const struct found *found)
+{
+    const struct gen_rpc_function *f = found->function;
+    unsigned lacks = found->needs & ~asker->may;
+    char what[160];
+
+    if (!is_listed(f, rt_of(self), asker->node))
+        return false;
+    if (lacks == 0)
+        return true;
+    (void)snprintf(what, sizeof what, "%.60s:%.60s/%d", f->module, f->function,
+                   f->arity);
+    rt_refused(rt_of(self), asker->node, lacks, what);
+    return false;
 }
 
 /* {Reason, [{M, F, Args | Arity, []}]}. As from Erlang the arguments are told
@@ -234,9 +279,12 @@ enum gen_rpc_class gen_rpc_badarg(etf_term *result)
     return GEN_RPC_ERROR;
 }
 
-enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node, etf_term m,
-                                 etf_term f, etf_term args, etf_term *result)
+enum gen_rpc_class gen_rpc_apply_for(struct gen *self, etf_term node,
+                                     unsigned may, etf_term m, etf_term f,
+                                     etf_term args, etf_term *result)
 {
+    const struct asker asker = { node, may };
+    struct found found;
     struct run run;
 
     for (;;) {
@@ -245,12 +293,13 @@ enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node, etf_term m,
                         etf_atom("apply"),
                         etf_make(self, "[_, _, _]", m, f, args), result);
         run = (struct run){ .args = args };
-        run.function = find(rt_of(self), m, f, etf_list_size(args));
+        found = find(rt_of(self), m, f, etf_list_size(args));
+        run.function = found.function;
         if (run.function == NULL) {
             if (!etf_atom_is(f, "module_info") || etf_list_size(args) > 1 ||
                 !module_info(self, m, args, &run.result, &run.class))
                 return fail(self, ETF_A(undef), m, f, args, result);
-        } else if (!is_allowed(run.function, rt_of(self), node)) {
+        } else if (!is_allowed(self, &asker, &found)) {
             return fail(self, etf_atom("not_allowed"), m, f, args, result);
         } else if (rt_try(self, call_run, &run, &run.result) != AGNER_OK) {
             run.class = GEN_RPC_EXIT;
@@ -271,4 +320,10 @@ enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node, etf_term m,
             return GEN_RPC_EXIT;
         }
     }
+}
+
+enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node, etf_term m,
+                                 etf_term f, etf_term args, etf_term *result)
+{
+    return gen_rpc_apply_for(self, node, RT_MAY_ALL, m, f, args, result);
 }

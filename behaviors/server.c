@@ -306,7 +306,7 @@ static void server_destroy(void *state)
     { .name = "gen_server", .state_size = GEN_SIZE(server),                    \
       .init = (init_fn), .message = server_message,                            \
       .terminate = server_terminate, .destroy = server_destroy,                \
-      .terminate_on_signal = (on_signal), .label = gen__label }
+      .terminate_on_signal = (on_signal), GEN_LABELLED, .note_is_labelled = true }
 /* clang-format on */
 
 /* By whether an exit signal runs terminate, and whether init is called. */
@@ -320,6 +320,8 @@ static const struct rt_behavior behaviors[2][2] = {
 
 static struct gen_start start_of(const struct gen_server *server, bool init)
 {
+    if (server == NULL)
+        return (struct gen_start){ .table = NULL };
     return (struct gen_start){ .behavior =
                                    &behaviors[!server->quiet_exit][init],
                                .table = server,
@@ -362,7 +364,7 @@ void gen_enter_loop(struct gen *self, const struct gen_server *server,
 {
     struct gen_start start = start_of(server, init);
 
-    gen__enter_loop(self, &start, args, server->name);
+    gen__enter_loop(self, &start, args, server == NULL ? NULL : server->name);
 }
 
 /* ---- In a callback ------------------------------------------------------ */

@@ -18,7 +18,7 @@ enum agner_err gen__start(struct gen *self, const struct gen_start *start,
 
     if (options != NULL)
         full = *options;
-    if (start->state_size > SIZE_MAX - start->head_size)
+    if (start->table == NULL || start->state_size > SIZE_MAX - start->head_size)
         return AGNER_EINVAL;
     full.state_size = start->head_size + start->state_size;
     full.note = note_of(start);
@@ -47,7 +47,8 @@ void gen__enter_loop(struct gen *self, const struct gen_start *start,
 {
     enum agner_err err = AGNER_EINVAL;
 
-    if (start->state_size <= SIZE_MAX - start->head_size)
+    if (start->table != NULL &&
+        start->state_size <= SIZE_MAX - start->head_size)
         err = rt_become(self, start->behavior, args,
                         start->head_size + start->state_size, note_of(start));
     rt_log_self(self, RT_LOG_ERROR, "%s: cannot enter its loop: %s",

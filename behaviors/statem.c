@@ -449,7 +449,7 @@ static void statem_destroy(void *state)
     { .name = "gen_statem", .state_size = GEN_SIZE(statem),                    \
       .init = statem_init, .message = statem_message,                          \
       .terminate = statem_terminate, .destroy = statem_destroy,                \
-      .terminate_on_signal = (on_signal), .label = gen__label }
+      .terminate_on_signal = (on_signal), GEN_LABELLED, .note_is_labelled = true }
 /* clang-format on */
 
 /* By whether an exit signal runs terminate. */
@@ -469,6 +469,8 @@ struct statem *gen__statem(struct gen *self)
 
 static struct gen_start start_of(const struct gen_statem *machine)
 {
+    if (machine == NULL)
+        return (struct gen_start){ .table = NULL };
     return (struct gen_start){ .behavior = &behaviors[!machine->quiet_exit],
                                .table = machine,
                                .head_size = GEN_SIZE(statem),
@@ -482,7 +484,7 @@ static enum agner_err start(struct gen *self, const struct gen_statem *machine,
 {
     struct gen_start start = start_of(machine);
 
-    if (!gen__is_machine(machine))
+    if (machine == NULL || !gen__is_machine(machine))
         return AGNER_EINVAL;
     return gen__start(self, &start, args, options, link, pid, reason);
 }
@@ -519,7 +521,7 @@ void gen_statem_enter_loop(struct gen *self, const struct gen_statem *machine,
 {
     struct gen_start start = start_of(machine);
 
-    if (!gen__is_machine(machine))
+    if (machine == NULL || !gen__is_machine(machine))
         rt_exit(self, ETF_A(badarg));
     gen__enter_loop(self, &start, args, machine->name);
 }

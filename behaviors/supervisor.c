@@ -336,5 +336,9 @@ void gen__tell_end(struct gen *self, const struct supervisor *sup,
 
 void gen__child_forget(struct supervisor *sup, struct child *child)
 {
+    uint64_t tag = child->tag;
+
     gen__child_remove(&sup->children, child, !gen__is_simple(sup));
+    if (sup->child_gone != NULL)
+        sup->child_gone(sup, tag);
 }

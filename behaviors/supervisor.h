@@ -24,14 +24,28 @@
 
 /* ---- Child specs -------------------------------------------------------- */
 
+/* The behaviours that a child may be of: the field of a child spec with its
+ * table, the table's type, what starts it with a link, and what a raw process
+ * becomes it by. */
+/* clang-format off */
+#define GEN_CHILD_WAYS(X)                                                     \
+    X(server, gen_server, gen_start_link, gen__server_enter)                  \
+    X(supervisor, gen_supervisor, gen_supervisor_start_link,                  \
+      gen__supervisor_enter)                                                  \
+    X(statem, gen_statem, gen_statem_start_link, gen_statem_enter_loop)       \
+    X(event, gen_event, gen_event_start_link, gen__event_enter)               \
+    X(bridge, gen_bridge, gen_bridge_start_link, gen__bridge_enter)           \
+    X(saga, gen_saga, gen_saga_start_link, gen__saga_enter)                   \
+    X(stage, gen_stage, gen_stage_start_link, gen__stage_enter)
+/* clang-format on */
+
 /* How a child of this program is started. Travels in a spec's map as a
  * resource, under the key `agner`, and so refuses to leave the node. */
 struct native_start {
-    const struct gen_server *server;         /* borrowed: static */
-    const struct gen_supervisor *supervisor; /* borrowed: static */
-    const struct gen_statem *statem;         /* borrowed: static */
-    const struct gen_event *event;           /* borrowed: static */
-    const struct gen_bridge *bridge;         /* borrowed: static */
+#define GEN_CHILD_TABLE(way, type, start_link, enter) \
+    const struct type *way; /* borrowed: static */
+    GEN_CHILD_WAYS(GEN_CHILD_TABLE)
+#undef GEN_CHILD_TABLE
     enum agner_err (*start)(struct gen *self, etf_term args, etf_pid *pid,
                             etf_term *info);
     struct rt_spawn_options options; /* group_leader points to: */
@@ -111,6 +125,7 @@ struct child {
     struct etf_box *pid_box;        /* holds a pid of another node, or NULL */
     struct etf_box *extra;          /* owned: a list of more args, or NULL */
     uint64_t started_ms;            /* of a spec with a back-off */
+    uint64_t tag;                   /* for child_gone; 0 at first */
     uint32_t restarts;              /* in a row, for the back-off */
     uint32_t round;                 /* which of its restarts is awaited */
     uint32_t starts;                /* how often it ran, now included */
@@ -160,6 +175,8 @@ struct supervisor {
     struct child_spec **templates;      /* owned: simple; in order */
     size_t template_count;
     struct children children;
+    /* A child was taken out of the table, with its tag; or NULL. */
+    void (*child_gone)(struct supervisor *sup, uint64_t tag);
     bool ending; /* terminate runs: nothing that was received is needed */
 };
 

@@ -36,6 +36,8 @@ static enum agner_err start(struct gen *self, const struct gen_supervisor *sup,
 {
     struct rt_spawn_options full = { .name = ETF_NONE };
 
+    if (sup == NULL)
+        return AGNER_EINVAL;
     if (options != NULL)
         full = *options;
     if (full.label == NULL)
@@ -141,10 +143,12 @@ enum agner_err gen_start_child(struct gen *self, etf_term sup,
                                const struct gen_child_spec *spec, etf_pid *pid,
                                etf_term *info)
 {
-    etf_term wrong, map = gen__spec_map(rt_region(self), spec, &wrong);
-    etf_term why, child, ignored;
+    etf_term wrong, map, why, child, ignored;
     enum agner_err err;
 
+    if (spec == NULL)
+        return AGNER_EINVAL;
+    map = gen__spec_map(rt_region(self), spec, &wrong);
     if (info == NULL)
         info = &ignored;
     if (!etf_is_none(wrong)) {

@@ -32,11 +32,9 @@ static unsigned ways_of(const struct gen_child_spec *row)
 {
     unsigned ways = !etf_is_none(row->mfa);
 
-    ways += row->server != NULL;
-    ways += row->supervisor != NULL;
-    ways += row->statem != NULL;
-    ways += row->event != NULL;
-    ways += row->bridge != NULL;
+#define GEN_CHILD_COUNT(way, type, start_link, enter) ways += row->way != NULL;
+    GEN_CHILD_WAYS(GEN_CHILD_COUNT)
+#undef GEN_CHILD_COUNT
     ways += row->start != NULL;
     return ways;
 }
@@ -54,16 +52,11 @@ static etf_term module_of(const struct gen_child_spec *row)
 {
     const char *name = "start";
 
-    if (row->server != NULL)
-        name = row->server->name;
-    else if (row->supervisor != NULL)
-        name = row->supervisor->name;
-    else if (row->statem != NULL)
-        name = row->statem->name;
-    else if (row->event != NULL)
-        name = row->event->name;
-    else if (row->bridge != NULL)
-        name = row->bridge->name;
+#define GEN_CHILD_NAME(way, type, start_link, enter) \
+    if (row->way != NULL) \
+        name = row->way->name;
+    GEN_CHILD_WAYS(GEN_CHILD_NAME)
+#undef GEN_CHILD_NAME
     return etf_atom(name != NULL ? name : "undefined");
 }
 
@@ -77,12 +70,10 @@ void gen__native_init(struct native_start *native,
 {
     struct rt_spawn_options *options = &native->options;
 
-    *native = (struct native_start){ .server = row->server,
-                                     .supervisor = row->supervisor,
-                                     .statem = row->statem,
-                                     .event = row->event,
-                                     .bridge = row->bridge,
-                                     .start = row->start };
+    *native = (struct native_start){ .start = row->start };
+#define GEN_CHILD_COPY(way, type, start_link, enter) native->way = row->way;
+    GEN_CHILD_WAYS(GEN_CHILD_COPY)
+#undef GEN_CHILD_COPY
     if (row->options != NULL)
         *options = *row->options;
     if (options->group_leader != NULL) {

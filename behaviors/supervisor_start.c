@@ -43,20 +43,11 @@ static enum agner_err run(struct gen *self, const struct native_start *native,
     enum agner_err err;
 
     options.name = simple ? ETF_NONE : spec->name;
-    if (native->server != NULL)
-        return gen_start_link(self, native->server, args, &options, pid, info);
-    if (native->supervisor != NULL)
-        return gen_supervisor_start_link(self, native->supervisor, args,
-                                         &options, pid, info);
-    if (native->statem != NULL)
-        return gen_statem_start_link(self, native->statem, args, &options, pid,
-                                     info);
-    if (native->event != NULL)
-        return gen_event_start_link(self, native->event, args, &options, pid,
-                                    info);
-    if (native->bridge != NULL)
-        return gen_bridge_start_link(self, native->bridge, args, &options, pid,
-                                     info);
+#define GEN_CHILD_START(way, type, start_link, enter) \
+    if (native->way != NULL) \
+        return start_link(self, native->way, args, &options, pid, info);
+    GEN_CHILD_WAYS(GEN_CHILD_START)
+#undef GEN_CHILD_START
     err = native->start(self, args, pid, info);
     return err == AGNER_OK ? adopt(self, *pid) : err;
 }

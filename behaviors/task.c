@@ -107,7 +107,7 @@ static void task_destroy(void *state)
     { \
         .name = "gen_task", .state_size = sizeof(struct task), \
         .init = (init_fn), .message = task_message, .destroy = task_destroy, \
-        .label = gen__label \
+        GEN_LABELLED \
     }
 
 static const struct rt_behavior linked = TASK_BEHAVIOR(task_init);
@@ -130,6 +130,8 @@ static enum agner_err start(struct gen *self, const struct gen_task_job *job,
     struct gen_task started;
     enum agner_err err;
 
+    if (job == NULL || job->run == NULL)
+        return AGNER_EINVAL;
     if (etf_is_none(arg))
         return AGNER_ENOMEM;
     if (options != NULL)

@@ -47,8 +47,10 @@ gen_task_stream_open(struct gen_task_stream *s, struct gen *self,
     }
     if (s->options.timeout_ms == 0)
         s->options.timeout_ms = GEN_CALL_TIMEOUT_MS;
-    return s->options.concurrency <= GEN_TASK_STREAM_MAX ? AGNER_OK
-                                                         : AGNER_EINVAL;
+    return job != NULL && job->run != NULL && next != NULL &&
+                   s->options.concurrency <= GEN_TASK_STREAM_MAX
+               ? AGNER_OK
+               : AGNER_EINVAL;
 }
 
 bool gen_task_stream_list(struct gen *self, void *ctx, etf_term *item)

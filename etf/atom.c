@@ -69,8 +69,11 @@ etf_term etf_atom_limited(struct etf_region *r, const char *text, size_t size,
         return atom;
     if (etf__atom_check(bytes, size) != AGNER_OK)
         return ETF_NONE;
-    if (budget == NULL || budget->left == 0)
+    if (budget == NULL || budget->left == 0) {
+        if (budget != NULL)
+            budget->refused++;
         return etf__atom_boxed(r, bytes, size);
+    }
     atom = etf__atom_intern(bytes, size, &added);
     if (added)
         budget->left--;

@@ -22,9 +22,11 @@
 #include "atom_table.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
+#include "etf_door.h"
 #include "tags.h"
 
 #define SLOTS_FIRST 2048u
@@ -171,12 +173,15 @@ static struct table *grow(struct table *old, uint32_t count)
     return table;
 }
 
-/* Room for a text with its head before and the slack behind it. */
+/* Room for a text with its head before and the slack behind it: its own, since
+ * the next text is written while this one is read. */
 static uint8_t *arena_take(size_t size)
 {
-    size_t want = HEAD_SIZE + size + ETF__ATOM_SLACK;
+    size_t want = HEAD_SIZE + size;
     uint8_t *text;
 
+    if (want < ETF__ATOM_SLACK)
+        want = ETF__ATOM_SLACK;
     if (want > arena_left) {
         uint8_t *fresh = malloc(ARENA_SIZE);
 
@@ -186,8 +191,8 @@ static uint8_t *arena_take(size_t size)
         arena_left = ARENA_SIZE;
     }
     text = arena + HEAD_SIZE;
-    arena += HEAD_SIZE + size; /* the next text serves as slack */
-    arena_left -= HEAD_SIZE + size;
+    arena += want;
+    arena_left -= want;
     return text;
 }
 
@@ -252,6 +257,16 @@ static struct table *table_now(void)
         table = atomic_load_explicit(&current, memory_order_acquire);
     }
     return table;
+}
+
+struct etf__atom_layout etf__atom_layout(void)
+{
+    return (struct etf__atom_layout){
+        .entries = entries,
+        .entry_size = sizeof entries[0],
+        .text_at = offsetof(struct etf__atom, text),
+        .size_at = offsetof(struct etf__atom, size),
+    };
 }
 
 const struct etf__atom *etf__atom_entry(etf_term atom)

@@ -44,8 +44,7 @@ etf_term etf__atom_boxed(struct etf_region *r, const uint8_t *text,
 /* Can this be an atom's text: UTF-8, at most 255 characters? */
 enum agner_err etf__atom_check(const uint8_t *text, size_t size);
 
-/* The hash of a name as phash2 has it, and of any atom's name. */
+/* The hash of a name as phash2 has it. */
 uint32_t etf__name_hash(const uint8_t *text, size_t size);
-uint32_t etf__atom_name_hash(etf_term atom);
 
 #endif

@@ -107,16 +107,22 @@ etf_term etf_list(struct etf_region *r, const etf_term *items, size_t count,
 
 etf_term etf_tuple(struct etf_region *r, const etf_term *items, size_t count)
 {
+    bool whole = true;
     uint64_t *words;
 
-    if (count > ETF_TUPLE_MAX || any_none(items, count))
+    if (count > ETF_TUPLE_MAX)
         return ETF_NONE;
     words = new_box(r, count, count, ETF__HEAD_TUPLE);
     if (words == NULL)
         return ETF_NONE;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         words[1 + i] = items[i].word;
-    return etf__box_at(words);
+        whole &= !etf_is_none(items[i]);
+    }
+    if (whole)
+        return etf__box_at(words);
+    r->next = words; /* the last that was taken */
+    return ETF_NONE;
 }
 
 /* Takes a count of `blob`, also when there is no room. */

@@ -63,7 +63,8 @@ enum etf_head {
                             free...} */
 };
 
-#define ETF__INT_MAX ((int64_t)1 << 60)
+#define ETF__INT_MAX   ((int64_t)1 << 60)
+#define ETF__SHORT_MAX 14u /* elements of a short tuple */
 
 static inline unsigned etf__tag(etf_term t)
 {
@@ -73,6 +74,13 @@ static inline unsigned etf__tag(etf_term t)
 static inline etf_term etf__word(uint64_t word)
 {
     return (etf_term){ word };
+}
+
+_Static_assert(ETF__CONS == 4 && ETF__BOX == 5, "one bit less to look at");
+
+static inline bool etf__is_compound(uint64_t word) /* ETF__CONS, ETF__BOX */
+{
+    return (word & (ETF__TAG_MASK & ~1u)) == ETF__CONS;
 }
 
 static inline etf_term etf__small(int64_t v) /* within +-2^60 */
@@ -109,6 +117,10 @@ static inline uint32_t etf__atom_number(etf_term t) /* ETF__ATOM only */
 {
     return (uint32_t)(t.word >> 3);
 }
+
+/* The hash of any atom's text as phash2 has it: kept with one that is interned,
+ * and 28 bits wide. */
+uint32_t etf__atom_name_hash(etf_term atom);
 
 /* Addresses: words are 8-byte aligned, so the tag fits under them. */
 static inline etf_term etf__box_at(const uint64_t *words)
@@ -243,6 +255,15 @@ static inline bool etf__region_is_clean(const struct etf_region *r)
     return r->next == r->first && r->offheap == NULL && r->boxes == NULL;
 }
 
+/* etf_region_reset(), which has little to do where little was built. */
+static inline void etf__region_rewind(struct etf_region *r)
+{
+    if (r->end == r->first_end && r->offheap == NULL && r->boxes == NULL)
+        r->next = r->first; /* a chunk, if there is one, is the spare */
+    else
+        etf_region_reset(r);
+}
+
 /* Takes one count of `box`, dropped when the region is reset. AGNER_ENOMEM
  * leaves the count with the caller. */
 enum agner_err etf__region_keep_box(struct etf_region *r, struct etf_box *box);
@@ -261,6 +282,35 @@ static inline size_t etf__flat_words(etf_term t)
     return tag == ETF__BOX || tag == ETF__CONS ? etf__flat_words_slow(t) : 0;
 }
 
+/* Most messages are short tuples with nothing compound inside. The words that a
+ * copy of one takes; 0 for what is no short tuple. */
+static inline size_t etf__short_words(etf_term t)
+{
+    uint64_t head;
+
+    if (etf__tag(t) != ETF__BOX)
+        return 0;
+    head = etf__words(t)[0];
+    if ((head & 0xff) != ETF__HEAD_TUPLE || head >> 8 > ETF__SHORT_MAX)
+        return 0;
+    return 1 + (size_t)(head >> 8);
+}
+
+/* Copies a short tuple. false: something compound is inside, and what was
+ * copied is debris. */
+static inline bool etf__short_copy(uint64_t *to, etf_term t, size_t words)
+{
+    const uint64_t *from = etf__words(t);
+
+    to[0] = from[0];
+    for (size_t i = 1; i < words; i++) {
+        if (etf__is_compound(from[i]))
+            return false;
+        to[i] = from[i];
+    }
+    return true;
+}
+
 /* Copies `t` to `to`, which has exactly etf__flat_words(t) words. Off-heap
  * references are put in front of *offheap and hold their blobs. */
 etf_term etf__flat_copy_slow(uint64_t *to, etf_term t, uint64_t **offheap);
@@ -274,6 +324,17 @@ static inline etf_term etf__flat_copy(uint64_t *to, etf_term t,
         return etf__flat_copy_slow(to, t, offheap);
     return t;
 }
+
+/* ---- For a debugger: the texts of atoms ---- */
+
+struct etf__atom_layout {
+    const void *entries; /* by number */
+    /* Of an entry: its bytes, and where the pointer to its text and the text's
+     * size (16 bits) are. */
+    uint64_t entry_size, text_at, size_at;
+};
+
+struct etf__atom_layout etf__atom_layout(void);
 
 /* A box is such a copy with a count. */
 struct etf_box {

@@ -309,8 +309,14 @@ bool etf_is_tagged(etf_term t, etf_term tag, size_t count)
     if (count == 0 || !etf__is_boxed(t, ETF__HEAD_TUPLE))
         return false;
     words = etf__words(t);
-    return etf__head_size(words) == count &&
-           (words[1] == tag.word || etf_equal(etf__word(words[1]), tag));
+    if (etf__head_size(words) != count)
+        return false;
+    if (words[1] == tag.word)
+        return true;
+    /* An atom that could not be interned compares by its text. */
+    return (etf__tag(etf__word(words[1])) == ETF__BOX ||
+            etf__tag(tag) == ETF__BOX) &&
+           etf_equal(etf__word(words[1]), tag);
 }
 
 bool etf_list_next(etf_term *list, etf_term *head)

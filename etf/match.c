@@ -352,3 +352,9 @@ bool etf__match(struct etf_pattern *cache, const char *pattern, etf_term t,
         store(&args[i], &out[i]);
     return true;
 }
+
+enum agner_err etf__match_check(struct etf_pattern *cache, const char *pattern,
+                                size_t count)
+{
+    return etf__pattern_check(cache, pattern, count, compile);
+}

@@ -150,3 +150,19 @@ const struct pattern *etf__pattern_slow(struct etf_pattern *cache,
     assert(p->holes == count); /* one argument for each `_` */
     return p->source != NULL && p->holes == count ? p : NULL;
 }
+
+enum agner_err etf__pattern_check(struct etf_pattern *cache, const char *text,
+                                  size_t count, etf__compile_fn compile)
+{
+    const struct pattern *p =
+        __atomic_load_n(&cache->compiled, __ATOMIC_ACQUIRE); /* as above */
+
+    if (p == NULL) {
+        struct pattern *mine = compile_text(text, compile);
+
+        if (mine == NULL)
+            return AGNER_ENOMEM;
+        p = publish(cache, mine);
+    }
+    return p->source != NULL && p->holes == count ? AGNER_OK : AGNER_EINVAL;
+}

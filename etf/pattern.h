@@ -35,6 +35,10 @@ const struct pattern *etf__pattern_slow(struct etf_pattern *cache,
                                         const char *text, size_t count,
                                         etf__compile_fn compile);
 
+/* The same as a question: AGNER_OK, AGNER_EINVAL, AGNER_ENOMEM. Any text. */
+enum agner_err etf__pattern_check(struct etf_pattern *cache, const char *text,
+                                  size_t count, etf__compile_fn compile);
+
 /*
  * Order: acquire pairs with the release in etf__pattern_slow(), so that the
  * contents of the pattern are seen with its address.

@@ -83,6 +83,8 @@ static enum agner_err new_atom(struct reader *rd, const uint8_t *text,
             budget->left--;
         if (!etf_is_none(*out))
             return AGNER_OK;
+    } else {
+        budget->refused++;
     }
     return boxed_atom(rd, text, size, out);
 }

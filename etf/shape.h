@@ -37,13 +37,6 @@ static inline uint64_t etf__header(size_t size, enum etf_head head)
     return (uint64_t)size << 8 | (uint64_t)head;
 }
 
-static inline bool etf__is_compound(uint64_t word)
-{
-    unsigned tag = (unsigned)(word & ETF__TAG_MASK);
-
-    return tag == ETF__BOX || tag == ETF__CONS;
-}
-
 /* Does a word of it link it into the list of its block? */
 static inline bool etf__is_offheap(enum etf_head head)
 {

@@ -20,15 +20,23 @@ static uint64_t refill(uint64_t tokens, uint64_t passed_ms, uint64_t per_s,
     return tokens + passed_ms * per_s;
 }
 
-void node__admission_init(struct node_admission *a, uint64_t now_ms)
+/* Starts that one address may have at once. */
+static uint64_t burst(const struct node_admission *a)
+{
+    return 2 * (uint64_t)a->limits->starts_source;
+}
+
+void node__admission_init(struct node_admission *a,
+                          const struct node_limits *limits, uint64_t now_ms)
 {
     memset(a, 0, sizeof *a);
+    a->limits = limits;
     a->seen_ms = now_ms;
-    a->tokens = (uint64_t)NODE_STARTS_OF_NODE_PER_S * THOUSAND;
+    a->tokens = (uint64_t)limits->starts * THOUSAND;
 }
 
 /* The row of `address`, a new one if need be; NULL when every row has
- * handshakes under way, which NODE_WAITING_MAX makes impossible with this many
+ * handshakes under way, which the default limit makes impossible with this many
  * rows. */
 static struct node_source *row_of(struct node_admission *a, const char *address,
                                   uint64_t now_ms)
@@ -49,31 +57,33 @@ static struct node_source *row_of(struct node_admission *a, const char *address,
     memset(oldest, 0, sizeof *oldest);
     strncpy(oldest->address, address, sizeof oldest->address - 1);
     oldest->seen_ms = now_ms;
-    oldest->tokens = (uint64_t)NODE_STARTS_BURST * THOUSAND;
+    oldest->tokens = burst(a) * THOUSAND;
     return oldest;
 }
 
 struct node_source *node__admission_begin(struct node_admission *a,
                                           const char *address, uint64_t now_ms,
-                                          const char **why)
+                                          enum node_limit *why)
 {
     struct node_source *row = row_of(a, address, now_ms);
 
-    a->tokens = refill(a->tokens, now_ms - a->seen_ms,
-                       NODE_STARTS_OF_NODE_PER_S, NODE_STARTS_OF_NODE_PER_S);
+    a->tokens = refill(a->tokens, now_ms - a->seen_ms, a->limits->starts,
+                       a->limits->starts);
     a->seen_ms = now_ms;
-    *why = "too many unfinished handshakes";
-    if (row == NULL || a->waiting == NODE_WAITING_MAX)
+    *why = NODE_LIMIT_HANDSHAKES;
+    if (row == NULL || a->waiting == a->limits->handshakes)
         return NULL;
-    row->tokens = refill(row->tokens, now_ms - row->seen_ms, NODE_STARTS_PER_S,
-                         NODE_STARTS_BURST);
+    row->tokens = refill(row->tokens, now_ms - row->seen_ms,
+                         a->limits->starts_source, burst(a));
     row->seen_ms = now_ms;
-    if (row->waiting == NODE_WAITING_OF_SOURCE_MAX)
+    *why = NODE_LIMIT_HANDSHAKES_SOURCE;
+    if (row->waiting == a->limits->handshakes_source)
         return NULL;
-    *why = "too many failed handshakes";
+    *why = NODE_LIMIT_FAILURES_SOURCE;
     if (now_ms < row->closed_until_ms)
         return NULL;
-    *why = "too many connections in a short time";
+    *why =
+        row->tokens < THOUSAND ? NODE_LIMIT_STARTS_SOURCE : NODE_LIMIT_STARTS;
     if (row->tokens < THOUSAND || a->tokens < THOUSAND)
         return NULL;
     row->tokens -= THOUSAND;
@@ -83,10 +93,10 @@ struct node_source *node__admission_begin(struct node_admission *a,
     return row;
 }
 
-/* The sixth failure in a minute costs 1 s, the seventh 2 s, then 4 ... 60. */
-static uint64_t wait_after(unsigned failures)
+/* The first failure too many costs 1 s, the next 2 s, then 4 ... 60. */
+static uint64_t wait_after(unsigned too_many)
 {
-    unsigned doubled = failures - NODE_FAILURES_FREE - 1;
+    unsigned doubled = too_many - 1;
 
     return doubled < 6 ? (uint64_t)THOUSAND << doubled
                        : NODE_FAILURE_WAIT_MS_MAX;
@@ -107,8 +117,9 @@ void node__admission_end(struct node_admission *a, struct node_source *source,
         source->failures = 0;
     source->failures++;
     source->closed_until_ms = now_ms;
-    if (source->failures > NODE_FAILURES_FREE)
-        source->closed_until_ms += wait_after(source->failures);
+    if (source->failures > a->limits->failures_source)
+        source->closed_until_ms +=
+            wait_after(source->failures - a->limits->failures_source);
     source->forgiven_ms = source->closed_until_ms + MINUTE_MS;
 }
 
@@ -123,7 +134,7 @@ bool node__admission_log(struct node_admission *a, const char *address,
         row->log_ms = now_ms;
         row->log_lines = 0;
     }
-    if (row->log_lines == NODE_LOG_LINES_PER_S) {
+    if (row->log_lines == a->limits->log_lines) {
         row->log_hidden++;
         return false;
     }

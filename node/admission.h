@@ -13,15 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NODE_WAITING_MAX           64 /* handshakes under way, in all */
-#define NODE_WAITING_OF_SOURCE_MAX 8  /* ... and from one address */
-#define NODE_STARTS_PER_S          20 /* of one address, after the burst */
-#define NODE_STARTS_BURST          40
-#define NODE_STARTS_OF_NODE_PER_S  200
-#define NODE_FAILURES_FREE         5 /* without a quiet minute; then they cost */
-#define NODE_FAILURE_WAIT_MS_MAX   60000
-#define NODE_SOURCES_MAX           256 /* addresses that are remembered */
-#define NODE_LOG_LINES_PER_S       10  /* about one address */
+#include "limit.h"
+
+#define NODE_FAILURE_WAIT_MS_MAX 60000
+#define NODE_SOURCES_MAX         256 /* addresses that are remembered */
 
 /* One address. A row without a handshake under way may be taken over by another
  * address: the one that was seen longest ago goes. */
@@ -39,22 +34,24 @@ struct node_source {
 };
 
 struct node_admission {
+    const struct node_limits *limits; /* borrowed: without zeros */
     unsigned waiting;
     uint64_t tokens; /* of the whole node */
     uint64_t seen_ms;
     struct node_source sources[NODE_SOURCES_MAX];
 };
 
-void node__admission_init(struct node_admission *a, uint64_t now_ms);
+void node__admission_init(struct node_admission *a,
+                          const struct node_limits *limits, uint64_t now_ms);
 
 /*
  * May `address` begin a handshake now? The row that then counts it, or NULL,
- * and *why is a word for the log. Each row that was given is given back, once,
- * with node__admission_end().
+ * and *why is the limit that was met. Each row that was given is given back,
+ * once, with node__admission_end().
  */
 struct node_source *node__admission_begin(struct node_admission *a,
                                           const char *address, uint64_t now_ms,
-                                          const char **why);
+                                          enum node_limit *why);
 
 /* How a handshake ended. */
 enum node_outcome {

@@ -17,6 +17,7 @@
 
 #include "node_room.h"
 #include "peer.h"
+#include "plain.h"
 #include "wire.h"
 
 /* A peer whose name has been accepted is dialled only when that handshake is
@@ -146,7 +147,7 @@ static void attempt_late(struct rt_loop_timer *timer)
                        conn->address.host, conn->address.port);
     else
         (void)snprintf(text, sizeof text, "the peer is silent: waited for %s",
-                       node__handshake_waits_for(conn->handshake.state));
+                       node__conn_waits_for(conn));
     attempt_failed(peer, AGNER_ETIMEOUT, text);
 }
 
@@ -158,7 +159,7 @@ static void dial_now(struct peer *peer)
     peer->step = NODE_STEP_CONNECT;
     node__trace(peer->node, NODE_STEP_CONNECT, "dial %s port %u", peer->to.host,
                 peer->to.port);
-    err = node__conn_dial(peer->node, peer, &peer->to, peer->old, &error);
+    err = node__conn_dial(peer->node, peer, &peer->to, peer->form, &error);
     if (err != AGNER_OK)
         attempt_failed(peer, err, error.text);
 }
@@ -168,13 +169,23 @@ static void grace_over(struct rt_loop_timer *timer)
     dial_now((struct peer *)((char *)timer - offsetof(struct peer, grace)));
 }
 
-static void dial(struct peer *peer, const char *host, uint16_t port, bool old)
+static void dial(struct peer *peer, const char *host, uint16_t port,
+                 enum conn_form form)
 {
     struct node *node = peer->node;
+    struct agner_error error;
+
+    peer->step = NODE_STEP_CONNECT;
+    if (form != CONN_SECURE &&
+        (node__plain_check(node, host, &error) != AGNER_OK ||
+         node__plain_check_name(node, peer->text, &error) != AGNER_OK)) {
+        attempt_failed(peer, AGNER_ENOTALLOWED, error.text);
+        return;
+    }
 
     peer->to = (struct rt_address){ .kind = RT_ADDRESS_TCP, .port = port };
     (void)snprintf(peer->to.host, sizeof peer->to.host, "%s", host);
-    peer->old = old;
+    peer->form = form;
     if (!node__conn_is_incoming(node, peer->text)) {
         dial_now(peer);
         return;
@@ -190,6 +201,15 @@ static const char *host_of(const struct peer *peer)
     return strchr(peer->text, '@') + 1; /* the name was checked */
 }
 
+/* One of ours says so to epmd, and is never dialled plain then. */
+static enum conn_form form_of(const struct node *node,
+                              const struct node__epmd_node *found)
+{
+    if (found->agner && !node->plain)
+        return CONN_SECURE;
+    return found->high < NODE__EPMD_VERSION ? CONN_PLAIN_OLD : CONN_PLAIN;
+}
+
 static void looked_up(void *ctx, enum agner_err err,
                       const struct node__epmd_node *found, const char *text)
 {
@@ -201,10 +221,11 @@ static void looked_up(void *ctx, enum agner_err err,
         return;
     }
     node__trace(peer->node, NODE_STEP_EPMD,
-                "epmd says port %u, a %s node, versions %u to %u", found->port,
+                "epmd says port %u, a %s node%s, versions %u to %u",
+                found->port,
                 found->type == NODE__EPMD_HIDDEN ? "hidden" : "visible",
-                found->low, found->high);
-    dial(peer, peer->host, found->port, found->high < NODE__EPMD_VERSION);
+                found->agner ? " of agner" : "", found->low, found->high);
+    dial(peer, peer->host, found->port, form_of(peer->node, found));
 }
 
 static void look_up(struct peer *peer)
@@ -254,13 +275,16 @@ void node__attempt_begin(struct peer *peer)
     }
     node__find(node, peer->text, &place);
     explicit_bzero(place.cookie, sizeof place.cookie);
+    explicit_bzero(place.psk, sizeof place.psk);
     node__trace(node, NODE_STEP_FIND, "a %s name; by %s: %s, port %u%s",
                 strchr(host_of(peer), '.') != NULL ? "long" : "short",
                 place.registrar, place.host, place.port,
                 place.port == 0 ? " (epmd knows)" : "");
     memcpy(peer->host, place.host, sizeof peer->host);
-    if (place.port != 0)
-        dial(peer, peer->host, place.port, false);
+    /* Of what epmd has listed only a look-up says whether it is one of ours. */
+    if (place.port != 0 && strcmp(place.registrar, "epmd") != 0)
+        dial(peer, peer->host, place.port,
+             node->plain || place.erlang ? CONN_PLAIN : CONN_SECURE);
     else
         look_up(peer);
 }

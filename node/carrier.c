@@ -12,12 +12,15 @@
 #include "send.h"
 #include "wire.h"
 
+#define LARGE_BYTES 65536u
+
 /* Waits while the peer's output is over its mark, if the signal has to. */
 static enum agner_err pass_gate(struct gen *self, struct peer *peer,
                                 const struct rt_signal *signal)
 {
     if (!node__is_message(signal) || load_relaxed(&peer->shut) == 0)
         return AGNER_OK;
+    node__limit_meet(peer->node, NODE_LIMIT_HIGH_MARK);
     if (self == NULL || (signal->flags & RT_SEND_NOSUSPEND) != 0)
         return AGNER_EAGAIN;
     return rt__gate_wait(self, &peer->gate);
@@ -49,6 +52,12 @@ static enum agner_err queue(struct peer *peer, uint64_t mode,
     return err;
 }
 
+/* Is it one of those that are not sent over the hard mark (G33)? */
+static bool is_large(const struct draft *draft)
+{
+    return draft->parcel.terms.size + draft->parcel.tail_size >= LARGE_BYTES;
+}
+
 static enum agner_err send_up(struct peer *peer, uint64_t mode,
                               const struct rt_signal *signal)
 {
@@ -56,6 +65,9 @@ static enum agner_err send_up(struct peer *peer, uint64_t mode,
     enum agner_err err =
         node__draft_init(&draft, peer->node, mode & PEER_FLAGS, signal);
 
+    if (err == AGNER_OK && is_large(&draft) && node__is_message(signal) &&
+        rt__memory_refuses(peer->node->rt))
+        err = AGNER_ENOMEM;
     if (err == AGNER_OK)
         err = queue(peer, mode, &draft, signal);
     else if (err == AGNER_ENOTSUP && signal->kind != RT_SIGNAL_SPAWN_REQUEST)
@@ -121,11 +133,28 @@ static enum agner_err leave(void *ctx, etf_term name)
     return peer == NULL ? AGNER_ENOCONN : node__peer_leave(peer);
 }
 
+static void full(void *ctx)
+{
+    node__limit_meet(ctx, NODE_LIMIT_RELATIONS);
+}
+
+static void refused(void *ctx, etf_term name, unsigned lacks, const char *what)
+{
+    struct node *node = ctx;
+    struct peer *peer = node__peers_find(&node->peers, name);
+
+    if (peer != NULL && lacks != 0)
+        node__permit_refused(peer, lacks, what);
+}
+
 struct rt_carrier node__carrier(struct node *node)
 {
     return (struct rt_carrier){ .ctx = node,
                                 .carry = carry,
                                 .want = want,
                                 .connect = dial,
-                                .disconnect = leave };
+                                .disconnect = leave,
+                                .relations_max = node->limits.relations,
+                                .full = full,
+                                .refused = refused };
 }

@@ -16,16 +16,17 @@ enum agner_err node__address_take(struct node *node, const char *text,
                                   char name[NODE__NAME_MAX + 1],
                                   struct agner_error *error)
 {
-    struct node_route_spec route = { .name = name };
+    struct node_route_spec route = { .name = name,
+                                     .erlang = node__address_is_erlang(text) };
     enum agner_err err = node_address_parse(text, name, &route.port, error);
 
     if (err != AGNER_OK)
         return err;
     if (strcmp(name, node__name(node)) == 0)
         return agner_fail(error, AGNER_EINVAL, "%s is this node", name);
-    if (route.port == 0)
+    if (route.port == 0 && !route.erlang)
         return AGNER_OK;
-    return node__routes_add(&node->routes, &route, true, error);
+    return node__routes_add(&node->routes, &route, NULL, true, error);
 }
 
 /* The peer of a name that a user gave. */
@@ -86,20 +87,39 @@ static enum agner_err check_cookie(const char *cookie)
     return size > 0 && size <= NODE__COOKIE_MAX ? AGNER_OK : AGNER_EINVAL;
 }
 
+/* Both as keys of secure links, which may take long. */
+static enum agner_err take_cookies(struct node *node, const char *out,
+                                   const char *in, struct cookies *cookies)
+{
+    enum agner_err err = check_cookie(out);
+
+    if (err == AGNER_OK)
+        err = check_cookie(in);
+    if (err == AGNER_OK)
+        err = node__trust_psk(node->trust, out, cookies->out_psk);
+    if (err == AGNER_OK)
+        err = node__trust_psk(node->trust, in, cookies->in_psk);
+    if (err != AGNER_OK)
+        return err;
+    memcpy(cookies->out, out, strlen(out) + 1);
+    memcpy(cookies->in, in, strlen(in) + 1);
+    return AGNER_OK;
+}
+
 enum agner_err node_cookie_set(struct node *node, const char *peer,
                                const char *out, const char *in)
 {
     enum agner_err err = node__name_check(peer, strlen(peer), NULL);
+    struct cookies cookies = { .out = "" };
 
-    if (in == NULL)
-        in = out;
-    if (err == AGNER_OK && out != NULL)
-        err = check_cookie(out);
-    if (err == AGNER_OK && out != NULL)
-        err = check_cookie(in);
-    if (err != AGNER_OK)
-        return err;
-    return node__policy_cookies(&node->policy, peer, out, in);
+    if (err == AGNER_OK && out == NULL)
+        return node__policy_cookies(&node->policy, peer, NULL);
+    if (err == AGNER_OK)
+        err = take_cookies(node, out, in != NULL ? in : out, &cookies);
+    if (err == AGNER_OK)
+        err = node__policy_cookies(&node->policy, peer, &cookies);
+    explicit_bzero(&cookies, sizeof cookies);
+    return err;
 }
 
 enum agner_err node_allow(struct node *node, const char *name)
@@ -129,7 +149,11 @@ void node_cookie_fingerprint(const char *cookie,
 
 void node_fingerprint(const struct node *node, char text[NODE_FINGERPRINT_SIZE])
 {
-    node_cookie_fingerprint(node->cookie, text);
+    char cookie[COOKIE_TEXT_MAX + 1];
+
+    (void)node__trust_cookie(node->trust, cookie); /* without one, of "" */
+    node_cookie_fingerprint(cookie, text);
+    explicit_bzero(cookie, sizeof cookie);
 }
 
 /* ---- Peers
@@ -141,14 +165,16 @@ static void describe_wire(struct wire *wire, struct node_peer_info *info)
     const struct conn *conn = wire->conn;
 
     info->hidden = (wire->out.flags & NODE__FLAG_PUBLISHED) == 0;
-    info->incoming = !conn->handshake.initiator;
+    info->incoming = !conn->initiator;
+    info->secure = conn->secure != NULL;
     info->flags = wire->out.flags;
-    info->offered = conn->handshake.peer_flags;
-    info->creation = conn->handshake.peer_creation;
+    info->offered = conn->facts.offered;
+    info->creation = conn->facts.creation;
     info->up_ms = node__now_ms(wire->node) - wire->up_ms;
     info->bytes_in = load_relaxed(&wire->bytes_in);
     info->bytes_out = wire->out.bytes;
     info->rtt_us = load_relaxed(&wire->rtt_us);
+    info->may = RT_MAY_ALL & ~load_relaxed(&wire->denied);
     info->packets_in = load_relaxed(&wire->packets_in);
     info->packets_out = wire->out.packets;
     info->queued = wire->out.queued;
@@ -168,6 +194,7 @@ static bool describe(struct peer *peer, struct node_peer_info *info)
     info->queued = peer->held_bytes;
     info->high_mark = peer->node->high_mark;
     info->rtt_us = -1;
+    info->denied = load_relaxed(&peer->denied);
     if (state == PEER_UP)
         describe_wire(peer->wire, info);
     rt__unlock(&peer->lock);

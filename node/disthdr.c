@@ -1,9 +1,11 @@
 /*
  * disthdr.c -- the distribution header: a packet's atoms by slot of a cache.
  *
- * The slot of an atom is its number modulo a prime just under the cache's size,
- * so different atoms can want the same slot. The later one takes it over, but
- * never within one packet.
+ * The slot of an atom is a hash of its text modulo a prime just under the
+ * cache's size, so different atoms can want the same slot. The later one takes
+ * it over, but never within one packet. Its number would do as well, but
+ * depends on the atoms that the program made before: what two nodes say to each
+ * other would not follow from what they have to say.
  */
 #include "disthdr.h"
 
@@ -20,7 +22,7 @@
 
 static uint32_t slot_of(etf_term atom)
 {
-    return etf__atom_number(atom) % SLOT_PRIME;
+    return etf__atom_name_hash(atom) % SLOT_PRIME;
 }
 
 /* ---- Sending ------------------------------------------------------------ */
@@ -34,7 +36,8 @@ void node__atoms_init(struct node__atoms *atoms)
 }
 
 /* Adds `atom` at free entry `i` of the index. */
-static int add(struct node__atoms *atoms, unsigned i, etf_term atom)
+static int add(struct node__atoms *atoms, unsigned i, uint32_t slot,
+               etf_term atom)
 {
     size_t size;
 
@@ -45,6 +48,7 @@ static int add(struct node__atoms *atoms, unsigned i, etf_term atom)
     atoms->any_long |= size > UINT8_MAX;
     atoms->used[i / 64] |= UINT64_C(1) << i % 64;
     atoms->index[i] = (uint8_t)atoms->count;
+    atoms->slots[atoms->count] = (uint16_t)slot;
     atoms->atoms[atoms->count] = atom;
     return (int)atoms->count++;
 }
@@ -57,15 +61,15 @@ int node__atoms_index(void *ctx, etf_term atom)
 
     /* At most 255 of 512 are used, so that a free one is found. */
     while (atoms->used[i / 64] >> i % 64 & 1) {
-        etf_term other = atoms->atoms[atoms->index[i]];
+        unsigned other = atoms->index[i];
 
-        if (etf_same(other, atom))
-            return atoms->index[i];
-        if (slot_of(other) == slot)
+        if (etf_same(atoms->atoms[other], atom))
+            return (int)other;
+        if (atoms->slots[other] == slot)
             return -1;
         i = (i + 1) & INDEX_MASK;
     }
-    return add(atoms, i, atom);
+    return add(atoms, i, slot, atom);
 }
 
 size_t node__disthdr_size_max(const struct node__atoms *atoms)
@@ -101,7 +105,7 @@ size_t node__disthdr_write(struct node__cache_out *cache,
     next = flags + count / 2 + 1;
     for (i = 0; i < count; i++) {
         etf_term atom = atoms->atoms[i];
-        uint32_t slot = slot_of(atom), held = etf__atom_number(atom) + 1;
+        uint32_t slot = atoms->slots[i], held = etf__atom_number(atom) + 1;
         unsigned field = slot >> 8;
 
         *next++ = (uint8_t)slot;

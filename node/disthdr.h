@@ -31,6 +31,7 @@
 struct node__atoms {
     uint64_t used[8];   /* which entries of `index` are set */
     uint8_t index[512]; /* number of an atom, found by hashing its slot */
+    uint16_t slots[NODE__ATOMS_MAX];
     unsigned count;
     size_t text_size;                /* bytes of all their texts */
     bool any_long;                   /* is one over 255 bytes? */

@@ -48,8 +48,9 @@ static bool is_name(const char *name)
 enum agner_err node__epmd_ask_alive(struct etf_buffer *out,
                                     const struct node__epmd_node *node)
 {
-    uint8_t body[13 + NODE__EPMD_NAME_MAX];
+    uint8_t body[13 + NODE__EPMD_NAME_MAX + NODE__EPMD_MARK_SIZE];
     size_t size = strlen(node->name);
+    size_t extra = node->agner ? NODE__EPMD_MARK_SIZE : 0;
     uint8_t *p = body;
 
     if (!is_name(node->name))
@@ -62,8 +63,9 @@ enum agner_err node__epmd_ask_alive(struct etf_buffer *out,
     p = put16(p, node->low);
     p = put16(p, size);
     memcpy(p, node->name, size);
-    p = put16(p + size, 0); /* nothing extra */
-    return ask(out, body, p);
+    p = put16(p + size, extra);
+    memcpy(p, NODE__EPMD_MARK, extra);
+    return ask(out, body, p + extra);
 }
 
 enum agner_err node__epmd_ask_port(struct etf_buffer *out, const char *name)
@@ -121,6 +123,22 @@ static enum agner_err check_found(const struct node__epmd_node *node,
     return AGNER_OK;
 }
 
+/* Is what is extra there, as far as it is looked at? From its size on. */
+static bool extra_is_there(const uint8_t *bytes, size_t size)
+{
+    size_t extra = size < 2 ? 0 : get16(bytes);
+
+    if (extra > NODE__EPMD_MARK_SIZE)
+        extra = NODE__EPMD_MARK_SIZE;
+    return size >= 2 + extra;
+}
+
+static bool is_marked(const uint8_t *bytes)
+{
+    return get16(bytes) == NODE__EPMD_MARK_SIZE &&
+           memcmp(bytes + 2, NODE__EPMD_MARK, NODE__EPMD_MARK_SIZE) == 0;
+}
+
 enum agner_err node__epmd_port_answer(const uint8_t *bytes, size_t size,
                                       const char *name,
                                       struct node__epmd_node *node,
@@ -143,11 +161,16 @@ enum agner_err node__epmd_port_answer(const uint8_t *bytes, size_t size,
     if (name_size > NODE__EPMD_NAME_MAX)
         return agner_fail(error, AGNER_EPROTO,
                           "epmd answers with a name of %zu bytes", name_size);
-    found = (struct node__epmd_node){ .port = get16(bytes + 2),
-                                      .type = bytes[4],
-                                      .protocol = bytes[5],
-                                      .high = get16(bytes + 6),
-                                      .low = get16(bytes + 8) };
+    if (!extra_is_there(bytes + 12 + name_size, size - 12 - name_size))
+        return agner_fail(error, AGNER_ETRUNCATED,
+                          "epmd's answer ends after %zu bytes", size);
+    found =
+        (struct node__epmd_node){ .port = get16(bytes + 2),
+                                  .type = bytes[4],
+                                  .protocol = bytes[5],
+                                  .high = get16(bytes + 6),
+                                  .low = get16(bytes + 8),
+                                  .agner = is_marked(bytes + 12 + name_size) };
     memcpy(found.name, bytes + 12, name_size);
     err = check_found(&found, name, error);
     if (err == AGNER_OK)

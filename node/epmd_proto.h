@@ -35,7 +35,13 @@ struct node__epmd_node {
     uint8_t type;       /* NODE__EPMD_VISIBLE or _HIDDEN */
     uint8_t protocol;   /* 0: TCP over IPv4 */
     uint16_t high, low; /* versions */
+    bool agner; /* NODE__EPMD_MARK: it is one of ours, which has secure links */
 };
+
+/* What our nodes register as `extra`, of which epmd knows only that it gives it
+ * back. A node that has just that is never dialled without encryption. */
+#define NODE__EPMD_MARK      "AGNR\1"
+#define NODE__EPMD_MARK_SIZE 5u
 
 /* ---- Asking ------------------------------------------------------------- */
 

@@ -80,6 +80,10 @@ struct node__hs_self {
     size_t cookie_size;
     const char *cookie_in; /* what it has to show, or NULL: the same */
     size_t cookie_in_size;
+    /* Further cookies of ours that a peer which dials may show, and with which
+     * it is answered then, unless it has its own: the index-th into `cookie`
+     * (256 bytes), or false. May be NULL. */
+    bool (*another)(void *ctx, size_t index, char *cookie);
     uint32_t challenge; /* random, for this handshake only */
     /* Each step as a line of text, for people; or NULL. */
     void (*line)(void *ctx, const char *text);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ERLANG "erlang:" /* before the address of an Erlang node */
+
 /* Bytes of the UTF-8 sequence that `lead` begins, and the least code point that
  * needs that many; 0 for a byte that begins none. */
 static size_t sequence_size(uint8_t lead, uint32_t *code, uint32_t *least)
@@ -159,10 +161,21 @@ static bool read_port(const char *text, uint16_t *port)
     return number > 0 && number <= UINT16_MAX;
 }
 
-enum agner_err node_address_parse(const char *text,
+bool node__address_is_erlang(const char *text)
+{
+    return strncmp(text, ERLANG, sizeof ERLANG - 1) == 0;
+}
+
+static const char *without_kind(const char *text)
+{
+    return node__address_is_erlang(text) ? text + sizeof ERLANG - 1 : text;
+}
+
+enum agner_err node_address_parse(const char *address,
                                   char name[NODE__NAME_MAX + 1], uint16_t *port,
                                   struct agner_error *error)
 {
+    const char *text = without_kind(address);
     const char *at = strchr(text, '@');
     const char *host = at == NULL ? "" : at + 1;
     const char *end, *digits = NULL;

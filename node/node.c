@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <atomic.h>
 
@@ -127,6 +128,39 @@ static void tick(struct rt_loop_timer *timer)
             node__wire_tick(conn->wire);
 }
 
+/* ---- Memory ---------------------------------------------------------------
+ */
+
+/* Loop thread. Over the hard mark nobody is read (G33). */
+static void heed_memory(struct rt_task *task)
+{
+    struct node *node =
+        (struct node *)((char *)task - offsetof(struct node, memory_task));
+    bool is_deaf;
+
+    /* First: what changes from here on is told again. Pairs with
+     * memory_changed(). */
+    (void)swap_acquire(&node->memory_told, 0u);
+    is_deaf = rt_memory_level(node->rt) == RT_MEMORY_HARD;
+    if (is_deaf == node->is_deaf)
+        return;
+    node->is_deaf = is_deaf;
+    if (is_deaf)
+        node__limit_meet(node, NODE_LIMIT_MEMORY_HARD);
+    for (struct conn *conn = node->conns; conn != NULL; conn = conn->next)
+        if (conn->phase == CONN_UP)
+            node->net->read(conn->net, !is_deaf);
+}
+
+static void memory_changed(void *ctx, enum rt_memory_level level)
+{
+    struct node *node = ctx;
+
+    (void)level; /* the loop looks at what it is by then */
+    if (swap_acq_rel(&node->memory_told, 1u) == 0)
+        node->net->post(node->loop, &node->memory_task);
+}
+
 struct beginning {
     struct node *node;
     enum agner_err err;
@@ -138,7 +172,7 @@ static void begin(void *ctx)
     struct beginning *beginning = ctx;
     struct node *node = beginning->node;
 
-    node__admission_init(&node->admission, node__now_ms(node));
+    node__admission_init(&node->admission, &node->limits, node__now_ms(node));
     if (!node->no_listen)
         beginning->err = node__listen(node, beginning->error);
     if (beginning->err == AGNER_OK)
@@ -216,6 +250,8 @@ enum agner_err node_start(const struct node_options *options, struct node **out,
         node->net->loop_new(node->world, node->alive_name, &node->loop, error);
     if (err != AGNER_OK)
         goto free_rt;
+    node->memory_task.run = heed_memory;
+    rt__memory_watch(node->rt, memory_changed, node);
     node__on_loop(node, begin, &beginning);
     err = beginning.err;
     if (err == AGNER_OK)
@@ -226,19 +262,29 @@ enum agner_err node_start(const struct node_options *options, struct node **out,
         (void)rename_to(node, node__name(node), creation);
     node__on_loop(node, open_up, node);
     rt__loop_set(node->rt, node->loop);
+    if (node->world == rt_world_real() && geteuid() == 0)
+        rt_log(node->rt, RT_LOG_NOTICE,
+               "%s: runs as root: what goes wrong in it goes wrong with all "
+               "rights of this machine",
+               node__name(node));
     *out = node;
     return AGNER_OK;
 
 free_loop:
+    rt__memory_watch(node->rt, NULL, NULL);
     node__on_loop(node, stop_accepting, node);
     node__on_loop(node, close_all, node);
     node->net->loop_free(node->loop);
+    node__trust_stop(node->trust);
 free_rt:
     rt_free(node->rt, 0);
 fini_peers:
     node__peers_fini(&node->peers);
 free_identity:
     node__policy_fini(&node->policy);
+    node__trust_free(node->trust);
+    node__permits_fini(&node->permits);
+    free(node->secure_text);
     node__identity_fini(&node->identity);
     free(node);
     return err;
@@ -282,12 +328,17 @@ void node_stop(struct node *node, uint64_t grace_ms)
     node__on_loop(node, stop_accepting, node);
     rt__halt(node->rt, grace_ms);
     drain(node);
+    rt__memory_watch(node->rt, NULL, NULL);
     node__on_loop(node, close_all, node);
     rt__loop_unset(node->rt);
     node->net->loop_free(node->loop);
+    node__trust_stop(node->trust);
     rt_free(node->rt, 0);
     node__peers_fini(&node->peers);
     node__policy_fini(&node->policy);
+    node__trust_free(node->trust);
+    node__permits_fini(&node->permits);
+    free(node->secure_text);
     node__given_fini(&node->given);
     node__identity_fini(&node->identity);
     node__routes_fini(&node->routes);

@@ -21,9 +21,12 @@
 #include "given.h"
 #include "handshake.h"
 #include "identity.h"
+#include "limit.h"
 #include "peers.h"
+#include "permit.h"
 #include "policy.h"
 #include "registrar.h"
+#include "trust.h"
 
 /* Ticks go out every quarter of the tick time; four silent rounds end a
  * connection (G37). */
@@ -35,8 +38,6 @@
 /* Bytes of signals that wait for one connection to be made; further messages
  * are dropped with AGNER_ENOCONN. System signals are always kept. */
 #define NODE_HELD_MAX (16u << 20)
-/* Bytes that an unauthenticated peer may send; there are three messages. */
-#define NODE_BYTES_BEFORE_UP 8192
 
 struct conn;
 
@@ -49,21 +50,27 @@ struct node {
     char alive_name[NODE__NAME_MAX + 1]; /* before the @, or empty */
     char host[NODE__NAME_MAX + 1];       /* behind it */
     bool asks_name;                      /* it has no name but a given one */
-    char cookie[256];
-    size_t cookie_size;
-    uint64_t flags; /* what we offer */
+    bool plain;                          /* node_options.plain */
+    uint64_t rekey_frames; /* 0: NOISE_REKEY_FRAMES; tests set less */
+    uint64_t flags;        /* what we offer */
     bool hidden;
     bool no_listen;
+    enum node_erlang erlang; /* plain.h */
     enum node_epmd epmd_mode;
     struct rt_address listen_address; /* then with its real port */
     uint16_t epmd_port;
     uint64_t tick_time_ms, setup_time_ms;
     size_t packet_max, high_mark, fragment_size;
-    uint32_t atoms_per_peer;
+    struct node_limits limits; /* without zeros */
 
+    _Atomic uint64_t limits_met[NODE_LIMIT_COUNT];
+    _Atomic uint64_t refused[NODE_REFUSED_COUNT];
     struct identity identity;
     struct peers peers;
     struct policy policy;
+    struct trust *trust; /* owned */
+    struct permits permits;
+    _Atomic uint64_t denied[RT_PERMISSION_COUNT]; /* by bit */
     struct node__routes routes;
     _Atomic uint32_t stopping;
 
@@ -73,6 +80,9 @@ struct node {
     uint32_t epmd_creation;
     struct agner_error epmd_error;
     _Atomic uint32_t drained; /* the stopping thread waits for it */
+    /* The memory's level has changed: whoever sets `memory_told` posts. */
+    struct rt_task memory_task;
+    _Atomic uint32_t memory_told;
 
     /* Loop thread only. */
     void (*trace)(void *ctx, enum node_step step, const char *text);
@@ -81,12 +91,16 @@ struct node {
     bool draining;          /* outputs that are empty are to be told */
     unsigned epmd_attempts; /* to start one, before the first registration */
     struct rt_listener *listener;
+    bool is_deaf;       /* over the hard mark: connections are not read */
+    bool accept_paused; /* out of descriptors or memory, and that was told */
     struct node_admission admission;
     struct node__given given; /* names, to those who ask */
     uint32_t life;            /* counts our own names */
+    uint32_t atoms_left;      /* that peers may make, all together */
     struct node__epmd_keeper *keeper;
     struct node__epmd_host *epmd_host;
     struct conn *conns;                 /* all connections, newest first */
+    uint8_t *secure_text;               /* owned: one opened record, or NULL */
     struct node__registrar *registrars; /* those that find; owned */
     struct cluster cluster;
     struct rt_loop_timer tick_timer;

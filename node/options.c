@@ -10,12 +10,12 @@
 #include "node_room.h"
 #include "packet.h"
 
-#define TICK_TIME_MS   60000
-#define SETUP_TIME_MS  7000
-#define PACKET_MAX     (128u << 20)
-#define HIGH_MARK      (1u << 20)
-#define ATOMS_PER_PEER 16384
-#define FRAGMENT_MIN   64u /* less would be all heads */
+#define LISTEN_HOST   "127.0.0.1"
+#define TICK_TIME_MS  60000
+#define SETUP_TIME_MS 7000
+#define PACKET_MAX    ((64u << 20) + (64u << 10)) /* its head is in the second */
+#define HIGH_MARK     (1u << 20)
+#define FRAGMENT_MIN  64u /* less would be all heads */
 
 /* "@host" is no name but where it will be given one. */
 static enum agner_err take_name(struct node *node, const char *name,
@@ -47,26 +47,33 @@ static enum agner_err take_name(struct node *node, const char *name,
     return AGNER_OK;
 }
 
-static enum agner_err take_cookie(struct node *node, const char *cookie,
-                                  struct agner_error *error)
+/* Without a cookie it is keys only, and those have to be on a list. */
+static enum agner_err check_cookie(const struct node_options *options,
+                                   struct agner_error *error)
 {
+    const char *cookie = options->cookie;
     size_t size = cookie == NULL ? 0 : strlen(cookie);
 
-    if (size == 0 || size >= sizeof node->cookie)
+    if (options->cookie_file != NULL && cookie != NULL)
         return agner_fail(error, AGNER_EINVAL,
-                          "a cookie has 1 to %zu bytes, this one %zu",
-                          sizeof node->cookie - 1, size);
-    memcpy(node->cookie, cookie, size + 1);
-    node->cookie_size = size;
+                          "cookie and cookie_file exclude each other");
+    if (options->cookie_file != NULL ||
+        (cookie == NULL && options->trust == NODE_TRUST_LISTED))
+        return AGNER_OK;
+    if (size == 0 || size > NODE__COOKIE_MAX)
+        return agner_fail(error, AGNER_EINVAL,
+                          "a cookie has 1 to %d bytes, this one %zu",
+                          NODE__COOKIE_MAX, size);
     return AGNER_OK;
 }
 
-/* Where to listen; all addresses unless one is given. */
+/* Where to listen; on this machine alone unless an address is given. */
 static enum agner_err take_address(struct node *node,
                                    const struct node_options *options,
                                    struct agner_error *error)
 {
-    const char *host = options->listen_host;
+    const char *host =
+        options->listen_host != NULL ? options->listen_host : LISTEN_HOST;
 
     node->no_listen = options->no_listen || node->asks_name;
     node->listen_address.kind = RT_ADDRESS_TCP;
@@ -77,11 +84,20 @@ static enum agner_err take_address(struct node *node,
                           node->listen_address.port, options->listen_port);
     if (options->listen_port != 0)
         node->listen_address.port = options->listen_port;
-    if (host != NULL && strlen(host) >= sizeof node->listen_address.host)
+    if (strlen(host) >= sizeof node->listen_address.host)
         return agner_fail(error, AGNER_EINVAL, "listen_host is too long");
-    if (host != NULL)
-        memcpy(node->listen_address.host, host, strlen(host) + 1);
+    memcpy(node->listen_address.host, host, strlen(host) + 1);
     return AGNER_OK;
+}
+
+/* Short, and nothing that a terminal would obey. */
+static bool is_printable(const char *text)
+{
+    size_t at = 0;
+
+    while (text[at] >= ' ' && text[at] <= '~' && at < 40)
+        at++;
+    return text[at] == '\0';
 }
 
 static enum agner_err take_epmd_port(struct node *node, uint16_t port,
@@ -99,8 +115,8 @@ static enum agner_err take_epmd_port(struct node *node, uint16_t port,
     errno = 0;
     number = strtoul(text, &end, 10);
     if (errno != 0 || *end != '\0' || number == 0 || number > UINT16_MAX)
-        return agner_fail(error, AGNER_EINVAL,
-                          "ERL_EPMD_PORT is no port: %.40s", text);
+        return agner_fail(error, AGNER_EINVAL, "ERL_EPMD_PORT is no port: %s",
+                          is_printable(text) ? text : "it has odd bytes");
     node->epmd_port = (uint16_t)number;
     return AGNER_OK;
 }
@@ -134,6 +150,17 @@ static enum agner_err take_policy(struct node *node,
             return agner_fail(error, err, "cookies of %.200s: %s", cookie->peer,
                               agner_strerror(err));
     }
+    for (i = 0; i < options->permit_count; i++) {
+        char peer[256];
+        unsigned permissions;
+
+        err =
+            node__permit_parse(options->permits[i], peer, &permissions, error);
+        if (err == AGNER_OK)
+            err = node__permits_set(&node->permits, peer, permissions, error);
+        if (err != AGNER_OK)
+            return err;
+    }
     for (i = 0; i < options->allow_count; i++) {
         err = node_allow(node, options->allow[i]);
         if (err != AGNER_OK)
@@ -155,21 +182,29 @@ enum agner_err node__options_take(struct node *node,
     enum agner_err err = take_name(node, options->name, error);
 
     if (err == AGNER_OK)
-        err = take_cookie(node, options->cookie, error);
+        err = check_cookie(options, error);
     if (err == AGNER_OK)
         err = take_address(node, options, error);
     if (err == AGNER_OK)
         err = take_epmd_port(node, options->epmd_port, error);
     if (err == AGNER_OK)
+        err = node__trust_start(node, options, error);
+    if (err == AGNER_OK)
         err = take_policy(node, options, error);
     if (err != AGNER_OK)
         return err;
+    if (options->erlang > NODE_ERLANG_ANY)
+        return agner_fail(error, AGNER_EINVAL,
+                          "erlang is none of enum "
+                          "node_erlang");
     if (options->fragment_size != 0 && options->fragment_size < FRAGMENT_MIN)
         return agner_fail(error, AGNER_EINVAL,
                           "fragment_size is %zu, at least %u is needed",
                           options->fragment_size, FRAGMENT_MIN);
+    node->plain = options->plain;
     node->hidden = options->hidden || node->asks_name;
     node->flags = flags_of(options, node->hidden);
+    node->erlang = options->erlang;
     node->epmd_mode = node->no_listen ? NODE_EPMD_NONE : options->epmd;
     node->tick_time_ms = or_default(options->tick_time_ms, TICK_TIME_MS);
     node->setup_time_ms = or_default(options->setup_time_ms, SETUP_TIME_MS);
@@ -177,7 +212,9 @@ enum agner_err node__options_take(struct node *node,
     node->high_mark = or_default(options->high_mark, HIGH_MARK);
     node->fragment_size =
         or_default(options->fragment_size, NODE__FRAGMENT_SIZE);
-    node->atoms_per_peer =
-        (uint32_t)or_default(options->atoms_per_peer, ATOMS_PER_PEER);
+    node->limits = node__limits(&options->limits);
+    if (options->limits.handshake_ms == 0 && options->setup_time_ms != 0)
+        node->limits.handshake_ms = (uint32_t)options->setup_time_ms;
+    node->atoms_left = node->limits.atoms;
     return AGNER_OK;
 }

@@ -36,6 +36,8 @@ struct out_piece {
     struct output *out; /* borrowed: outlives its writes */
     enum piece_kind kind;
     uint32_t messages; /* that begin here, for the count of dropped ones */
+    size_t size;       /* bytes of `queued` */
+    struct out_sealed *sealed; /* owned: what is written of it, or NULL */
 };
 
 struct out_chunk {
@@ -64,8 +66,11 @@ struct out_bulk {
 };
 
 void node__output_init(struct output *out, struct node *node, struct peer *peer,
-                       struct rt_conn *net, uint64_t flags)
+                       struct rt_conn *net, uint64_t flags,
+                       struct noise_record *seal)
 {
+    out->seal.direction = seal;
+    out->secure = seal != NULL;
     out->node = node;
     out->peer = peer;
     out->net = net;
@@ -97,6 +102,21 @@ static void piece_init(struct out_piece *piece, struct output *out,
     piece->kind = kind;
 }
 
+static void chunk_free(struct out_chunk *chunk)
+{
+    etf_buffer_fini(&chunk->bytes);
+    free(chunk);
+}
+
+/* Room for the head of its record; false: no memory. */
+static bool begin_chunk(const struct output *out, struct out_chunk *chunk)
+{
+    static const uint8_t head[SEAL_HEAD];
+
+    return !out->secure ||
+           etf_buffer_add(&chunk->bytes, head, sizeof head) == AGNER_OK;
+}
+
 /* A ready chunk with room, which is the last piece; NULL: no memory. */
 static struct out_chunk *open_chunk(struct output *out)
 {
@@ -113,16 +133,14 @@ static struct out_chunk *open_chunk(struct output *out)
         if (chunk == NULL)
             return NULL;
     }
+    if (!begin_chunk(out, chunk)) {
+        chunk_free(chunk);
+        return NULL;
+    }
     piece_init(&chunk->piece, out, PIECE_CHUNK);
     append(out, &chunk->piece);
     out->open = chunk;
     return chunk;
-}
-
-static void chunk_free(struct out_chunk *chunk)
-{
-    etf_buffer_fini(&chunk->bytes);
-    free(chunk);
 }
 
 static void recycle(struct output *out, struct out_chunk *chunk)
@@ -263,6 +281,7 @@ static void push_slice(struct output *out, struct out_bulk *bulk,
     piece_init(&bulk->slice, out, PIECE_SLICE);
     bulk->slice.write.bytes = bytes;
     bulk->slice.write.size = size;
+    bulk->slice.size = size;
     bulk->busy = true;
     append(out, &bulk->slice);
     out->open = NULL;
@@ -372,12 +391,24 @@ enum agner_err node__output_add(struct output *out, struct parcel *parcel,
     return AGNER_OK;
 }
 
+/* A chunk in which nothing is, or nothing yet. */
+static enum agner_err sealed_tick(struct output *out, bool *wake)
+{
+    if (out->first == NULL && open_chunk(out) == NULL)
+        return AGNER_ENOMEM;
+    ask_loop(out, wake);
+    return AGNER_OK;
+}
+
 enum agner_err node__output_tick(struct output *out, bool *wake)
 {
     static const uint8_t tick[4];
-    struct out_chunk *chunk = open_chunk(out);
+    struct out_chunk *chunk;
     enum agner_err err = AGNER_ENOMEM;
 
+    if (out->secure)
+        return sealed_tick(out, wake);
+    chunk = open_chunk(out);
     if (chunk != NULL)
         err = etf_buffer_add(&chunk->bytes, tick, sizeof tick);
     if (err != AGNER_OK)
@@ -461,6 +492,44 @@ static enum agner_err add_fragments(struct output *out)
     return err;
 }
 
+/* ---- Sealing (loop thread, without the lock) ---------------------------- */
+
+static enum agner_err seal_copy(struct output *out, struct out_piece *piece,
+                                const uint8_t *bytes)
+{
+    enum agner_err err =
+        node__seal_copy(&out->seal, bytes, piece->size, &piece->sealed);
+
+    if (err != AGNER_OK)
+        return err;
+    piece->write.bytes = piece->sealed->bytes;
+    piece->write.size = node__sealed_size(piece->size);
+    return AGNER_OK;
+}
+
+static enum agner_err seal_chunk(struct output *out, struct out_chunk *chunk)
+{
+    enum agner_err err;
+
+    if (chunk->piece.size > NOISE_TEXT_MAX)
+        return seal_copy(out, &chunk->piece, chunk->bytes.data + SEAL_HEAD);
+    err = node__seal_in_place(&out->seal, &chunk->bytes,
+                              &chunk->piece.write.size);
+    chunk->piece.write.bytes = chunk->bytes.data;
+    return err;
+}
+
+/* Makes records of a piece. When it fails, none of those behind it may be
+ * written either: their bytes would not follow on what the peer has. */
+static enum agner_err seal(struct output *out, struct out_piece *piece)
+{
+    if (out->net == NULL)
+        return AGNER_ENOCONN; /* closed meanwhile, and the keys are gone */
+    if (piece->kind == PIECE_CHUNK) /* its first member */
+        return seal_chunk(out, (struct out_chunk *)piece);
+    return seal_copy(out, piece, piece->write.bytes);
+}
+
 /* ---- Writing
  * ------------------------------------------------------------------ */
 
@@ -484,13 +553,36 @@ static struct out_piece *take_ready(struct output *out)
 
             piece->write.bytes = chunk->bytes.data;
             piece->write.size = chunk->bytes.size;
+            piece->size = chunk->bytes.size - (out->secure ? SEAL_HEAD : 0);
         }
-        out->flying += piece->write.size;
+        out->flying += piece->size;
+        out->bytes +=
+            out->secure ? node__sealed_size(piece->size) : piece->size;
     }
-    out->bytes += out->flying;
     if (first == NULL)
         out->busy = false;
     return first;
+}
+
+/* Writes pieces in order, as records on a secure link. */
+static void write_all(struct output *out, struct rt_conn *net,
+                      struct out_piece *piece)
+{
+    enum agner_err err = AGNER_OK;
+
+    while (piece != NULL) {
+        struct out_piece *next = piece->next; /* done() may free it */
+
+        if (out->secure && err == AGNER_OK)
+            err = seal(out, piece);
+        if (err == AGNER_OK) {
+            rt__traffic(out->node->rt, 0, piece->write.size);
+            out->node->net->write(net, &piece->write);
+        } else {
+            piece->write.done(&piece->write, err);
+        }
+        piece = next;
+    }
 }
 
 void node__output_flush(struct output *out)
@@ -509,13 +601,7 @@ void node__output_flush(struct output *out)
         if (piece == NULL)
             break;
         out->written_ms = node__now_ms(out->node);
-        while (piece != NULL) {
-            struct out_piece *next = piece->next; /* done() may free it */
-
-            rt__traffic(out->node->rt, 0, piece->write.size);
-            out->node->net->write(net, &piece->write);
-            piece = next;
-        }
+        write_all(out, net, piece);
     } while (out->flying == 0);
     out->flushing = false;
     if (out->node->draining && out->queued == 0)
@@ -543,9 +629,11 @@ static void piece_done(struct rt_write *write, enum agner_err err)
     uint32_t messages = err == AGNER_OK ? 0 : piece->messages;
     bool all;
 
+    node__sealed_free(&out->seal, piece->sealed);
+    piece->sealed = NULL;
     rt__lock(&out->peer->lock);
-    out->flying -= write->size;
-    out->queued -= write->size;
+    out->flying -= piece->size;
+    out->queued -= piece->size;
     all = out->flying == 0;
     if (piece->kind == PIECE_CHUNK) {
         recycle(out, (struct out_chunk *)piece);
@@ -637,4 +725,5 @@ void node__output_fini(struct output *out)
         chunk_free(out->spare);
         out->spare = next;
     }
+    node__output_seal_fini(&out->seal);
 }

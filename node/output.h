@@ -19,12 +19,16 @@
  * waits behind its bulk, so that its signals keep their order (G1, G4). Atom
  * cache and headers are made when a message leaves its lane, in the order in
  * which the bytes go out.
+ *
+ * On a secure link the same bytes go out in records: output_seal.h. A tick is a
+ * chunk that has nothing in it yet.
  */
 #ifndef NODE_OUTPUT_H
 #define NODE_OUTPUT_H
 
 #include <rt_world.h>
 
+#include "output_seal.h"
 #include "packet.h"
 
 struct node;
@@ -39,6 +43,8 @@ struct output {
     struct rt_conn *net; /* borrowed; NULL once the connection is closing */
     uint64_t flags;      /* as agreed */
     size_t fragment_size;
+    struct output_seal seal; /* loop thread only, but for `secure` */
+    bool secure;             /* constant */
     struct node__cache_out cache;
     uint64_t sequence; /* of the last fragmented message */
 
@@ -71,8 +77,11 @@ struct parcel {
     etf_pid sender;                  /* whose order it has to keep */
 };
 
+/* `seal`: the sending direction of a secure link, which outlives `out`'s last
+ * flush; NULL: plain. */
 void node__output_init(struct output *out, struct node *node, struct peer *peer,
-                       struct rt_conn *net, uint64_t flags);
+                       struct rt_conn *net, uint64_t flags,
+                       struct noise_record *seal);
 
 /* Frees what is left. Every write must be done. */
 void node__output_fini(struct output *out);
@@ -86,7 +95,7 @@ void node__output_fini(struct output *out);
 enum agner_err node__output_add(struct output *out, struct parcel *parcel,
                                 bool *wake);
 
-/* Under the lock. Adds a tick. */
+/* Under the lock. Adds a tick, unless something else is about to be written. */
 enum agner_err node__output_tick(struct output *out, bool *wake);
 
 /* Loop thread, without the lock. Writes what is ready; comes back by itself

@@ -46,6 +46,7 @@ struct peer *node__peer_new(struct node *node, etf_term name)
     peer->node = node;
     peer->name = name;
     peer->far.name = name;
+    peer->atoms_left = node->limits.atoms_peer;
     peer->task.run = look;
     node__attempt_init(peer);
     return peer;
@@ -176,10 +177,14 @@ static bool begin_connecting(struct peer *peer)
     return node__peer_ask(peer);
 }
 
-static bool may_connect(const struct peer *peer, const struct rt_signal *signal)
+/* Who must not connect may use an attempt that is under way, if it is the end
+ * of a link or a monitor: what began it may be held already (G15, G17). */
+static bool may_wait(const struct peer *peer, const struct rt_signal *signal)
 {
-    return (signal->flags & RT_SEND_NOCONNECT) == 0 &&
-           load_relaxed(&peer->node->stopping) == 0;
+    if (load_relaxed(&peer->node->stopping) != 0)
+        return false;
+    return (signal->flags & RT_SEND_NOCONNECT) == 0 ||
+           (peer->state == PEER_CONNECTING && !node__is_message(signal));
 }
 
 /* Under the lock. AGNER_EALREADY: nobody is left who would want to know. */
@@ -191,7 +196,9 @@ static enum agner_err hold(struct peer *peer, struct held *held, bool *wake)
         return AGNER_EBUSY;
     if (peer->state == PEER_DOWN && !connects(signal))
         return AGNER_EALREADY;
-    if (peer->state != PEER_MEETING && !may_connect(peer, signal))
+    if (peer->losing && !node__is_message(signal))
+        return AGNER_ENOCONN; /* its relation ends with the old connection */
+    if (peer->state != PEER_MEETING && !may_wait(peer, signal))
         return AGNER_ENOCONN;
     if (node__is_message(signal) && peer->held_bytes > NODE_HELD_MAX)
         return AGNER_ENOCONN;
@@ -291,6 +298,7 @@ enum agner_err node__peer_leave(struct peer *peer)
     rt__lock(&peer->lock);
     if (peer->state == PEER_UP) {
         peer->leaving = peer->wire;
+        peer->losing = true;
         peer->wire = NULL;
         peer->state = PEER_DOWN;
         /* Order: no pair is needed; senders compare it under the lock. */
@@ -313,10 +321,10 @@ enum agner_err node__peer_leave(struct peer *peer)
 static bool old_stays(const struct wire *old, const struct wire *wire)
 {
     const struct node *node = wire->node;
-    bool old_is_ours = old->conn->handshake.initiator;
+    bool old_is_ours = old->conn->initiator;
     bool we_are_greater = strcmp(node__name(node), wire->peer->text) > 0;
 
-    if (wire->conn->replaces || old_is_ours == wire->conn->handshake.initiator)
+    if (wire->conn->replaces || old_is_ours == wire->conn->initiator)
         return false;
     return old_is_ours == we_are_greater;
 }
@@ -417,7 +425,7 @@ bool node__peer_up(struct peer *peer, struct wire *wire)
            node__name(node), peer->text, wire->conn->address.host,
            wire->conn->address.port);
     peer->far.info.hidden = (wire->out.flags & NODE__FLAG_PUBLISHED) == 0;
-    peer->far.info.creation = wire->conn->handshake.peer_creation;
+    peer->far.info.creation = wire->conn->facts.creation;
     rt__lock(&peer->lock);
     peer->state = PEER_MEETING; /* what comes now waits behind the held */
     rt__unlock(&peer->lock);
@@ -453,12 +461,14 @@ void node__peer_failed(struct peer *peer, enum node_step step,
     node__cluster_down(peer, false, err, text);
 }
 
-/* Why, as OTP's net_kernel says it. */
-static etf_term reason_of(const struct node *node, enum agner_err why,
-                          bool left)
+/* Why, as OTP's net_kernel says it, where it has a word for that. */
+static etf_term reason_of(const struct node *node, const struct conn *conn,
+                          enum agner_err why, bool left)
 {
     if (left)
         return etf_atom("disconnect");
+    if (conn->shutdown)
+        return ETF_A(shutdown); /* the peer says so (G44) */
     if (load_relaxed(&node->stopping) != 0)
         return etf_atom("net_kernel_terminated");
     if (why == AGNER_ETIMEOUT)
@@ -485,6 +495,7 @@ void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why,
 
     rt__lock(&peer->lock);
     if (peer->wire == wire) {
+        peer->losing = true;
         peer->wire = NULL;
         peer->state = PEER_DOWN;
         store_relaxed(&peer->mode, 0); /* compared under the lock */
@@ -497,7 +508,10 @@ void node__peer_lost(struct peer *peer, struct wire *wire, enum agner_err why,
     rt__dropped(node->rt, RT_DROP_NOCONN, dropped);
     if (!wire->announced)
         return;
-    rt__node_down(node->rt, peer->name, reason_of(node, why, left));
+    rt__node_down(node->rt, peer->name, reason_of(node, wire->conn, why, left));
+    rt__lock(&peer->lock);
+    peer->losing = false;
+    rt__unlock(&peer->lock);
     if (!peer->replacing)
         node__cluster_down(peer, left, why, text);
 }

@@ -32,6 +32,8 @@
 
 #include <agner/node.h>
 
+#include "link_kind.h"
+
 struct node;
 struct conn;
 struct wire;
@@ -50,14 +52,18 @@ enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_MEETING, PEER_UP };
 #define PEER_FLAGS ((UINT64_C(1) << PEER_LIFE_SHIFT) - 1)
 
 struct peer {
-    struct node *node; /* borrowed */
-    etf_term name;     /* interned */
-    char *text;        /* owned: the name, terminated */
+    struct node *node;                /* borrowed */
+    etf_term name;                    /* interned */
+    char *text;                       /* owned: the name, terminated */
+    _Atomic(struct peer *) made_next; /* of `peers`: the one made after it */
 
     rt_spin lock; /* guards what follows, and the wire's output */
     enum peer_state state;
     struct wire *wire;    /* borrowed from its connection; PEER_UP only */
     struct wire *leaving; /* disconnected by a user: the loop closes it */
+    bool losing; /* no connection, and its loss was not told of yet: a link or
+                    monitor that is made now would end with it, so the next
+                    connection must not hear of it */
     struct held *held, *held_last; /* signals of PEER_CONNECTING */
     size_t held_bytes;
     struct attempt *attempt; /* one count; NULL while nobody waits */
@@ -68,10 +74,14 @@ struct peer {
     _Atomic uint32_t shut; /* is the gate? A hint: only the gate knows */
     struct rt_task task;
 
+    /* Counters of permit.h. */
+    _Atomic uint64_t denied, denied_next_ms;
+    _Atomic uint32_t denied_hidden;
+
     /* Loop thread only. */
     struct conn *dialled;       /* our attempt's connection, or NULL */
     struct rt_address to;       /* whom it dials */
-    bool old;                   /* in version 5 of the handshake */
+    enum conn_form form;        /* how */
     struct rt_loop_timer grace; /* then it does */
     struct node__epmd_lookup *lookup;
     struct rt_loop_timer deadline; /* of the attempt */
@@ -82,7 +92,8 @@ struct peer {
     struct wanted *wanted;         /* cluster.h's, or NULL */
     bool stranger;                 /* found, and never up yet */
     bool replacing;                /* another connection takes over */
-    struct rt_far_node far;        /* the runtime's entry, while it is up */
+    uint32_t atoms_left;    /* that it may make, over all its connections */
+    struct rt_far_node far; /* the runtime's entry, while it is up */
 };
 
 /* Returns new, or NULL. `name` is an interned atom. */

@@ -8,6 +8,8 @@
 #include <atomic.h>
 #include <etf_door.h>
 
+#include "node_room.h"
+
 #define SLOTS_AT_FIRST 64
 
 static size_t home(const struct peer_table *table, etf_term name)
@@ -99,20 +101,28 @@ static bool grow(struct peers *peers)
     return true;
 }
 
-/* Under the lock. */
+/* Under the lock. Order: release pairs with the acquires in node__peers_next().
+ */
 static struct peer *add(struct peers *peers, struct node *node, etf_term name)
 {
     uint32_t count = load_relaxed(&peers->count);
     struct peer *peer;
 
-    if (count == NODE_PEERS_MAX)
+    if (count == node->limits.nodes) {
+        node__limit_meet(node, NODE_LIMIT_NODES);
         return NULL;
+    }
     if (2 * (count + 1) > load_relaxed(&peers->table)->mask && !grow(peers))
         return NULL;
     peer = node__peer_new(node, name);
     if (peer == NULL)
         return NULL;
     put(load_relaxed(&peers->table), peer);
+    if (peers->last == NULL)
+        store_release(&peers->first, peer);
+    else
+        store_release(&peers->last->made_next, peer);
+    peers->last = peer;
     store_relaxed(&peers->count, count + 1);
     return peer;
 }
@@ -132,15 +142,14 @@ struct peer *node__peers_get(struct peers *peers, struct node *node,
     return peer;
 }
 
+/* Order: acquire pairs with the releases in add(), so that whoever comes to a
+ * peer sees what it consists of. */
 struct peer *node__peers_next(struct peers *peers, struct peer_walk *walk)
 {
-    if (walk->table == NULL)
-        walk->table = load_acquire(&peers->table);
-    while (walk->at <= walk->table->mask) {
-        struct peer *peer = load_acquire(&walk->table->slots[walk->at++]);
+    struct peer *next = walk->at == NULL ? load_acquire(&peers->first)
+                                         : load_acquire(&walk->at->made_next);
 
-        if (peer != NULL)
-            return peer;
-    }
-    return NULL;
+    if (next != NULL)
+        walk->at = next;
+    return next;
 }

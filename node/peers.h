@@ -13,8 +13,6 @@
 
 #include "peer.h"
 
-#define NODE_PEERS_MAX 65536
-
 struct peer_table {
     struct peer_table *older;
     size_t mask;
@@ -25,6 +23,8 @@ struct peer_table {
 struct peers {
     rt_spin lock; /* for writers */
     _Atomic(struct peer_table *) table;
+    _Atomic(struct peer *) first; /* made; the others behind its `made_next` */
+    struct peer *last;            /* under the lock */
     _Atomic uint32_t count;
 };
 
@@ -35,18 +35,19 @@ void node__peers_fini(struct peers *peers);
 /* The peer of this interned atom, or NULL. Any thread. */
 struct peer *node__peers_find(struct peers *peers, etf_term name);
 
-/* The same, and a new one if need be. NULL: no memory, or NODE_PEERS_MAX. */
+/* The same, and a new one if need be. NULL: no memory, or too many
+ * are known. */
 struct peer *node__peers_get(struct peers *peers, struct node *node,
                              etf_term name);
 
 /* All zero is a walk that has not begun. */
 struct peer_walk {
-    const struct peer_table *table;
-    size_t at;
+    struct peer *at; /* the last one; NULL: none yet */
 };
 
-/* The next peer, in no useful order; NULL at the end. Any thread. Those that
- * were added after the walk began may be missed. */
+/* The next peer, in the order in which they were made (no number of an atom
+ * decides it: a simulated run is a function of its seed); NULL at the end. Any
+ * thread. Those that were added after the walk began may be missed. */
 struct peer *node__peers_next(struct peers *peers, struct peer_walk *walk);
 
 #endif

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "noise_secret.h"
+
 struct policy_row {
     struct policy_row *next;
     bool allowed;
-    bool has_cookies;
-    struct cookies cookies;
-    char name[]; /* of a node, or of a host */
+    struct cookies *cookies; /* owned, memory for secrets; NULL: none */
+    char name[];             /* of a node, or of a host */
 };
 
 void node__policy_fini(struct policy *policy)
@@ -21,7 +22,7 @@ void node__policy_fini(struct policy *policy)
         struct policy_row *row = policy->rows;
 
         policy->rows = row->next;
-        explicit_bzero(&row->cookies, sizeof row->cookies);
+        node__secret_free(row->cookies);
         free(row);
     }
 }
@@ -63,24 +64,30 @@ static struct policy_row *row_new(const char *name)
 }
 
 enum agner_err node__policy_cookies(struct policy *policy, const char *peer,
-                                    const char *out, const char *in)
+                                    const struct cookies *cookies)
 {
     struct policy_row *fresh = row_new(peer), *row;
+    struct cookies *secret = NULL, *former = NULL;
 
-    if (fresh == NULL)
+    if (fresh != NULL && cookies != NULL)
+        secret = node__secret_new(sizeof *secret);
+    if (fresh == NULL || (cookies != NULL && secret == NULL)) {
+        free(fresh);
         return AGNER_ENOMEM;
+    }
+    if (cookies != NULL)
+        *secret = *cookies;
     rt__lock(&policy->lock);
     row = get(policy, peer, &fresh);
     if (row != NULL) {
-        row->has_cookies = out != NULL;
-        memset(&row->cookies, 0, sizeof row->cookies);
-        if (out != NULL) {
-            strncpy(row->cookies.out, out, NODE__COOKIE_MAX);
-            strncpy(row->cookies.in, in, NODE__COOKIE_MAX);
-        }
+        former = row->cookies;
+        row->cookies = secret;
+        secret = NULL;
     }
     rt__unlock(&policy->lock);
     free(fresh);
+    node__secret_free(secret);
+    node__secret_free(former);
     return row != NULL ? AGNER_OK : AGNER_ELIMIT;
 }
 
@@ -92,11 +99,22 @@ bool node__policy_find(struct policy *policy, const char *peer,
 
     rt__lock(&policy->lock);
     row = find(policy, peer);
-    has = row != NULL && row->has_cookies;
+    has = row != NULL && row->cookies != NULL;
     if (has)
-        *cookies = row->cookies;
+        *cookies = *row->cookies;
     rt__unlock(&policy->lock);
     return has;
+}
+
+void node__policy_psks(struct policy *policy,
+                       void (*each)(void *ctx, const uint8_t *psk), void *ctx)
+{
+    rt__lock(&policy->lock);
+    for (const struct policy_row *row = policy->rows; row != NULL;
+         row = row->next)
+        if (row->cookies != NULL)
+            each(ctx, row->cookies->in_psk);
+    rt__unlock(&policy->lock);
 }
 
 enum agner_err node__policy_allow(struct policy *policy, const char *name)

@@ -11,6 +11,8 @@
 #include <agner/etf.h>
 #include <spin.h>
 
+#include "noise.h"
+
 #define NODE__COOKIE_MAX 255  /* bytes */
 #define NODE__POLICY_MAX 4096 /* peers and hosts with a row of their own */
 
@@ -28,18 +30,25 @@ struct policy {
 struct cookies {
     char out[NODE__COOKIE_MAX + 1];
     char in[NODE__COOKIE_MAX + 1];
+    uint8_t out_psk[NOISE_KEY_SIZE]; /* the same for a secure link */
+    uint8_t in_psk[NOISE_KEY_SIZE];
 };
 
 void node__policy_fini(struct policy *policy);
 
-/* The peer's own cookies, copied; `out` NULL takes them back. They have 1 to
- * NODE__COOKIE_MAX bytes. AGNER_ENOMEM, AGNER_ELIMIT. */
+/* The peer's own cookies, copied; NULL takes them back. AGNER_ENOMEM,
+ * AGNER_ELIMIT. */
 enum agner_err node__policy_cookies(struct policy *policy, const char *peer,
-                                    const char *out, const char *in);
+                                    const struct cookies *cookies);
 
 /* Writes the peer's own cookies; false when it has none. */
 bool node__policy_find(struct policy *policy, const char *peer,
                        struct cookies *cookies);
+
+/* Calls `each` with the key that each peer with cookies of its own has to show.
+ * Under the lock: it must not ask here. */
+void node__policy_psks(struct policy *policy,
+                       void (*each)(void *ctx, const uint8_t *psk), void *ctx);
 
 /* From now on only who was allowed may: a node, or all nodes of a host.
  * AGNER_ENOMEM, AGNER_ELIMIT. */

@@ -10,7 +10,9 @@
 #include <atomic.h>
 
 #include "node_room.h"
+#include "plain.h"
 
+#define LOOPBACK           "127.0.0.1"
 #define START_ATTEMPTS_MAX 3
 #define VERSION_HIGH       6
 #define VERSION_LOW        5
@@ -36,16 +38,20 @@ static void registered(void *ctx, uint32_t creation)
     tell(node);
 }
 
-/* Nobody is epmd: are we now? */
+/* Nobody is epmd: are we now? For this machine alone if the node itself is;
+ * else for all, since the node registers by 127.0.0.1 and is asked for by its
+ * other addresses. */
 static bool serve(struct node *node)
 {
-    struct rt_address address = node->listen_address;
+    struct rt_address address = { .kind = RT_ADDRESS_TCP };
     struct agner_error error;
     enum agner_err err;
 
     if (node->epmd_mode != NODE_EPMD_AUTO || node->epmd_host != NULL)
         return false;
     address.port = node->epmd_port;
+    if (node__is_loopback(node->listen_address.host))
+        memcpy(address.host, LOOPBACK, sizeof LOOPBACK);
     err = node__epmd_host_open(node->world, node->loop, &address, NULL, NULL,
                                &node->epmd_host, NULL, &error);
     if (err == AGNER_OK)
@@ -79,13 +85,14 @@ static bool failed(void *ctx, enum agner_err err, const char *text)
 enum agner_err node__register(struct node *node, struct agner_error *error)
 {
     struct rt_address address = { .kind = RT_ADDRESS_TCP,
-                                  .host = "127.0.0.1",
+                                  .host = LOOPBACK,
                                   .port = node->epmd_port };
     struct node__epmd_node self = { .port = node->listen_address.port,
                                     .type = node->hidden ? NODE__EPMD_HIDDEN
                                                          : NODE__EPMD_VISIBLE,
                                     .high = VERSION_HIGH,
-                                    .low = VERSION_LOW };
+                                    .low = VERSION_LOW,
+                                    .agner = true };
     struct node__epmd_owner owner = { .ctx = node,
                                       .registered = registered,
                                       .failed = failed };

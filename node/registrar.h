@@ -26,6 +26,8 @@ struct node__place {
     char host[256];
     uint16_t port;                     /* 0: ask epmd at the host */
     char cookie[NODE__COOKIE_MAX + 1]; /* "": the node's own */
+    uint8_t psk[NOISE_KEY_SIZE];       /* of that cookie */
+    bool erlang;                       /* an Erlang node was said to be there */
     uint64_t seen_ms;                  /* when it was heard of; 0: given */
 };
 
@@ -65,6 +67,11 @@ node__registrar_start(struct node *node, struct node__registrar *r,
                       struct agner_error *error);
 void node__registrars_close(struct node *node);
 
+/* ---- name.c -------------------------------------------------------------- */
+
+/* Does the address that a user gave say that an Erlang node is there? */
+bool node__address_is_erlang(const char *text);
+
 /* ---- routes.c: routes and addresses -------------------------------------- */
 
 struct node__route;
@@ -75,16 +82,22 @@ struct node__routes {
     size_t count;
 };
 
-/* `address`: replaces one of its kind, since the last address counts. */
+/* `address`: replaces one of its kind, since the last address counts. `psk`
+ * belongs to the route's cookie, where it has one; else NULL. */
 enum agner_err node__routes_add(struct node__routes *routes,
                                 const struct node_route_spec *route,
-                                bool address, struct agner_error *error);
+                                const uint8_t *psk, bool address,
+                                struct agner_error *error);
 enum agner_err node__routes_remove(struct node__routes *routes,
                                    const char *name);
 bool node__routes_resolve(struct node__routes *routes, const char *name,
                           struct node__place *place);
 void node__routes_list(struct node__routes *routes, node__each *each,
                        void *ctx);
+/* Calls `each` with the key of each route's cookie. Under the lock: it must not
+ * ask here. */
+void node__routes_psks(struct node__routes *routes,
+                       void (*each)(void *ctx, const uint8_t *psk), void *ctx);
 void node__routes_fini(struct node__routes *routes);
 
 /* Does the pattern (`*`, `?`) stand for the text? */

@@ -37,9 +37,11 @@ bool node__cookies_for(struct node *node, const char *name,
         place.cookie[0] != '\0') {
         memcpy(cookies->out, place.cookie, sizeof cookies->out);
         memcpy(cookies->in, place.cookie, sizeof cookies->in);
+        memcpy(cookies->out_psk, place.psk, sizeof cookies->out_psk);
+        memcpy(cookies->in_psk, place.psk, sizeof cookies->in_psk);
         found = true;
     }
-    explicit_bzero(place.cookie, sizeof place.cookie);
+    explicit_bzero(&place, sizeof place);
     return found;
 }
 
@@ -106,7 +108,19 @@ enum agner_err node_route_add(struct node *node,
                               const struct node_route_spec *route,
                               struct agner_error *error)
 {
-    return node__routes_add(&node->routes, route, false, error);
+    size_t cookie = route->cookie == NULL ? 0 : strlen(route->cookie);
+    uint8_t psk[NOISE_KEY_SIZE] = { 0 };
+    enum agner_err err;
+
+    if (cookie > 0 && cookie <= NODE__COOKIE_MAX) { /* or it is refused */
+        err = node__trust_psk(node->trust, route->cookie, psk);
+        if (err != AGNER_OK)
+            return agner_fail(error, err, "%s: %s", route->name,
+                              agner_strerror(err));
+    }
+    err = node__routes_add(&node->routes, route, psk, false, error);
+    explicit_bzero(psk, sizeof psk);
+    return err;
 }
 
 enum agner_err node_route(struct node *node, const char *name, const char *host,
@@ -153,6 +167,7 @@ enum agner_err node_resolve(struct node *node, const char *name,
     memcpy(place->host, finding.place.host, sizeof place->host);
     place->port = finding.place.port;
     place->own_cookie = finding.place.cookie[0] != '\0';
+    place->erlang = finding.place.erlang;
     explicit_bzero(finding.place.cookie, sizeof finding.place.cookie);
     return AGNER_OK;
 }

@@ -12,15 +12,21 @@
 #include <string.h>
 
 #include "node_room.h"
+#include "noise_secret.h"
 
 struct node__route {
     struct node__route *next;
-    bool pattern, address;
+    bool pattern, address, erlang;
     int weight;
     char name[NODE__NAME_MAX + 1];
     char host[256]; /* "": what is behind the @ */
     uint16_t port;
+    struct route_secret *secret; /* owned; NULL: it has no cookie */
+};
+
+struct route_secret {
     char cookie[NODE__COOKIE_MAX + 1];
+    uint8_t psk[NOISE_KEY_SIZE]; /* of that cookie */
 };
 
 /* One star at a time: where it last began is all that has to be kept. */
@@ -71,8 +77,16 @@ static enum agner_err check(const struct node_route_spec *route,
     return AGNER_OK;
 }
 
+static void route_free(struct node__route *route)
+{
+    if (route != NULL)
+        node__secret_free(route->secret);
+    free(route);
+}
+
+/* NULL: no memory. */
 static struct node__route *route_new(const struct node_route_spec *from,
-                                     bool address)
+                                     const uint8_t *psk, bool address)
 {
     struct node__route *route = calloc(1, sizeof *route);
 
@@ -82,19 +96,21 @@ static struct node__route *route_new(const struct node_route_spec *from,
     route->pattern = is_pattern(from->name);
     route->weight = route->pattern ? from->weight : 0;
     route->port = from->port;
+    route->erlang = from->erlang;
     (void)snprintf(route->name, sizeof route->name, "%s", from->name);
     (void)snprintf(route->host, sizeof route->host, "%s",
                    from->host == NULL ? "" : from->host);
-    (void)snprintf(route->cookie, sizeof route->cookie, "%s",
-                   from->cookie == NULL ? "" : from->cookie);
+    if (from->cookie == NULL)
+        return route;
+    route->secret = node__secret_new(sizeof *route->secret);
+    if (route->secret == NULL) {
+        route_free(route);
+        return NULL;
+    }
+    memcpy(route->secret->cookie, from->cookie, strlen(from->cookie) + 1);
+    if (psk != NULL)
+        memcpy(route->secret->psk, psk, sizeof route->secret->psk);
     return route;
-}
-
-static void route_free(struct node__route *route)
-{
-    if (route != NULL)
-        explicit_bzero(route->cookie, sizeof route->cookie);
-    free(route);
 }
 
 /* Under the lock. The link to the route of that name or pattern. */
@@ -134,14 +150,15 @@ static struct node__route *take_out(struct node__routes *routes,
 
 enum agner_err node__routes_add(struct node__routes *routes,
                                 const struct node_route_spec *from,
-                                bool address, struct agner_error *error)
+                                const uint8_t *psk, bool address,
+                                struct agner_error *error)
 {
     struct node__route *route, **link, *old = NULL;
     enum agner_err err = check(from, error);
 
     if (err != AGNER_OK)
         return err;
-    route = route_new(from, address);
+    route = route_new(from, psk, address);
     if (route == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no memory for a route");
     rt__lock(&routes->lock);
@@ -189,7 +206,12 @@ static void fill_in(const struct node__route *route, const char *name,
                    route->host[0] != '\0' ? route->host
                                           : strchr(name, '@') + 1);
     place->port = route->port;
-    memcpy(place->cookie, route->cookie, sizeof place->cookie);
+    place->erlang = route->erlang;
+    memset(place->cookie, 0, sizeof place->cookie);
+    if (route->secret != NULL) {
+        memcpy(place->cookie, route->secret->cookie, sizeof place->cookie);
+        memcpy(place->psk, route->secret->psk, sizeof place->psk);
+    }
     place->seen_ms = 0;
 }
 
@@ -235,7 +257,18 @@ void node__routes_list(struct node__routes *routes, node__each *each, void *ctx)
             break;
         each(ctx, name, &place);
     }
-    explicit_bzero(place.cookie, sizeof place.cookie);
+    explicit_bzero(&place, sizeof place);
+}
+
+void node__routes_psks(struct node__routes *routes,
+                       void (*each)(void *ctx, const uint8_t *psk), void *ctx)
+{
+    rt__lock(&routes->lock);
+    for (const struct node__route *route = routes->first; route != NULL;
+         route = route->next)
+        if (route->secret != NULL)
+            each(ctx, route->secret->psk);
+    rt__unlock(&routes->lock);
 }
 
 void node__routes_fini(struct node__routes *routes)

@@ -31,6 +31,16 @@ static void measure(struct wire *wire)
     store_relaxed(&wire->rtt_us, wire->node->net->rtt_us(wire->conn->net));
 }
 
+void node__wire_permit(struct wire *wire)
+{
+    const struct conn *conn = wire->conn;
+    unsigned may =
+        node__permit_of(wire->node, conn->kind, wire->peer->text,
+                        conn->secure != NULL ? conn->secure->peer_key : NULL);
+
+    store_relaxed(&wire->denied, RT_MAY_ALL & ~may);
+}
+
 struct wire *node__wire_new(struct conn *conn, struct peer *peer)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -41,14 +51,16 @@ struct wire *node__wire_new(struct conn *conn, struct peer *peer)
     wire->conn = conn;
     wire->node = node;
     wire->peer = peer;
-    wire->budget.left = node->atoms_per_peer;
-    wire->in.flags = conn->handshake.flags;
+    wire->in.flags = conn->facts.flags;
     wire->in.budget = &wire->budget;
     wire->in.sequences.bytes_max = node->packet_max;
+    wire->in.sequences.count_max = node->limits.sequences;
     wire->up_ms = node__now_ms(node);
     measure(wire);
+    node__wire_permit(wire);
     etf__region_init(&wire->scratch, wire->first_words, WIRE_SCRATCH_WORDS, 0);
-    node__output_init(&wire->out, node, peer, conn->net, conn->handshake.flags);
+    node__output_init(&wire->out, node, peer, conn->net, conn->facts.flags,
+                      conn->secure != NULL ? &conn->secure->sends : NULL);
     return wire;
 }
 
@@ -84,25 +96,38 @@ static void answer_tick(struct wire *wire)
         send_tick(wire);
 }
 
+void node__wire_ticked(struct wire *wire)
+{
+    answer_tick(wire);
+}
+
+void node__wire_probe(struct wire *wire)
+{
+    send_tick(wire);
+}
+
 void node__wire_tick(struct wire *wire)
 {
     uint64_t bytes_in = load_relaxed(&wire->bytes_in);
     bool hidden = (wire->in.flags & NODE__FLAG_PUBLISHED) == 0;
 
-    if (bytes_in != wire->heard) {
-        wire->heard = bytes_in;
+    if (bytes_in != wire->heard || wire->node->is_deaf) {
+        wire->heard = bytes_in; /* it is not the peer that is silent */
         wire->silent = 0;
     } else if (++wire->silent >= NODE_TICK_INTENSITY) {
         node__conn_close(wire->conn, AGNER_ETIMEOUT,
                          "nothing was received for the tick time");
         return;
     }
-    if (node__sequences_age(&wire->in.sequences, NODE_TICK_INTENSITY)) {
+    if (!wire->node->is_deaf &&
+        node__sequences_age(&wire->in.sequences, NODE_TICK_INTENSITY)) {
+        node__limit_meet(wire->node, NODE_LIMIT_TICK_TIME);
         node__conn_close(wire->conn, AGNER_EPROTO,
                          "a fragmented message was not finished");
         return;
     }
     measure(wire);
+    node__records_trim(&wire->conn->records);
     /* A hidden peer may be one that ticks only when it is ticked. */
     if (wire->out.bytes == wire->told || (hidden && wire->silent > 0))
         send_tick(wire);
@@ -129,6 +154,7 @@ static enum agner_err deliver(struct wire *wire,
 
     if (err != AGNER_OK)
         return err;
+    signal.denied = load_relaxed(&wire->denied);
     if (verdict == NODE__DELIVER) {
         err = rt__arrive(node->rt, &signal);
         /* A lost message is counted there; without a lost signal the two sides
@@ -143,11 +169,37 @@ static enum agner_err deliver(struct wire *wire,
     return err;
 }
 
+/* What a packet may intern is the peer's, whatever connection it comes by, and
+ * no more than all peers together still may. */
+static void lend_atoms(struct wire *wire)
+{
+    uint32_t of_peer = wire->peer->atoms_left;
+    uint32_t of_all = wire->node->atoms_left;
+
+    wire->budget.left = of_peer < of_all ? of_peer : of_all;
+    wire->lent = wire->budget.left;
+}
+
+static void take_atoms_back(struct wire *wire)
+{
+    uint32_t used = wire->lent - wire->budget.left;
+
+    wire->peer->atoms_left -= used;
+    wire->node->atoms_left -= used;
+    if (wire->budget.refused == 0)
+        return;
+    wire->budget.refused = 0;
+    node__limit_meet(wire->node, wire->peer->atoms_left == 0
+                                     ? NODE_LIMIT_ATOMS_PEER
+                                     : NODE_LIMIT_ATOMS);
+}
+
 /* One packet, without its length, which lies in `source` or nowhere in
  * particular. */
 static void take_packet(struct wire *wire, const uint8_t *packet, size_t size,
                         struct etf_blob *source)
 {
+    const struct node *node = wire->node;
     struct node__arrived arrived;
     struct agner_error error;
     enum agner_err err;
@@ -157,6 +209,7 @@ static void take_packet(struct wire *wire, const uint8_t *packet, size_t size,
         return;
     }
     store_relaxed(&wire->packets_in, load_relaxed(&wire->packets_in) + 1);
+    lend_atoms(wire);
     err = node__packet_read(&wire->in, packet, size, &arrived, &error);
     if (err == AGNER_OK && arrived.terms != NULL) {
         if (arrived.sequence == NULL)
@@ -164,6 +217,12 @@ static void take_packet(struct wire *wire, const uint8_t *packet, size_t size,
         err = deliver(wire, &arrived, &error);
         node__arrived_fini(&arrived);
     }
+    take_atoms_back(wire);
+    if (err == AGNER_ELIMIT)
+        node__limit_meet(wire->node,
+                         wire->in.sequences.count == node->limits.sequences
+                             ? NODE_LIMIT_SEQUENCES
+                             : NODE_LIMIT_PACKET);
     if (err != AGNER_OK)
         node__conn_close(wire->conn, err, "bad packet of %zu bytes: %s", size,
                          error.text);
@@ -183,6 +242,7 @@ static bool check_size(struct wire *wire, size_t size)
 {
     if (size <= wire->node->packet_max)
         return true;
+    node__limit_meet(wire->node, NODE_LIMIT_PACKET);
     node__conn_close(wire->conn, AGNER_ELIMIT,
                      "too large: a packet of %zu bytes", size);
     return false;
@@ -306,12 +366,16 @@ static size_t take_in_place(struct wire *wire, const uint8_t *bytes,
     return size - part;
 }
 
+void node__wire_heard(struct wire *wire, size_t size)
+{
+    store_relaxed(&wire->bytes_in, load_relaxed(&wire->bytes_in) + size);
+}
+
 void node__wire_received(struct wire *wire, const uint8_t *bytes, size_t size)
 {
     uint8_t more[PLACE_MORE];
     size_t at = 0;
 
-    store_relaxed(&wire->bytes_in, load_relaxed(&wire->bytes_in) + size);
     if (is_in_place(wire, bytes)) {
         size = take_in_place(wire, bytes, size, more);
         bytes = more;

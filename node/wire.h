@@ -22,13 +22,15 @@ struct wire {
     struct output out; /* guarded by the peer's lock */
 
     struct node__in in;
-    struct etf_atom_budget budget;
+    struct etf_atom_budget budget; /* of the packet that is being read */
+    uint32_t lent;                 /* what that was at first */
     struct node__gather
         partial; /* a packet that is not complete, with its length */
     struct etf_region scratch; /* what one signal points to */
     uint64_t first_words[WIRE_SCRATCH_WORDS];
 
-    bool announced; /* rt__node_up() was called */
+    _Atomic uint32_t denied; /* to the peer: enum rt_permission */
+    bool announced;          /* rt__node_up() was called */
     uint64_t up_ms;
     /* Written by the loop, read by node_peers(). */
     _Atomic uint64_t packets_in, bytes_in;
@@ -51,8 +53,17 @@ static inline struct wire *node__wire_of(struct output *out)
 /* Where the next bytes are best put: struct rt_conn_owner, `place`. */
 size_t node__wire_place(struct wire *wire, uint8_t **bytes);
 
-/* Takes bytes as they come. May close the connection. */
+/* So many bytes came, whatever is in them: it lives (G37). */
+void node__wire_heard(struct wire *wire, size_t size);
+/* Takes bytes of packets as they come. May close the connection. */
 void node__wire_received(struct wire *wire, const uint8_t *bytes, size_t size);
+/* A tick came that is no packet. */
+void node__wire_ticked(struct wire *wire);
+/* Sends a tick: a peer that has forgotten the connection ends it then. */
+void node__wire_probe(struct wire *wire);
+
+/* Loop thread. Asks again what the peer may. */
+void node__wire_permit(struct wire *wire);
 
 /* One round of ticks (G37). May close the connection. */
 void node__wire_tick(struct wire *wire);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "relation.h"
+#include "rights.h"
 #include "spawn_remote.h"
 #include "worker.h"
 
@@ -47,6 +48,55 @@ static bool is_answer(const struct rt_signal *s, uint64_t *id, uint32_t *slot)
            *slot == s->to.id;
 }
 
+/* The process behind a pid's word, of whatever life; NULL: none. */
+static const struct process *process_of(struct rt *rt, etf_term word)
+{
+    etf_pid pid;
+
+    return etf_get_pid(word, &pid) ? rt__slot(rt, pid.id) : NULL;
+}
+
+/* The message as a process gets it that wants to know who sends. */
+static enum agner_err arrive_told(struct rt *rt, struct worker *w, etf_term to,
+                                  const struct rt_signal *s)
+{
+    uint64_t words[16];
+    struct etf_region r;
+    etf_term told;
+    struct envelope *m = NULL;
+
+    etf__region_init(&r, words, 16, 0);
+    told = rt__permit_wrap(&r, s);
+    if (!etf_is_none(told))
+        m = rt__envelope_new(NULL, ENVELOPE_MESSAGE, told);
+    etf__region_fini(&r);
+    etf_box_free(s->box);
+    if (m == NULL) {
+        rt__count_drop(rt, w, RT_DROP_MEMORY);
+        return AGNER_ENOMEM;
+    }
+    (void)rt__post_local(rt, NULL, w, to, m, RT_SEND_NOSUSPEND);
+    return AGNER_OK; /* what was dropped is counted */
+}
+
+/* A message of a node that may not do everything; `p`: whose answer it is.
+ * True: it goes the usual way. */
+static bool admit(struct rt *rt, struct worker *w, const struct rt_signal *s,
+                  const struct process *p, etf_term to, enum agner_err *err)
+{
+    struct verdict v =
+        rt__permit(rt, s, p != NULL ? p : process_of(rt, to), p != NULL);
+
+    *err = AGNER_OK;
+    if (v.lacks != 0) {
+        rt__permit_refuse(rt, s, v.lacks);
+        etf_box_free(s->box);
+    } else if (v.tell) {
+        *err = arrive_told(rt, w, to, s);
+    }
+    return v.lacks == 0 && !v.tell;
+}
+
 static enum agner_err arrive_message(struct rt *rt, struct worker *w,
                                      const struct rt_signal *s)
 {
@@ -56,6 +106,7 @@ static enum agner_err arrive_message(struct rt *rt, struct worker *w,
     uint64_t id = 0, word;
     uint32_t slot = 0;
     enum rt_drop drop = RT_DROP_NOPROC;
+    enum agner_err err;
 
     if (s->kind == RT_SIGNAL_SEND_NAME) {
         word = rt__name_find(rt, s->name);
@@ -68,6 +119,8 @@ static enum agner_err arrive_message(struct rt *rt, struct worker *w,
     } else if (!etf_is_none(to) && is_answer(s, &id, &slot)) {
         p = rt__slot(rt, slot);
     }
+    if (s->denied != 0 && !admit(rt, w, s, p, to, &err))
+        return err;
     if (p == NULL && etf_is_none(to)) {
         rt__count_drop(rt, w, drop);
         etf_box_free(s->box);
@@ -127,20 +180,29 @@ static struct relation *far_relation(struct rt *rt, struct worker *w,
     return relation;
 }
 
+/* What whoever asked for a link or a monitor hears. */
+static etf_term why_not(enum agner_err err)
+{
+    return err == AGNER_ELIMIT ? etf_atom("system_limit") : ETF_A(noproc);
+}
+
 static enum agner_err arrive_link(struct rt *rt, struct worker *w,
                                   const struct rt_signal *s)
 {
     etf_term to = local_word(&s->to);
     struct relation *r = far_relation(rt, w, s, RELATION_LINK, 0);
+    enum agner_err err = AGNER_ENOPROC;
 
     if (r == NULL)
         return AGNER_ENOMEM;
     r->envelope.kind = ENVELOPE_LINK;
-    if (!etf_is_none(to) && rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
+    if (!etf_is_none(to))
+        err = rt__remote_share(rt, s->node, r);
+    if (err == AGNER_OK && rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
         rt__push(rt, w, to, &r->envelope) == AGNER_OK)
         return AGNER_OK;
     rt__relation_free(rt, w, r);
-    answer(rt, s, RT_SIGNAL_EXIT, ETF_A(noproc));
+    answer(rt, s, RT_SIGNAL_EXIT, why_not(err));
     return AGNER_OK;
 }
 
@@ -149,6 +211,7 @@ static enum agner_err arrive_monitor(struct rt *rt, struct worker *w,
 {
     etf_term to = local_word(&s->to);
     struct relation *r;
+    enum agner_err err;
     bool ok;
 
     if (!etf_is_none(s->name))
@@ -163,14 +226,15 @@ static enum agner_err arrive_monitor(struct rt *rt, struct worker *w,
     r->envelope.kind = ENVELOPE_MONITOR;
     r->ref = s->ref;
     r->name = s->name;
-    ok = rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
+    err = rt__remote_share(rt, s->node, r);
+    ok = err == AGNER_OK && rt__remote_join(rt, s->node, to, r) == AGNER_OK &&
          (etf_is_none(s->name) || rt__named_add(rt, s->node, &s->ref, to));
     if (ok && rt__push(rt, w, to, &r->envelope) == AGNER_OK)
         return AGNER_OK;
     if (ok && !etf_is_none(s->name))
         rt__named_end(rt, s->node, &s->ref, NULL);
     rt__relation_free(rt, w, r);
-    answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
+    answer(rt, s, RT_SIGNAL_DOWN, why_not(err));
     return AGNER_OK;
 }
 
@@ -318,9 +382,40 @@ static enum agner_err arrive_exit2(struct rt *rt, struct worker *w,
     return AGNER_OK;
 }
 
+/* Whom a signal is for, if it can be said before it arrives. */
+static const struct process *target_of(struct rt *rt, const struct rt_signal *s)
+{
+    uint64_t id;
+    uint32_t slot;
+
+    if (!etf_is_none(s->name))
+        return process_of(rt, etf__word(rt__name_find(rt, s->name)));
+    if (s->ref.count > 0 && s->kind == RT_SIGNAL_EXIT2)
+        return rt__ref_local(&s->ref, &id, &slot) ? rt__slot(rt, slot) : NULL;
+    return process_of(rt, local_word(&s->to));
+}
+
+/* A signal that is no message, of a node that may not do everything. What is
+ * refused is answered as if nobody were there. */
+static bool is_permitted(struct rt *rt, const struct rt_signal *s)
+{
+    struct verdict v = rt__permit(rt, s, target_of(rt, s), false);
+
+    if (v.lacks == 0)
+        return true;
+    rt__permit_refuse(rt, s, v.lacks);
+    if (s->kind == RT_SIGNAL_LINK)
+        answer(rt, s, RT_SIGNAL_EXIT, ETF_A(noproc));
+    else if (s->kind == RT_SIGNAL_MONITOR)
+        answer(rt, s, RT_SIGNAL_DOWN, ETF_A(noproc));
+    return false;
+}
+
 static enum agner_err arrive(struct rt *rt, struct worker *w,
                              const struct rt_signal *s)
 {
+    if (s->denied != 0 && !is_permitted(rt, s))
+        return AGNER_OK;
     switch (s->kind) {
     case RT_SIGNAL_SEND:
     case RT_SIGNAL_SEND_NAME:

@@ -60,7 +60,7 @@ struct gen *rt_attach(struct rt *rt)
     gen->process = p;
     gen->external = true;
     gen->budget = UINT32_MAX;
-    p->gen = gen;
+    rt__set_gen(p, gen);
     p->flags = PROCESS_RAW | PROCESS_STARTED;
     p->end.word = ETF_NONE;
     store_release(&p->parent, ETF_NONE.word);

@@ -91,7 +91,7 @@ static enum agner_err call_local(struct gen *self, etf_term to,
     }
     rt__wait_begin(self, WAIT_CALL, timeout_ms);
     self->wait.id = id;
-    self->wait.callee = to;
+    store_relaxed(&self->wait.callee, to.word);
     err = rt__block(self);
     if (err == AGNER_OK)
         return outcome(self, self->wait.answer, reply);
@@ -274,6 +274,25 @@ static enum agner_err collect(struct gen *self, struct relation *r,
     return outcome(self, m, reply);
 }
 
+/* Whom it waits for, if it is one; for those who look. */
+static void show_callee(struct gen *self, const struct relation *r)
+{
+    struct wait *wait = &self->wait;
+    etf_pid pid = { .id = 0 };
+
+    if (r == NULL || (r->flags & RELATION_NODE) == 0) {
+        store_relaxed(&wait->callee, r == NULL ? 0 : r->who.word);
+        store_relaxed(&wait->far_node, 0u);
+        return;
+    }
+    (void)etf_get_pid(r->who, &pid); /* or it has a name */
+    store_relaxed(&wait->callee, 0u);
+    store_relaxed(&wait->far_node, r->node.word);
+    store_relaxed(&wait->far_name, r->name.word);
+    store_relaxed(&wait->far_pid[0], (uint64_t)pid.serial << 32 | pid.id);
+    store_relaxed(&wait->far_pid[1], (uint64_t)pid.creation);
+}
+
 /* Waits until one of them is done: *done, and *which is its index. */
 static enum agner_err wait_any(struct gen *self, const struct rt_request *ids,
                                size_t count, uint64_t timeout_ms, size_t *which,
@@ -311,9 +330,20 @@ static enum agner_err wait_any(struct gen *self, const struct rt_request *ids,
                        : end_ms > rt_now_ms(self->rt)
                            ? end_ms - rt_now_ms(self->rt)
                            : 0);
+        show_callee(self, count == 1 ? find_request(self, ids) : NULL);
         self->wait.id = seen; /* answers that were here before do not count */
         err = rt__block(self);
     }
+}
+
+static enum agner_err request_wait(struct gen *self,
+                                   const struct rt_request *id,
+                                   uint64_t timeout_ms, etf_term *reply)
+{
+    struct relation *done;
+    enum agner_err err = wait_any(self, id, 1, timeout_ms, NULL, &done);
+
+    return err == AGNER_OK ? collect(self, done, reply) : err;
 }
 
 enum agner_err rt_request_wait_any(struct gen *self,
@@ -322,8 +352,10 @@ enum agner_err rt_request_wait_any(struct gen *self,
                                    etf_term *reply)
 {
     struct relation *done;
-    enum agner_err err = wait_any(self, ids, count, timeout_ms, which, &done);
+    enum agner_err err;
 
+    store_relaxed(&self->wait.site, (uintptr_t)__builtin_return_address(0));
+    err = wait_any(self, ids, count, timeout_ms, which, &done);
     return err == AGNER_OK ? collect(self, done, reply) : err;
 }
 
@@ -333,13 +365,15 @@ enum agner_err rt_request_ready(struct gen *self, const struct rt_request *ids,
 {
     struct relation *done;
 
+    store_relaxed(&self->wait.site, (uintptr_t)__builtin_return_address(0));
     return wait_any(self, ids, count, timeout_ms, which, &done);
 }
 
 enum agner_err rt_request_wait(struct gen *self, const struct rt_request *id,
                                uint64_t timeout_ms, etf_term *reply)
 {
-    return rt_request_wait_any(self, id, 1, timeout_ms, NULL, reply);
+    store_relaxed(&self->wait.site, (uintptr_t)__builtin_return_address(0));
+    return request_wait(self, id, timeout_ms, reply);
 }
 
 void rt_request_abandon(struct gen *self, const struct rt_request *id)
@@ -369,8 +403,9 @@ static void say_nodedown(struct gen *self, etf_term node, etf_term *reply)
     *reply = etf_is_none(term) ? ETF_A(noconnection) : term;
 }
 
-enum agner_err rt_call(struct gen *self, etf_term to, etf_term term,
-                       uint64_t timeout_ms, etf_term *reply)
+enum agner_err rt_call_at(struct gen *self, etf_term to, etf_term term,
+                          uint64_t timeout_ms, etf_term *reply,
+                          const void *site)
 {
     struct rt_request id;
     struct rt_target t;
@@ -381,12 +416,13 @@ enum agner_err rt_call(struct gen *self, etf_term to, etf_term term,
         return err;
     if (etf_is_none(term))
         return AGNER_ENOMEM;
+    store_relaxed(&self->wait.site, (uintptr_t)site);
     rt__target(self->rt, to, &t);
     if (t.where == RT_WHERE_LOCAL)
         return call_local(self, t.pid, term, timeout_ms, reply);
     err = rt_request_send(self, to, term, &id);
     if (err == AGNER_OK)
-        err = rt_request_wait(self, &id, timeout_ms, reply);
+        err = request_wait(self, &id, timeout_ms, reply);
     else if (reply != NULL)
         *reply = ETF_A(noproc);
     if (err == AGNER_ENOCONN)
@@ -397,6 +433,13 @@ enum agner_err rt_call(struct gen *self, etf_term to, etf_term term,
         err == AGNER_EKILLED || err == AGNER_ENOMEM)
         rt_request_abandon(self, &id);
     return err;
+}
+
+enum agner_err rt_call(struct gen *self, etf_term to, etf_term term,
+                       uint64_t timeout_ms, etf_term *reply)
+{
+    return rt_call_at(self, to, term, timeout_ms, reply,
+                      __builtin_return_address(0));
 }
 
 /* ---- Answering

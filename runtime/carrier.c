@@ -43,6 +43,7 @@ struct far_node {
     struct far_node *next;
     etf_term name;
     uint64_t era; /* connections that were lost: a relation is of one era */
+    _Atomic uint32_t share; /* links and watchers that we keep for it */
     struct member_set members;
     struct pid_set watchers; /* want one {nodedown, Node} each, per entry */
     struct named *named[NAMED_BUCKETS];
@@ -196,6 +197,35 @@ enum agner_err rt__remote_join(struct rt *rt, etf_term name, etf_term pid,
     return ok ? AGNER_OK : AGNER_ENOMEM;
 }
 
+/* A count: relaxed. Nodes are not forgotten, so it stays where it is. */
+enum agner_err rt__remote_share(struct rt *rt, etf_term name,
+                                struct relation *r)
+{
+    struct far_node *node;
+    uint32_t max = rt->carrier.relations_max;
+
+    rt__lock(&rt->remote->lock);
+    node = find_node(rt->remote, name, true);
+    rt__unlock(&rt->remote->lock);
+    if (node == NULL)
+        return AGNER_ENOMEM;
+    if (add_relaxed(&node->share, 1u) >= max && max != 0) {
+        sub_relaxed(&node->share, 1u);
+        if (rt->carrier.full != NULL)
+            rt->carrier.full(rt->carrier.ctx);
+        return AGNER_ELIMIT;
+    }
+    r->has.share = &node->share;
+    return AGNER_OK;
+}
+
+void rt__remote_release(struct relation *r)
+{
+    if (r->has.share != NULL)
+        sub_relaxed(r->has.share, 1u);
+    r->has.share = NULL;
+}
+
 bool rt__remote_lost(struct rt *rt, etf_term name, uint64_t era)
 {
     const struct far_node *node;
@@ -347,6 +377,7 @@ void rt__node_set(struct rt *rt, etf_term name, uint32_t creation)
 {
     store_relaxed(&rt->node_creation, creation);
     store_release(&rt->node_name, name.word);
+    rt__box_node(rt, name);
 }
 
 struct etf_self rt_node(const struct rt *rt)

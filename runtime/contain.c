@@ -7,7 +7,8 @@
  * interrupted thread leave the callback as rt_exit() does, with {crash, Kind,
  * Address}. Everywhere else the fault takes its usual course and ends the node.
  * For that the library's code must be apart from the user's: in a program that
- * links it statically containment is refused.
+ * links it statically containment is refused. Either way the fault is noted in
+ * the black box first.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -172,13 +173,44 @@ static const char *kind_of(int number)
     return "fault";
 }
 
+/* Whose box has the faults of threads that are no workers: the first runtime
+ * that watches. Order: release in rt__contain_watch() publishes the box. */
+static _Atomic(struct rt *) watched;
+
+void rt__contain_watch(struct rt *rt)
+{
+    struct rt *nobody = NULL;
+
+    (void)cas_acq_rel(&watched, &nobody, rt); /* or another one does */
+}
+
+void rt__contain_unwatch(struct rt *rt)
+{
+    struct rt *mine = rt;
+
+    (void)cas_acq_rel(&watched, &mine, NULL); /* if it was this one */
+}
+
 static void on_fault(int number, siginfo_t *info, void *arg)
 {
     struct worker *w = this_worker;
-    struct gen *gen = w == NULL ? NULL : w->running;
+    struct gen *gen = w == NULL ? NULL : load_relaxed(&w->running);
     ucontext_t *context = arg;
 
-    if (!in_callback_code(gen, fault_address(context)) || too_many(gen->rt)) {
+    bool contained = gen != NULL && gen->rt->options.contain_crashes &&
+                     in_callback_code(gen, fault_address(context)) &&
+                     !too_many(gen->rt);
+
+    struct rt *rt = load_acquire(&watched);
+
+    if (w == NULL && rt != NULL)
+        rt__box_fault_elsewhere(rt, number, (uint64_t)(uintptr_t)info->si_addr,
+                                (uint64_t)fault_address(context));
+    if (w != NULL)
+        rt__box_fault(w, number, (uint64_t)(uintptr_t)info->si_addr,
+                      (uint64_t)fault_address(context),
+                      contained ? "contained" : "");
+    if (!contained) {
         /* The usual course: the handler of before, and the fault once more. */
         (void)sigaction(number, &former[number], NULL);
         return;
@@ -188,7 +220,7 @@ static void on_fault(int number, siginfo_t *info, void *arg)
     redirect(context, gen, after_fault, gen);
 }
 
-enum agner_err rt__contain_install(struct agner_error *error)
+enum agner_err rt__contain_install(bool contain, struct agner_error *error)
 {
     /* An address in this library, and one in libc. */
     const uintptr_t bases[2] = { base_of((const void *)(uintptr_t)&rt_new),
@@ -198,8 +230,8 @@ enum agner_err rt__contain_install(struct agner_error *error)
 
     if (range_count == 0)
         (void)dl_iterate_phdr(add_ranges, (void *)(uintptr_t)bases);
-    if (bases[0] == 0 || range_count < 2 ||
-        base_of((const void *)(uintptr_t)&rt_new) == program_base)
+    if (contain && (bases[0] == 0 || range_count < 2 ||
+                    base_of((const void *)(uintptr_t)&rt_new) == program_base))
         return agner_fail(error, AGNER_ENOTSUP,
                           "contain_crashes needs libagner as a shared library");
     memset(&action, 0, sizeof action);
@@ -219,6 +251,9 @@ enum agner_err rt__contain_install(struct agner_error *error)
     return AGNER_OK;
 }
 
+/* The stack for signals that the thread had before: a sanitizer's, say. */
+static _Thread_local stack_t former_stack;
+
 void rt__contain_thread(struct worker *worker)
 {
     stack_t stack = { .ss_size = HANDLER_STACK };
@@ -228,5 +263,11 @@ void rt__contain_thread(struct worker *worker)
     if (worker->fault_stack == NULL)
         return; /* a fault on this worker then ends the node */
     stack.ss_sp = worker->fault_stack;
-    (void)sigaltstack(&stack, NULL); /* as above */
+    (void)sigaltstack(&stack, &former_stack); /* as above */
+}
+
+void rt__contain_thread_end(const struct worker *worker)
+{
+    if (worker->fault_stack != NULL)
+        (void)sigaltstack(&former_stack, NULL); /* it gives that one back */
 }

@@ -70,7 +70,8 @@ struct envelope {
     etf_term term;
     union {
         uint64_t *offheap;   /* references in the words */
-        struct etf_box *box; /* ENVELOPE_BOX: one count of it */
+        struct etf_box *box; /* ENVELOPE_BOX: one count of it; the term is in
+                                it, or in the words and leads there */
     } memory;
     void *aux; /* as the kind says */
 };
@@ -95,6 +96,12 @@ struct envelope *rt__envelope_new(struct worker *worker,
 /* With the term in `box`, of which it takes one count on success. */
 struct envelope *rt__envelope_box(struct worker *worker,
                                   enum envelope_kind kind, struct etf_box *box);
+/* A copy of `tuple` whose last element is what is in `box`, of which it takes
+ * one count. NULL: no memory, or something off-heap is in the tuple, and the
+ * count is still the caller's. */
+struct envelope *rt__envelope_around(struct rt *rt, struct worker *worker,
+                                     enum envelope_kind kind, etf_term tuple,
+                                     struct etf_box *box);
 /* With copies of `sender` too (a boxed pid or other term) and of `term`. */
 struct envelope *rt__envelope_from(struct worker *worker,
                                    enum envelope_kind kind, etf_term sender,

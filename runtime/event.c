@@ -354,14 +354,19 @@ etf_term rt_event_list(struct rt *rt, struct etf_region *r)
 
 enum agner_err rt__events_init(struct rt *rt)
 {
-    struct event *network;
+    static const char *const names[] = { "network", "alarm" };
+    size_t i;
 
     rt->events = calloc(1, sizeof *rt->events);
-    network =
-        rt->events == NULL ? NULL : new_event(etf_atom("network"), false, 0);
-    if (network == NULL)
+    if (rt->events == NULL)
         return AGNER_ENOMEM;
-    (void)add(rt->events, network);
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct event *event = new_event(etf_atom(names[i]), false, 0);
+
+        if (event == NULL)
+            return AGNER_ENOMEM;
+        (void)add(rt->events, event);
+    }
     return AGNER_OK;
 }
 
@@ -373,6 +378,11 @@ void rt__events_fini(struct rt *rt)
     free(rt->events);
 }
 
+void rt__event_own(struct rt *rt, const char *name, etf_term term)
+{
+    (void)publish(rt, NULL, etf_atom(name), 0, term);
+}
+
 void rt__event_network(struct rt *rt, etf_term what, etf_term node)
 {
     uint64_t words[8];
@@ -382,6 +392,6 @@ void rt__event_network(struct rt *rt, etf_term what, etf_term node)
     items[0] = what;
     items[1] = node;
     etf__region_init(&r, words, 8, 0);
-    (void)publish(rt, NULL, etf_atom("network"), 0, etf_tuple(&r, items, 2));
+    rt__event_own(rt, "network", etf_tuple(&r, items, 2));
     etf__region_fini(&r);
 }

@@ -49,5 +49,7 @@ void rt__event_leave(struct rt *rt, struct worker *worker, struct relation *r);
 void rt__events_end(struct rt *rt, struct worker *worker, etf_term owner);
 /* A node has come or gone: the runtime's own event. */
 void rt__event_network(struct rt *rt, etf_term what, etf_term node);
+/* Publishes one of the runtime's own. Without memory nobody hears of it. */
+void rt__event_own(struct rt *rt, const char *name, etf_term term);
 
 #endif

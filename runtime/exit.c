@@ -266,7 +266,7 @@ static void forget_starter(const struct end *e, etf_term starter)
     }
 }
 
-static void free_extras(struct rt *rt, struct process *p)
+static void free_extras(struct rt *rt, struct worker *worker, struct process *p)
 {
     struct extras *x = rt__extras_of(p);
     uint32_t i;
@@ -274,7 +274,8 @@ static void free_extras(struct rt *rt, struct process *p)
     if (x == NULL)
         return;
     if (x->lifetime_timer != NULL)
-        (void)rt__timer_cancel(rt, x->lifetime_timer, x->lifetime_timer_id);
+        (void)rt__timer_cancel(rt, worker, x->lifetime_timer,
+                               x->lifetime_timer_id);
     rt__direct_end(p);
     for (i = 0; i < x->tag_count; i++)
         etf_box_free(x->tags[i]);
@@ -331,7 +332,7 @@ static void leave_slot(const struct end *e, bool keep)
         rt__count_process(e->rt, e->worker, false);
         return;
     }
-    p->gen = NULL;
+    rt__set_gen(p, NULL);
     rt__slot_put(e->rt, e->worker, p);
 }
 
@@ -348,6 +349,8 @@ void rt__exit_process(struct gen *self, struct process *p)
     rt__act_all(e.rt, e.worker, p, rt__mailbox_close(&p->inbox));
     e.box = (p->flags & PROCESS_BOXED_REASON) != 0 ? p->end.box : NULL;
     e.reason = rt__exit_reason(p);
+    if (e.rt->box != NULL)
+        rt__box_exit(e.rt, e.worker, p, e.self, e.reason);
     t = p->relations;
     if (t != NULL)
         rt__timers_end(e.rt, e.worker, p);
@@ -355,6 +358,7 @@ void rt__exit_process(struct gen *self, struct process *p)
         rt_timeout(self, RT_INFINITY);
     rt__names_end(e.rt, p);
     leave_room(p);
+    rt__hooks_end(e.rt, p);
     if (t != NULL && t->node_events)
         rt__remote_leave(e.rt, e.self);
     if (t != NULL && t->has_events)
@@ -375,7 +379,10 @@ void rt__exit_process(struct gen *self, struct process *p)
     if ((load_relaxed(&p->door) & DOOR_LIMITED) != 0)
         close_limits(&e);
     free_state(p);
-    free_extras(e.rt, p);
+    if (load_relaxed(&p->door) >=
+        DOOR_GUARD) /* rights.h: not its next life's */
+        store_relaxed(&p->door, (uint8_t)(load_relaxed(&p->door) % DOOR_GUARD));
+    free_extras(e.rt, e.worker, p);
     rt__relations_free(p);
     rt__heritage_set(e.rt, e.worker, p, NULL);
     leave_slot(&e, self->external);

@@ -174,6 +174,7 @@ enum item {
     ITEM_QUEUED,
     ITEM_PEAK,
     ITEM_ENV,
+    ITEM_TIMERS,
     ITEMS
 };
 
@@ -189,7 +190,7 @@ static etf_term parent_of(struct etf_region *r, const struct process *p)
 /* With its stack, while it has one. Owner. */
 static uint64_t memory_of(const struct process *p)
 {
-    return rt__memory_of(p) + (p->gen == NULL ? 0 : p->gen->stack_size);
+    return rt__memory_of(p) + (rt__gen(p) == NULL ? 0 : rt__gen(p)->stack_size);
 }
 
 etf_term rt__brief_term(struct etf_region *r, struct process *p)
@@ -227,6 +228,8 @@ etf_term rt__info_term(struct etf_region *r, struct process *p)
     items[ITEM_ENV] = rt__heritage_env(p);
     if (etf_is_none(items[ITEM_ENV]))
         items[ITEM_ENV] = etf_map(r, NULL, 0);
+    items[ITEM_TIMERS] =
+        etf_uint(r, p->relations == NULL ? 0 : p->relations->timer_count);
     return etf_tuple(r, items, ITEMS);
 }
 
@@ -291,6 +294,7 @@ static void read_info(const etf_term *items, struct rt_process_info *info)
     (void)etf_get_pid(items[ITEM_LEADER], &info->group_leader);
     (void)etf_get_uint(items[ITEM_QUEUED], &info->mailbox_count);
     (void)etf_get_uint(items[ITEM_PEAK], &info->mailbox_peak);
+    (void)etf_get_uint(items[ITEM_TIMERS], &info->timers);
     /* Else what it was before it was asked: the question wakes it. */
     if (etf_same(items[ITEM_SUSPENDED], ETF_A(true)))
         info->status = RT_STATUS_SUSPENDED;
@@ -402,8 +406,8 @@ void rt_stats(struct rt *rt, struct rt_stats *s)
     if (s->processes > s->processes_peak)
         s->processes_peak = s->processes;
     s->spawned = load_relaxed(&rt->spawned);
-    s->timers_set = load_relaxed(&rt->timers_set);
-    s->timers_fired = load_relaxed(&rt->timers_fired);
+    s->timers_set = load_relaxed(&rt->shared_wheel.set);
+    s->timers_fired = load_relaxed(&rt->shared_wheel.fired);
     s->long_schedules = load_relaxed(&rt->long_schedules);
     s->handovers = load_relaxed(&rt->handovers);
     s->workers = rt->worker_count;
@@ -413,17 +417,26 @@ void rt_stats(struct rt *rt, struct rt_stats *s)
         struct worker *w = rt->workers[i];
 
         s->messages += load_relaxed(&w->messages);
-        s->slices += load_relaxed(&w->slices);
+        s->slices += load_relaxed(&w->picked);
         s->steals += load_relaxed(&w->steals);
         s->parks += load_relaxed(&w->parks);
         s->spawned += load_relaxed(&w->spawned);
         s->memory_bytes += rt__pool_bytes(&w->pool);
         s->runnable += load_relaxed(&w->length);
+        s->timers_set += load_relaxed(&w->wheel.set);
+        s->timers_fired += load_relaxed(&w->wheel.fired);
         for (j = 0; j < 8; j++)
             s->dropped[j] += load_relaxed(&w->dropped[j]);
     }
     s->memory_bytes += (uint64_t)load_relaxed(&rt->chunk_count) * CHUNK_SLOTS *
                        sizeof(struct process);
+    s->processes_max = rt->options.processes_max;
+    s->processes_refused = load_relaxed(&rt->processes_refused);
+    s->memory_used = load_relaxed(&rt->watermark.used);
+    s->memory_soft = rt->watermark.soft;
+    s->memory_hard = rt->watermark.hard;
+    s->memory_alarms = load_relaxed(&rt->watermark.alarms);
+    s->memory_refused = load_relaxed(&rt->watermark.refused);
     s->bytes_in = load_relaxed(&rt->bytes_in);
     s->bytes_out = load_relaxed(&rt->bytes_out);
     s->runnable += load_relaxed(&rt->normal.count) +

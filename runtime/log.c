@@ -64,11 +64,29 @@ static void describe(struct rt *rt, etf_term pid, struct rt_log_event *event)
         (void)rt__names_of(rt, p, &event->name, 1); /* or it has none */
 }
 
+/* In the black box, if it is an error or worse. */
+static void note(struct rt *rt, const struct rt_log_event *event)
+{
+    char text[RT_BOX_TEXT + 1];
+
+    if (rt->box == NULL || event->level > RT_LOG_ERROR)
+        return;
+    rt__box_note(rt, NULL, RT_BOX_LOG, 0,
+                 etf_pid_is_local(event->pid) && event->pid.id != 0
+                     ? rt__word_of(event->pid).word
+                     : 0,
+                 (uint64_t)event->level,
+                 rt_log_format(text, sizeof text, event));
+}
+
 /* Takes `e`; NULL: there was no memory for it. */
 static void give_out(struct rt *rt, struct log_event *e)
 {
     struct log_handler *handlers[RT_LOG_HANDLERS_MAX];
     size_t count = rt__log_hold_all(rt, handlers), i;
+
+    if (e != NULL)
+        note(rt, &e->event);
 
     for (i = 0; i < count; i++) {
         if (e == NULL)

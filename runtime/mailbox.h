@@ -15,9 +15,10 @@
  *                  older ones behind `next`
  *
  * Invariant: a process is on a run queue, or being run, exactly when its inbox
- * is neither IDLE nor DEAD. The sender whose push found IDLE puts it there;
- * whoever runs it owns it until rt__mailbox_park() returns true or
- * rt__mailbox_close().
+ * is neither IDLE nor DEAD. The sender that found IDLE puts it there, and owns
+ * it until then: so it may hand its envelope over without the inbox
+ * (rt__mailbox_claim()). Whoever runs it owns it until rt__mailbox_park()
+ * returns true or rt__mailbox_close().
  */
 #ifndef RT_MAILBOX_H
 #define RT_MAILBOX_H
@@ -57,6 +58,21 @@ static inline enum mailbox_push rt__mailbox_push(rt_inbox *inbox,
         m->next = seen == MAILBOX_IDLE ? NULL : seen;
     } while (!cas_weak_acq_rel(inbox, &seen, m));
     return seen == MAILBOX_IDLE ? MAILBOX_WOKE : MAILBOX_PUSHED;
+}
+
+/*
+ * Takes an idle process, for which nothing waits: true, and the caller owns it
+ * and must put it on a run queue. Any thread.
+ *
+ * Order: acquire as in rt__mailbox_push(). What the caller then writes is
+ * published by the run queue.
+ */
+static inline bool rt__mailbox_claim(rt_inbox *inbox)
+{
+    struct envelope *idle = MAILBOX_IDLE;
+
+    return load_relaxed(inbox) == MAILBOX_IDLE &&
+           cas_acquire(inbox, &idle, NULL);
 }
 
 /* A chain, newest first, turned round: oldest first. */

@@ -6,7 +6,9 @@
  */
 #include "nodes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "relation.h"
 #include "worker.h"
@@ -118,8 +120,27 @@ static void tell(struct rt *rt, etf_term what, const struct rt_far_node *node,
     etf__region_fini(&r);
 }
 
+/* In the black box. */
+static void note(struct rt *rt, enum rt_box_kind kind, etf_term name,
+                 etf_term reason)
+{
+    char text[RT_BOX_TEXT], why[RT_BOX_TEXT];
+
+    if (rt->box == NULL)
+        return;
+    (void)etf_format(text, sizeof text, name);
+    if (!etf_is_none(reason)) {
+        size_t size = strlen(text);
+
+        (void)snprintf(text + size, sizeof text - size, " %s",
+                       etf_format(why, sizeof why, reason));
+    }
+    rt__box_note(rt, NULL, kind, 0, 0, 0, text);
+}
+
 void rt__nodes_up(struct rt *rt, struct rt_far_node *node)
 {
+    etf_term name = node->name;
     struct rt_far_node **link;
 
     rt__lock(&rt->nodes->lock);
@@ -131,6 +152,7 @@ void rt__nodes_up(struct rt *rt, struct rt_far_node *node)
     node->info.connection = ++rt->nodes->connections;
     tell(rt, ETF_A(nodeup), node, ETF_NONE);
     rt__unlock(&rt->nodes->lock);
+    note(rt, RT_BOX_UP, name, ETF_NONE);
 }
 
 /* Where it stands in the list, or its end. The lock is held. */
@@ -155,6 +177,7 @@ void rt__nodes_down(struct rt *rt, etf_term name, etf_term reason)
         tell(rt, ETF_A(nodedown), node, reason);
     }
     rt__unlock(&rt->nodes->lock);
+    note(rt, RT_BOX_DOWN, name, reason);
 }
 
 /* ---- Subscribing

@@ -19,9 +19,14 @@ static bool is_wanted(struct rt *rt, const struct owned_timer *t)
     etf_term to;
     uint64_t left_ms;
 
+    if (load_relaxed(&t->timer->id) != t->id)
+        return false; /* over; else it may be, and the lock tells */
+    if (t->is_mine)
+        return true;
     if (!rt__timer_left(rt, t->timer, t->id, &to, &left_ms))
         return false;
-    return !is_for_the_dead(rt, to) || !rt__timer_cancel(rt, t->timer, t->id);
+    return !is_for_the_dead(rt, to) ||
+           !rt__timer_cancel(rt, NULL, t->timer, t->id);
 }
 
 /* Room for one more owned timer; stale ones make place first. */
@@ -82,7 +87,9 @@ static enum agner_err own(struct gen *self, const struct plan *plan,
     if (err != AGNER_OK)
         return err;
     t->timers[t->timer_count].timer = timer;
-    t->timers[t->timer_count++].id = id;
+    t->timers[t->timer_count].is_mine =
+        etf_same(plan->to, rt__pid_word(self->process));
+    t->timers[t->timer_count++].id = id & (UINT64_MAX >> 1);
     if (handle != NULL) {
         handle->id = id;
         handle->where = (uint64_t)(uintptr_t)timer;
@@ -207,7 +214,7 @@ enum agner_err rt_apply_after(struct gen *self,
         err = own(self, &plan, m, false, timer);
         if (err == AGNER_OK)
             return AGNER_OK;
-        rt__timer_undo(self->rt, plan.to, m);
+        rt__timer_undo(self->rt, self->worker, plan.to, m);
         return err;
     }
     rt__envelope_free(self->rt, self->worker, m);
@@ -231,9 +238,11 @@ enum agner_err rt_cancel_timer(struct gen *self, const struct rt_timer *handle,
         return AGNER_ENOREF;
     /* If it is being fired just now, its message must be in the mailbox before
      * we say so (G22). One that repeats is in the wheel again then. */
-    if (!rt__timer_take(self->rt, timer, handle->id, &to, left_ms)) {
+    if (!rt__timer_take(self->rt, self->worker, timer, handle->id, &to,
+                        left_ms)) {
         rt__timer_await(self->rt, timer);
-        if (!rt__timer_take(self->rt, timer, handle->id, &to, left_ms))
+        if (!rt__timer_take(self->rt, self->worker, timer, handle->id, &to,
+                            left_ms))
             return AGNER_ENOREF;
     }
     return is_for_the_dead(self->rt, to) ? AGNER_ENOREF : AGNER_OK;
@@ -259,9 +268,9 @@ void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p)
     struct relations *t = p->relations;
     uint32_t i;
 
-    (void)worker;
     for (i = 0; i < t->timer_count; i++)
         if (load_relaxed(&t->timers[i].timer->id) == t->timers[i].id)
-            (void)rt__timer_cancel(rt, t->timers[i].timer, t->timers[i].id);
+            (void)rt__timer_cancel(rt, worker, t->timers[i].timer,
+                                   t->timers[i].id);
     t->timer_count = 0;
 }

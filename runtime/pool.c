@@ -72,6 +72,44 @@ static void take_returned(struct pool *pool)
     }
 }
 
+/* Takes some of what was counted back to the free list, which is empty. */
+static void take_counted(struct pool *pool, unsigned class)
+{
+    size_t bytes = load_relaxed(&pool->counted_bytes);
+    unsigned i;
+
+    for (i = 0; i < OUT_BATCH && pool->counted[class] != NULL; i++) {
+        struct block *block = pool->counted[class];
+
+        pool->counted[class] = block->next;
+        block->next = pool->free[class];
+        pool->free[class] = block;
+        bytes -= class_size(class);
+    }
+    store_relaxed(&pool->counted_bytes, bytes);
+}
+
+bool rt__pool_count(struct pool *pool, size_t count)
+{
+    size_t bytes = load_relaxed(&pool->counted_bytes);
+    unsigned class;
+
+    if (load_relaxed(&pool->returned) != NULL)
+        take_returned(pool);
+    for (class = 0; class < POOL_CLASSES; class ++)
+        while (count > 0 && pool->free[class] != NULL) {
+            struct block *block = pool->free[class];
+
+            pool->free[class] = block->next;
+            block->next = pool->counted[class];
+            pool->counted[class] = block;
+            bytes += class_size(class);
+            count--;
+        }
+    store_relaxed(&pool->counted_bytes, bytes);
+    return count == 0;
+}
+
 static struct block *fresh(struct pool *pool, unsigned class)
 {
     size_t size = class_size(class);
@@ -113,7 +151,7 @@ void *rt__pool_get_slow(struct pool *pool, size_t size)
 {
     (void)pool;
     (void)fresh;
-    (void)take_returned;
+    (void)take_counted;
     return from_malloc(size);
 }
 
@@ -129,6 +167,8 @@ void *rt__pool_get_slow(struct pool *pool, size_t size)
     class = rt__pool_class(size);
     if (load_relaxed(&pool->returned) != NULL)
         take_returned(pool);
+    if (pool->free[class] == NULL && pool->counted[class] != NULL)
+        take_counted(pool, class);
     block = pool->free[class];
     if (block == NULL)
         return fresh(pool, class);

@@ -8,11 +8,14 @@
  * come from malloc (owner POOL_MALLOC).
  *
  * Memory of a class is never given back to the system while the runtime lives,
- * so a block that was freed stays readable.
+ * so a block that was freed stays readable. When memory is short it is asked
+ * how much of it is free: the owner then moves blocks, a few at a time, from a
+ * free list to one whose length it keeps, and takes them back from there.
  */
 #ifndef RT_POOL_H
 #define RT_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +23,8 @@
 
 #define POOL_CLASSES 24
 #define POOL_MALLOC  UINT16_MAX
+#define POOL_COUNT_STEP \
+    1024u /* blocks to count at a time, between other work */
 
 /* What every block begins with. `next` is the user's while the block is used.
  */
@@ -37,9 +42,11 @@ struct pool_out {
 
 struct pool {
     struct block *free[POOL_CLASSES];
-    uint8_t *bump, *bump_end;  /* fresh memory */
-    void **slabs;              /* owned: every piece of fresh memory */
-    _Atomic size_t slab_count; /* read by all, for rt_stats() */
+    struct block *counted[POOL_CLASSES]; /* free too */
+    _Atomic size_t counted_bytes; /* in those; the owner writes, all read */
+    uint8_t *bump, *bump_end;     /* fresh memory */
+    void **slabs;                 /* owned: every piece of fresh memory */
+    _Atomic size_t slab_count;    /* read by all, for rt_stats() */
     size_t slab_capacity;
     struct pool_out *out; /* by owner; pool_count of them */
     uint16_t index;
@@ -87,6 +94,20 @@ static inline void *rt__pool_get(struct pool *pool, size_t size)
     return block;
 }
 
+/* The block that rt__pool_get() would give for the class without looking
+ * further, or NULL; it may be written behind its header. Then the same is
+ * taken.
+ */
+static inline void *rt__pool_look(const struct pool *pool, unsigned class)
+{
+    return pool->free[class];
+}
+
+static inline void rt__pool_take(struct pool *pool, unsigned class)
+{
+    pool->free[class] = pool->free[class]->next;
+}
+
 /* Frees a block of any pool. `pool` is the calling worker's, or NULL: `all`
  * leads to its owner. */
 static inline void rt__pool_put(struct pool *pool, struct pool *const *all,
@@ -104,6 +125,10 @@ static inline void rt__pool_put(struct pool *pool, struct pool *const *all,
 
 /* Sends the collected chains home: before a worker parks. */
 void rt__pool_flush(struct pool *pool);
+
+/* Moves up to `count` free blocks to the counted ones. false: there are no
+ * others. Owner's thread only. */
+bool rt__pool_count(struct pool *pool, size_t count);
 
 /* Bytes taken from the system. */
 size_t rt__pool_bytes(const struct pool *pool);

@@ -105,8 +105,8 @@ size_t rt__memory_of(const struct process *p)
         bytes += rt__envelope_bytes(m);
     if (x != NULL)
         bytes += sizeof *x + x->state_size;
-    if (p->gen != NULL)
-        bytes += etf_region_used(&p->gen->scratch);
+    if (rt__gen(p) != NULL)
+        bytes += etf_region_used(&rt__gen(p)->scratch);
     if (p->relations != NULL)
         bytes += sizeof *p->relations +
                  p->relations->count * sizeof(struct relation) +

@@ -34,6 +34,7 @@ enum process_door {
     DOOR_EXTERNAL = 1, /* a thread of its own waits on `wake_word` */
     DOOR_LIMITED = 2,  /* the mailbox has a limit: limits */
     DOOR_PRIORITY = 4, /* enum rt_priority: two bits from here */
+    DOOR_GUARD = 16,   /* number of a guard: four bits from here: rights.h */
 };
 
 enum process_flags {
@@ -90,7 +91,9 @@ struct extras {
     size_t state_size;
     struct rt_direct_wait *directs; /* native requests not answered yet */
     struct spawn_room *room;        /* that it takes, or NULL: spawn_remote.h */
-    struct etf_box **tags;          /* unusual call tags: kept until the end */
+    uint32_t denied;       /* to the node of `parent`: enum rt_permission */
+    struct etf_box **tags; /* unusual call tags: kept until the end */
+    struct rt_hook *hooks; /* borrowed: hook.c has the lock that guards them */
     uint32_t tag_count, tag_capacity;
 };
 
@@ -101,8 +104,10 @@ struct process {
     uint32_t slot;
     struct envelope *queue, *queue_tail;          /* received, for its code */
     _Atomic(const struct rt_behavior *) behavior; /* static; glance */
-    void *state;     /* owned; PROCESS_RAW, not begun: its argument, borrowed */
-    struct gen *gen; /* its stack, while it waits on one; or its thread's */
+    void *state; /* owned; PROCESS_RAW, not begun: its argument, borrowed */
+    /* Its stack, while it waits on one; or its thread's. Others only look what
+     * it waits for: waits.c. */
+    _Atomic(struct gen *) gen;
     _Atomic uint8_t door;   /* enum process_door */
     _Atomic uint8_t status; /* enum rt_status: glance */
     uint16_t flags;         /* enum process_flags */
@@ -148,11 +153,20 @@ struct wait {
     uint64_t timeout_ms;
     uint64_t deadline_ns;    /* 0: timeout_ms from now, not computed yet */
     uint64_t id;             /* WAIT_CALL */
-    etf_term callee;         /* WAIT_CALL: its pid word */
+    _Atomic uint64_t callee; /* WAIT_CALL: its pid word */
     struct envelope *mark;   /* WAIT_MESSAGE: the last one looked at, or NULL */
     struct envelope *answer; /* WAIT_CALL: REPLY, FAIL; owned */
     _Atomic uint64_t timer_id; /* if a wheel's timer stands for the deadline */
     _Atomic(struct timer *) timer;
+    /* What others may see of it: waits.c. While bits 0 to 3 of `shown` are a
+     * kind, the rest of these and `callee` do not change; they are written
+     * before, and `shown` never repeats. */
+    _Atomic uint64_t shown;
+    _Atomic uint64_t since_ns;   /* rt__clock_ns() when it began to block */
+    _Atomic uintptr_t site;      /* where its code asked for it; 0: not known */
+    _Atomic uint64_t far_node;   /* WAIT_REQUEST of one: word of the callee's */
+    _Atomic uint64_t far_name;   /* node, of its name or ETF_NONE, */
+    _Atomic uint64_t far_pid[2]; /* ... of its pid: id, serial; creation */
 };
 
 /* A coroutine, at the top of its stack. */
@@ -189,6 +203,17 @@ struct gen {
     _Atomic uint32_t wake_word; /* external: a futex */
     uint64_t first_words[64];   /* the region's first chunk */
 };
+
+static inline struct gen *rt__gen(const struct process *p)
+{
+    return load_relaxed(&p->gen);
+}
+
+/* Release: who finds a stack there finds it made. Pairs with waits.c. */
+static inline void rt__set_gen(struct process *p, struct gen *gen)
+{
+    store_release(&p->gen, gen);
+}
 
 static inline etf_term rt__pid_word(const struct process *p)
 {
@@ -268,6 +293,13 @@ static inline void rt__count_sent(struct process *p)
 static inline void rt__count_received(struct process *p)
 {
     store_relaxed(&p->received, load_relaxed(&p->received) + 1);
+}
+
+/* Owner: the queue may have become longer than ever. */
+static inline void rt__note_peak(struct process *p)
+{
+    if (load_relaxed(&p->queued) > load_relaxed(&p->queued_peak))
+        store_relaxed(&p->queued_peak, load_relaxed(&p->queued));
 }
 
 /* Appends to, and takes from, the queue of received signals. Owner. */

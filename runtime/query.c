@@ -104,7 +104,8 @@ static enum agner_err ask_other(struct gen *self, etf_term to,
     m->id = rt__ref_next(self->rt, self->worker);
     rt__wait_begin(self, WAIT_CALL, ANSWER_MS);
     self->wait.id = m->id;
-    self->wait.callee = to;
+    store_relaxed(&self->wait.callee, to.word);
+    store_relaxed(&self->wait.site, (uintptr_t)0);
     err = rt__push(self->rt, self->worker, to, m);
     if (err != AGNER_OK) {
         rt__envelope_free(self->rt, self->worker, m);

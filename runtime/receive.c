@@ -75,15 +75,16 @@ static void request_done(struct context *c, struct relation *r,
 static void answered(struct context *c, struct envelope *m)
 {
     struct process *p = c->p;
-    struct gen *gen = p->gen;
+    struct gen *gen = rt__gen(p);
     struct relation *r;
 
     if (gen != NULL && gen->wait.kind == WAIT_CALL && !gen->wait.done &&
         gen->wait.id == m->id) {
         gen->wait.answer = m;
         gen->wait.done = true;
-        if (m->kind == ENVELOPE_REPLY && !etf_same(m->sender, gen->wait.callee))
-            forget_call(c, gen->wait.callee, m->id);
+        if (m->kind == ENVELOPE_REPLY &&
+            m->sender.word != load_relaxed(&gen->wait.callee))
+            forget_call(c, etf__word(load_relaxed(&gen->wait.callee)), m->id);
         return;
     }
     r = rt__find_id(p, RELATION_REQUEST, m->id);
@@ -103,7 +104,7 @@ static void answered(struct context *c, struct envelope *m)
  * number. The callee saw a message, so its entry is taken back here. */
 static bool is_answer(struct context *c, struct envelope *m)
 {
-    struct gen *gen = c->p->gen;
+    struct gen *gen = rt__gen(c->p);
     struct relation *r = rt__find_id(c->p, RELATION_REQUEST, m->id);
     bool waits = gen != NULL && gen->wait.kind == WAIT_CALL &&
                  !gen->wait.done && gen->wait.id == m->id;
@@ -282,10 +283,10 @@ static void watched(struct context *c, struct envelope *m)
  * kept when the callback is over. */
 static void forget_current(const struct context *c, const struct envelope *m)
 {
-    struct gen *gen = c->p->gen;
+    struct gen *gen = rt__gen(c->p);
 
     if (gen == NULL && c->worker != NULL)
-        gen = c->worker->running;
+        gen = load_relaxed(&c->worker->running);
     if (gen != NULL && gen->process == c->p && gen->current != NULL &&
         gen->current->id == m->id && etf_same(gen->current->sender, m->sender))
         gen->replied = true;
@@ -442,10 +443,11 @@ static void act(struct context *c, struct envelope *m)
     case ENVELOPE_WAKE:
         if ((m->flags & ENVELOPE_BEGIN) != 0)
             p->flags &= (uint16_t)~PROCESS_DORMANT;
-        else if (p->gen != NULL && !p->gen->wait.done &&
-                 load_relaxed(&p->gen->wait.seq) == m->id) {
-            p->gen->wait.timed_out = true;
-            p->gen->wait.done = true;
+        else if (rt__gen(p) != NULL && !rt__gen(p)->wait.done &&
+                 load_relaxed(&rt__gen(p)->wait.seq) == m->id) {
+            /* rt_wake() gives its own a term. */
+            rt__gen(p)->wait.timed_out = etf_is_none(m->term);
+            rt__gen(p)->wait.done = true;
         }
         drop(c, m);
         return;
@@ -509,9 +511,9 @@ static bool is_over_limit(const struct limits *limits)
 static void unmark(const struct process *p, const struct envelope *m,
                    struct envelope *before)
 {
-    if (p->gen != NULL && p->gen->wait.kind == WAIT_MESSAGE &&
-        p->gen->wait.mark == m)
-        p->gen->wait.mark = before;
+    if (rt__gen(p) != NULL && rt__gen(p)->wait.kind == WAIT_MESSAGE &&
+        rt__gen(p)->wait.mark == m)
+        rt__gen(p)->wait.mark = before;
 }
 
 /* Drops the oldest messages of a mailbox that is over its limit. */
@@ -552,8 +554,7 @@ void rt__act_all(struct rt *rt, struct worker *worker, struct process *p,
             act(&c, m);
         m = next;
     }
-    if (load_relaxed(&p->queued) > load_relaxed(&p->queued_peak))
-        store_relaxed(&p->queued_peak, load_relaxed(&p->queued));
+    rt__note_peak(p);
     if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0) &&
         load_relaxed(&p->relations->extras->limits->overflow) ==
             RT_OVERFLOW_DROP_OLDEST)
@@ -567,7 +568,7 @@ void rt__take_slow(struct rt *rt, struct worker *worker, struct process *p)
 
 bool rt__wait_over(struct process *p)
 {
-    struct wait *wait = &p->gen->wait;
+    struct wait *wait = &rt__gen(p)->wait;
 
     if (wait->done)
         return true;

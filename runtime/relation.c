@@ -78,6 +78,8 @@ void rt__relation_free(struct rt *rt, struct worker *worker, struct relation *r)
     rt__relation_strip(r);
     if (r->kind == RELATION_SPAWN)
         rt__spawn_asked_free(rt, worker, r->has.asked);
+    else if (r->kind == RELATION_LINK || r->kind == RELATION_WATCHER)
+        rt__remote_release(r);
     else if (r->has.answer != NULL)
         rt__envelope_free(rt, worker, r->has.answer);
     rt__envelope_free(rt, worker, &r->envelope);

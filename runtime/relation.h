@@ -50,6 +50,8 @@ struct relation {
         struct etf_box *tag; /* a monitor: in place of 'DOWN'; owned, or NULL */
         struct seat *seat;   /* RELATION_EVENT, a monitor; owned */
         struct spawn_asked *asked; /* a spawn request; owned: spawn_remote.h */
+        _Atomic uint32_t *share;   /* a far link or watcher that its peer asked
+                                      for: counts it; or NULL. carrier.c */
     } has;
     struct etf_box *box; /* holds `who` and the far reference; or NULL */
     etf_ref ref;         /* a watcher of another node: its reference */
@@ -59,7 +61,8 @@ struct relation {
 
 struct owned_timer {
     struct timer *timer;
-    uint64_t id;
+    uint64_t id : 63;
+    uint64_t is_mine : 1; /* its message is for the process itself */
 };
 
 struct relations {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "debug.h"
 #include "env.h"
 #include "event.h"
 #include "nodes.h"
@@ -94,11 +95,14 @@ static void sim_step(void *ctx, size_t index)
 static uint64_t sim_deadline(void *ctx)
 {
     struct rt *rt = ctx;
-    uint64_t next_ms;
+    uint64_t next_ms, look_ns;
 
     rt__lazy_flush(rt->workers[0]);
     next_ms = rt__timers_next_ms(rt);
-    return next_ms == RT_NEVER ? RT_NEVER : next_ms * 1000000u;
+    look_ns = rt__watermark_wanted_ns(rt);
+    return next_ms == RT_NEVER || next_ms * 1000000u > look_ns
+               ? look_ns
+               : next_ms * 1000000u;
 }
 
 static void sim_expire(void *ctx)
@@ -107,6 +111,7 @@ static void sim_expire(void *ctx)
 
     rt__timers_fire(rt, rt->workers[0], &rt->workers[0]->wheel);
     rt__timers_fire(rt, rt->workers[0], &rt->shared_wheel);
+    rt__watermark_look(rt, rt_now_ns(rt));
 }
 
 /* ---- Making
@@ -157,7 +162,7 @@ static void stop_threads(struct rt *rt)
     unsigned i;
 
     store_release(&rt->stopping, 1u);
-    fence_seq_cst(); /* `stopping`, then the parked workers: sched.c, park() */
+    fence_seq_cst(); /* `stopping`, then the parked workers: idle.c, park() */
     rt__watchdog_stop(rt);
     for (i = 0; i < rt->worker_total; i++) {
         struct worker *w = rt->workers[i];
@@ -172,7 +177,7 @@ static void stop_threads(struct rt *rt)
     rt->blocking = NULL;
 }
 
-static enum agner_err start_threads(struct rt *rt)
+static enum agner_err start_threads(struct rt *rt, struct agner_error *error)
 {
     enum agner_err err = AGNER_OK;
     unsigned i;
@@ -183,7 +188,10 @@ static enum agner_err start_threads(struct rt *rt)
                                       &rt->workers[i]->thread);
     if (err == AGNER_OK)
         err = rt__watchdog_start(rt);
-    return err;
+    if (err == AGNER_OK)
+        return err;
+    return agner_fail(error, err, "runtime: thread %u of %u: %s", i + 1,
+                      rt->worker_count + 1, agner_strerror(err));
 }
 
 static void free_externals(struct rt *rt)
@@ -217,6 +225,7 @@ static void free_all(struct rt *rt)
     unsigned i;
 
     rt__log_fini(rt);
+    rt__box_fini(rt);
     rt__remote_fini(rt);
     rt__nodes_fini(rt);
     rt__spawn_fini(rt);
@@ -247,6 +256,7 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
                       struct agner_error *error)
 {
     struct rt *rt = calloc(1, sizeof *rt);
+    bool says_why = false;
     enum agner_err err;
 
     if (rt == NULL)
@@ -260,13 +270,19 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
     store_relaxed(&rt->node_name, ETF_A(noname).word);
     rt->guards_work = true;
     store_relaxed(&rt->ref_counter, 1u);
+    if (!rt->simulated && rt->options.watchdog_ms != RT_INFINITY)
+        store_relaxed(&rt->clock_ns, rt->start_ns);
     rt__wheel_init(&rt->shared_wheel, rt_now_ms(rt));
     err = rt__log_init(rt, error);
+    if (err == AGNER_OK)
+        err = rt__watermark_init(rt, error);
     if (err != AGNER_OK) { /* which says why itself */
         free_all(rt);
         return err;
     }
     err = make_workers(rt);
+    if (err == AGNER_OK)
+        rt__box_init(rt);
     if (err == AGNER_OK)
         err = rt__remote_init(rt);
     if (err == AGNER_OK)
@@ -285,14 +301,20 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
         err = rt__events_init(rt);
     if (err == AGNER_OK)
         err = rt__blocking_init(rt);
-    if (err == AGNER_OK && rt->options.contain_crashes)
-        err = rt__contain_install(error);
-    if (err == AGNER_OK)
-        err = start_threads(rt);
+    if (err == AGNER_OK &&
+        (rt->options.contain_crashes || rt->options.watch_faults))
+        err = rt__contain_install(rt->options.contain_crashes, error);
+    if (err == AGNER_OK && rt->options.watch_faults &&
+        rt->world->thread_watch != NULL)
+        (void)rt->world->thread_watch(rt->world->ctx); /* or it stays dark */
+    if (err == AGNER_OK) {
+        err = start_threads(rt, error);
+        says_why = err != AGNER_OK;
+    }
     if (err != AGNER_OK) {
         stop_threads(rt);
         free_all(rt);
-        if (error != NULL && err != AGNER_ENOTSUP)
+        if (error != NULL && err != AGNER_ENOTSUP && !says_why)
             (void)agner_fail(error, err, "runtime: %s", agner_strerror(err));
         return err;
     }
@@ -302,6 +324,9 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
                                      .deadline_ns = sim_deadline,
                                      .expire = sim_expire };
     rt->world->enter(rt->world->ctx, &rt->entity);
+    rt__debug_add(rt);
+    if (rt->options.watch_faults)
+        rt__contain_watch(rt);
     *out = rt;
     return AGNER_OK;
 }
@@ -400,6 +425,9 @@ void rt_free(struct rt *rt, uint64_t grace_ms)
 {
     if (rt == NULL)
         return;
+    rt__contain_unwatch(rt);
+    rt__debug_remove(rt);
+    rt__box_stopping(rt);
     rt__halt(rt, grace_ms);
     rt->world->leave(rt->world->ctx, &rt->entity);
     stop_threads(rt);

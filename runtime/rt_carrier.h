@@ -33,8 +33,9 @@ enum rt_signal_kind {
 
 struct rt_signal {
     enum rt_signal_kind kind;
-    unsigned flags; /* enum rt_send_flags; going out only */
-    etf_term node;  /* the other node's name: an interned atom */
+    unsigned flags;  /* enum rt_send_flags; going out only */
+    uint32_t denied; /* arriving: what its node may not, enum rt_permission */
+    etf_term node;   /* the other node's name: an interned atom */
     etf_pid from;
     etf_pid to;    /* all zero where `name` or `ref` is the target */
     etf_term name; /* or ETF_NONE */
@@ -71,6 +72,16 @@ struct rt_carrier {
 
     /* rt_disconnect_node(). Any thread, never waits. */
     enum agner_err (*disconnect)(void *ctx, etf_term node);
+
+    /* Links and monitors that the processes of one other node may have with
+     * those of this one; 0: no limit. Who asks for more hears `system_limit`,
+     * and full(ctx) is called, on any thread; it may be NULL. */
+    uint32_t relations_max;
+    void (*full)(void *ctx);
+
+    /* That node was refused something, for want of permissions: count it, and
+     * log it. Any thread; may be NULL. */
+    void (*refused)(void *ctx, etf_term node, unsigned lacks, const char *what);
 };
 
 /* Before the first process; the carrier outlives the runtime's processes. */
@@ -109,6 +120,17 @@ struct rt_far_node {
  * have something to do with that node. */
 void rt__node_up(struct rt *rt, struct rt_far_node *node);
 void rt__node_down(struct rt *rt, etf_term node, etf_term reason);
+
+/* Calls changed(ctx, level) whenever the memory's level has changed, from now
+ * on; NULL: not any more, and none is under way when it returns. On any thread,
+ * with a lock held: it must not wait, nor call this. */
+void rt__memory_watch(struct rt *rt,
+                      void (*changed)(void *ctx, enum rt_memory_level level),
+                      void *ctx);
+
+/* Is the memory over its hard mark? Then what is about to be made is not, and
+ * that is counted. Any thread. */
+bool rt__memory_refuses(struct rt *rt);
 
 /* So many bytes were read from other nodes, and given to the system for them.
  * Any thread; the figures show in rt_stats(). */

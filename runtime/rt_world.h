@@ -25,6 +25,7 @@
 
 struct rt;
 struct rt_thread;
+struct rt_mapping;
 struct rt_net;
 struct rt_output;
 
@@ -126,6 +127,68 @@ struct rt_world {
      * AGNER_ESYSTEM. */
     enum agner_err (*file_rename)(void *ctx, const char *from, const char *to,
                                   struct agner_error *error);
+
+    /*
+     * Makes a file of `size` zero bytes and maps it: what is stored at *bytes
+     * is in the file, whatever ends the program. One that is there becomes
+     * PATH.1, that one PATH.2, and so on up to PATH.KEEP. The room is taken at
+     * once, so that a full disk is an error here and not a fault later. NULL
+     * where there are no such files. AGNER_ETAKEN: a program that lives has it;
+     * AGNER_ENOTALLOWED, AGNER_ENOMEM, AGNER_ESYSTEM.
+     */
+    enum agner_err (*file_map)(void *ctx, const char *path, unsigned keep,
+                               size_t size, struct rt_mapping **mapping,
+                               uint8_t **bytes, struct agner_error *error);
+    void (*file_unmap)(void *ctx, struct rt_mapping *mapping);
+
+    /*
+     * Files of this user that nobody else may read or write: for secrets, and
+     * for whom to trust. All of these may wait for the disk; NULL where there
+     * are no such files. Errors name the path and the command that mends it.
+     *
+     * private_read: at most `room` bytes. AGNER_ENONAME: no such file,
+     * AGNER_ENOTALLOWED: not a plain file, a link, another user's, or others
+     * have rights, AGNER_ELIMIT: longer, AGNER_ESYSTEM.
+     */
+    enum agner_err (*private_read)(void *ctx, const char *path, void *bytes,
+                                   size_t room, size_t *size,
+                                   struct agner_error *error);
+    /* Writes one, whole or not at all, with mode 600. `fresh`: only where there
+     * is none; AGNER_ETAKEN. AGNER_ENOTALLOWED, AGNER_ESYSTEM. */
+    enum agner_err (*private_write)(void *ctx, const char *path,
+                                    const void *bytes, size_t size, bool fresh,
+                                    struct agner_error *error);
+    /* Is it a folder of this user that nobody else may write to? `make`: it is
+     * made, with mode 700, and those around it. AGNER_ENONAME,
+     * AGNER_ENOTALLOWED, AGNER_ESYSTEM. */
+    enum agner_err (*private_folder)(void *ctx, const char *path, bool make,
+                                     struct agner_error *error);
+    /* Between these nobody else who asks changes files of the folder, in no
+     * program. */
+    enum agner_err (*private_lock)(void *ctx, const char *folder, int *lock,
+                                   struct agner_error *error);
+    void (*private_unlock)(void *ctx, int lock);
+
+    /*
+     * Where `thread` is in its code: return addresses, the innermost first, and
+     * how many of `room`. 0: nobody can tell, or it did not answer in time. The
+     * thread is interrupted for it, unless it waits in the kernel: then what
+     * its stack shows, up to `stack_end`, is all there is. thread_watch()
+     * allows that, for the whole program, and takes a signal; without it the
+     * answer is 0. NULL: no threads.
+     */
+    enum agner_err (*thread_watch)(void *ctx);
+    size_t (*thread_where)(void *ctx, struct rt_thread *thread,
+                           const void *stack_end, void **places, size_t room);
+
+    /*
+     * What the program has of the machine's memory, and how much it may have
+     * before the system ends it; 0 where that is not known. NULL: nothing is.
+     * memory_trim() gives back to the system what the allocator holds without
+     * need; NULL: it cannot.
+     */
+    void (*memory)(void *ctx, uint64_t *used, uint64_t *room);
+    void (*memory_trim)(void *ctx);
 
     const struct rt_net *net; /* borrowed: static, or the simulation's */
 };

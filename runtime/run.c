@@ -21,10 +21,11 @@
 #include "context.h"
 #include "direct.h"
 #include "relation.h"
+#include "run_queue.h"
 #include "try.h"
 #include "worker.h"
 
-#define BUDGET 256u /* operations between looks at the clock */
+#define BUDGET 256u /* operations before others who wait here come in */
 #define REFUSED_MAX \
     100u /* waits refused to code that must end, before it is \
             left as by rt_exit() */
@@ -62,7 +63,7 @@ static void switch_to(struct gen *from, struct gen *to)
     struct worker *w = from->worker;
 
     to->worker = w;
-    w->running = to;
+    store_relaxed(&w->running, to);
     if (to->context == NULL) {
         rt__fiber_abandon((uint8_t *)to->stack + 4096,
                           (size_t)((uint8_t *)to - (uint8_t *)to->stack) -
@@ -90,11 +91,23 @@ static void charge(struct worker *w, struct process *p)
                   load_relaxed(&p->run_ms) + (uint32_t)(us / 1000u));
 }
 
-/* The process stops running here. Before anybody else may take it. */
-static inline void settle(struct gen *self)
+/* So many operations are over; the turn is one itself. */
+static inline void count_operations(struct worker *w, uint32_t count)
+{
+    store_relaxed(&w->operations, load_relaxed(&w->operations) + count + 1);
+}
+
+static inline void charge_if_due(struct gen *self)
 {
     if (__builtin_expect(load_relaxed(&self->worker->charge_us) != 0, 0))
         charge(self->worker, self->process);
+}
+
+/* The process stops running here. Before anybody else may take it. */
+static inline void settle(struct gen *self)
+{
+    count_operations(self->worker, BUDGET - self->budget);
+    charge_if_due(self);
 }
 
 static void begin_slice(struct gen *self)
@@ -103,19 +116,31 @@ static void begin_slice(struct gen *self)
     self->slice_end_ns = 0;
 }
 
-/* After BUDGET operations: is it time for another process? */
+/* After BUDGET operations: is it time for another process? It is when somebody
+ * waits on this worker: what was sent to them is in the cache still, and a
+ * receiver keeps up with its senders. Else when the slice is over, for what
+ * comes from elsewhere. */
 static bool slice_over(struct gen *self)
 {
     const struct rt_world *world = self->rt->world;
     uint64_t now_ns;
 
     self->budget = BUDGET;
+    count_operations(self->worker, BUDGET);
     if (self->rt->simulated)
         return true;
+    if (load_relaxed(&self->worker->length) > 0) {
+        if (load_relaxed(&self->rt->callable) > 0)
+            rt__call_if_slow(self->worker);
+        return true;
+    }
     now_ns = world->now_ns(world->ctx);
     if (self->slice_end_ns == 0)
         self->slice_end_ns = now_ns + self->rt->options.slice_us * 1000u;
-    return now_ns >= self->slice_end_ns;
+    if (now_ns < self->slice_end_ns)
+        return false;
+    self->worker->clock_ns = RT_NEVER;
+    return true;
 }
 
 /* It goes on; in terminate it stays one that ends. */
@@ -135,11 +160,11 @@ static void yield(struct gen *self)
         return; /* no stack for the others: go on */
     settle(self);
     self->wait.kind = WAIT_YIELD;
-    p->gen = self;
+    rt__set_gen(p, self);
     self->worker->after = AFTER_REQUEUE;
     self->worker->after_process = p;
     switch_to(self, next);
-    p->gen = NULL;
+    rt__set_gen(p, NULL);
     self->wait.kind = WAIT_NOTHING;
     now_runs(p);
     begin_slice(self);
@@ -231,8 +256,28 @@ static void forget_deadline(struct gen *self)
     timer = load_acquire(&self->wait.timer); /* pairs with arm_wait() */
     if (timer == NULL)
         return;
-    (void)rt__timer_cancel(self->rt, timer, load_relaxed(&self->wait.timer_id));
+    (void)rt__timer_cancel(self->rt, self->worker, timer,
+                           load_relaxed(&self->wait.timer_id));
     store_relaxed(&self->wait.timer, NULL);
+}
+
+/* Others may see from here on what it waits for: waits.c. Release: and what was
+ * written before. */
+static void show(struct gen *self)
+{
+    struct wait *wait = &self->wait;
+
+    store_relaxed(&wait->since_ns, rt__clock_ns(self->rt));
+    store_release(&wait->shown,
+                  load_relaxed(&wait->shown) + 16 + (uint64_t)wait->kind);
+}
+
+/* What it waited for may change again. Release: after this is seen. */
+static void hide(struct gen *self)
+{
+    store_release(&self->wait.shown,
+                  load_relaxed(&self->wait.shown) & ~UINT64_C(15));
+    fence_compiler();
 }
 
 static void wait_on_thread(struct gen *self)
@@ -257,6 +302,8 @@ static void wait_on_thread(struct gen *self)
         }
         if (!rt__mailbox_park(&p->inbox))
             continue;
+        if ((load_relaxed(&wait->shown) & 15u) == 0)
+            show(self);
         world->wait(world->ctx, &self->wake_word, seen, wait->deadline_ns);
         (void)rt__mailbox_unpark(&p->inbox); /* ours either way */
     }
@@ -276,10 +323,12 @@ static enum agner_err wait_on_stack(struct gen *self)
     if (self->wait.deadline_ns != RT_NEVER)
         rt__lazy_add(self->worker, self);
     settle(self);
+    show(self);
     store_relaxed(&p->status, (uint8_t)RT_STATUS_CALLING);
     self->worker->after = AFTER_PARK;
     self->worker->after_process = p;
     switch_to(self, next);
+    hide(self);
     now_runs(p);
     begin_slice(self);
     return AGNER_OK;
@@ -297,13 +346,15 @@ enum agner_err rt__block(struct gen *self)
         wait->kind = WAIT_NOTHING;
         return err;
     }
-    p->gen = self;
-    if (self->external)
+    rt__set_gen(p, self);
+    if (self->external) {
         wait_on_thread(self);
-    else
+        hide(self);
+    } else {
         err = wait_on_stack(self);
+    }
     if (!self->external) {
-        p->gen = NULL;
+        rt__set_gen(p, NULL);
         if (wait->deadline_ns != RT_NEVER)
             forget_deadline(self);
     }
@@ -332,8 +383,7 @@ void rt__scratch_reset(struct gen *self)
         m = next;
     }
     self->held = NULL;
-    if (!etf__region_is_clean(&self->scratch))
-        etf_region_reset(&self->scratch);
+    etf__region_rewind(&self->scratch);
 }
 
 /* Takes the arguments of init out of the queue, and notes who waits. */
@@ -354,7 +404,7 @@ static struct envelope *know_starter(struct gen *self)
 }
 
 /* Carries out the end of the process on this stack. */
-static void finish(struct gen *self)
+static __attribute__((noinline)) void finish(struct gen *self)
 {
     struct process *p = self->process;
     const struct rt_behavior *b = load_relaxed(&p->behavior);
@@ -397,7 +447,7 @@ static void fail_current(struct gen *self, struct envelope *m)
 
 /* The call that was just handed out has not been answered: whoever waits for it
  * must hear of our end. */
-static void keep_call(struct gen *self)
+static __attribute__((noinline)) void keep_call(struct gen *self)
 {
     struct process *p = self->process;
     struct envelope *m = self->current;
@@ -439,8 +489,26 @@ static bool may_hand_out(struct gen *self, struct envelope *m)
     return false;
 }
 
+/* rt__scratch_reset(), which has little to do after a callback that got one
+ * message and built little. */
+static inline void reset_scratch(struct gen *self)
+{
+    struct envelope *m = self->held;
+
+    if (__builtin_expect(m == NULL || m->next != NULL ||
+                             m->kind > ENVELOPE_CAST ||
+                             m->memory.offheap != NULL,
+                         0)) {
+        rt__scratch_reset(self);
+        return;
+    }
+    rt__pool_put(&self->worker->pool, self->rt->pools, m);
+    self->held = NULL;
+    etf__region_rewind(&self->scratch);
+}
+
 /* Calls the code with self->message; what came and was made ends with that. */
-static void call_code(struct gen *self)
+static inline void call_code(struct gen *self)
 {
     struct process *p = self->process;
     enum rt_next next;
@@ -448,38 +516,56 @@ static void call_code(struct gen *self)
     self->in_callback = true;
     next = load_relaxed(&p->behavior)->message(self, &self->message);
     self->in_callback = false;
-    if (self->current != NULL)
+    if (__builtin_expect(self->current != NULL, 0))
         keep_call(self);
     if (next != RT_NEXT)
         obey(self, next);
-    rt__scratch_reset(self);
+    reset_scratch(self);
 }
 
-static void begin_callback(struct gen *self)
+static inline void begin_callback(struct gen *self)
 {
     struct process *p = self->process;
 
     rt__count_received(p);
-    if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
+    if (__builtin_expect((p->flags & PROCESS_WANTS_TIMEOUT) != 0, 0))
         rt_timeout(self, RT_INFINITY);
 }
 
-static void deliver(struct gen *self, struct envelope *m)
+/* Sets self->message up: false when `m` is not to be handed out. */
+static inline bool describe(struct gen *self, struct envelope *m)
+{
+    if (__builtin_expect(m->kind == ENVELOPE_MESSAGE &&
+                             etf__tag(m->sender) == ETF__PID,
+                         1)) {
+        self->message.kind = RT_MESSAGE;
+        self->message.term = m->term;
+        self->message.sender = rt__pid_of(m->sender);
+        return true;
+    }
+    if (m->kind == ENVELOPE_DIRECT && !may_hand_out(self, m))
+        return false;
+    rt__describe(self, m);
+    return true;
+}
+
+static inline void deliver(struct gen *self, struct envelope *m)
 {
     struct worker *w = self->worker;
+    uint64_t messages = load_relaxed(&w->messages) + 1;
 
-    store_relaxed(&w->messages, load_relaxed(&w->messages) + 1);
+    store_relaxed(&w->messages, messages);
+    if (__builtin_expect(messages % RT_BOX_SAMPLE == 0, 0))
+        rt__box_message(w, self->process, m->sender);
     begin_callback(self);
     m->next = self->held;
     self->held = m;
-    if (m->kind == ENVELOPE_DIRECT && !may_hand_out(self, m))
-        return;
-    rt__describe(self, m);
-    call_code(self);
+    if (describe(self, m))
+        call_code(self);
 }
 
 /* Once more, as the last callback asked. */
-static void deliver_again(struct gen *self)
+static __attribute__((noinline)) void deliver_again(struct gen *self)
 {
     self->process->flags &= (uint16_t)~PROCESS_CONTINUES;
     begin_callback(self);
@@ -531,13 +617,12 @@ static void first_behavior(struct gen *self)
     rt__scratch_reset(self);
 }
 
-/* The next message that may be handed out. */
-static struct envelope *next_message(struct process *p)
+/* The next message that a suspended process may hand out. */
+static __attribute__((noinline)) struct envelope *
+next_of_system(struct process *p)
 {
     struct envelope *m, *before = NULL;
 
-    if (__builtin_expect((p->flags & PROCESS_SUSPENDED) == 0, 1))
-        return rt__queue_pop(p);
     for (m = p->queue; m != NULL; before = m, m = m->next) {
         if (m->kind == ENVELOPE_MESSAGE &&
             etf_is_tagged(m->term, ETF_A(system), 3))
@@ -548,6 +633,13 @@ static struct envelope *next_message(struct process *p)
     if (m != NULL)
         rt__queue_remove(p, before, m);
     return m;
+}
+
+static inline struct envelope *next_message(struct process *p)
+{
+    if (__builtin_expect((p->flags & PROCESS_SUSPENDED) != 0, 0))
+        return next_of_system(p);
+    return rt__queue_pop(p);
 }
 
 /* G32: what the process holds is looked at before each slice. */
@@ -583,21 +675,79 @@ static void shrink(struct process *p)
 }
 
 /* Nothing waits. Gives the process up; false when a message came meanwhile. */
-static bool park(struct gen *self)
+static inline bool park(struct gen *self)
 {
     struct process *p = self->process;
 
-    if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
-        rt__timeout_arm(self);
-    if ((p->flags & PROCESS_HIBERNATE) != 0)
-        shrink(p);
-    settle(self);
+    if (__builtin_expect(
+            (p->flags & (PROCESS_WANTS_TIMEOUT | PROCESS_HIBERNATE)) != 0, 0)) {
+        if ((p->flags & PROCESS_WANTS_TIMEOUT) != 0)
+            rt__timeout_arm(self);
+        if ((p->flags & PROCESS_HIBERNATE) != 0)
+            shrink(p);
+    }
+    charge_if_due(self);
     store_relaxed(&p->status, (uint8_t)RT_STATUS_WAITING);
     self->process = NULL;
-    if (rt__mailbox_park(&p->inbox))
+    if (rt__mailbox_park(&p->inbox)) {
+        count_operations(self->worker, BUDGET - self->budget);
         return true;
+    }
+    store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);
     self->process = p;
     return false;
+}
+
+#define PROCESS_SPECIAL \
+    (PROCESS_EXITING | PROCESS_CONTINUES | PROCESS_SUSPENDED)
+
+/* Takes what has come. A single message for a process that has none waits in no
+ * queue: it is returned. */
+static inline struct envelope *take_single(struct gen *self, struct process *p)
+{
+    struct envelope *m;
+
+    if (load_relaxed(&p->inbox) == NULL)
+        return NULL;
+    /* Acquire as in rt__mailbox_take(). */
+    m = swap_acquire(&p->inbox, NULL);
+    if (m->next == NULL && p->queue == NULL && m->kind <= ENVELOPE_CAST &&
+        m->generation == load_relaxed(&p->generation) &&
+        (p->flags & PROCESS_SPECIAL) == 0 &&
+        (load_relaxed(&p->door) & DOOR_LIMITED) == 0) {
+        if (load_relaxed(&p->queued_peak) == 0)
+            store_relaxed(&p->queued_peak, 1u);
+        return m;
+    }
+    rt__act_all(self->rt, self->worker, p, rt__mailbox_reverse(m));
+    return NULL;
+}
+
+/* What is not simply the next message. */
+enum what { A_MESSAGE, NO_MESSAGE, AGAIN, THE_END };
+
+static inline enum what what_next(struct gen *self, struct process *p,
+                                  struct envelope **m)
+{
+    *m = take_single(self, p);
+    if (*m != NULL)
+        return A_MESSAGE;
+    if (__builtin_expect(
+            (p->flags & (PROCESS_EXITING | PROCESS_CONTINUES)) != 0, 0))
+        return (p->flags & PROCESS_EXITING) != 0 ? THE_END : AGAIN;
+    *m = next_message(p);
+    if (*m == NULL)
+        return NO_MESSAGE;
+    /* Before its code, which may wait for one who waits here. */
+    if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0))
+        rt__limits_eased(self);
+    return A_MESSAGE;
+}
+
+static inline bool has_work(const struct process *p)
+{
+    return load_relaxed(&p->inbox) != NULL || p->queue != NULL ||
+           (p->flags & PROCESS_SPECIAL) != 0;
 }
 
 /* Hands out messages until there are none or the slice is over. */
@@ -607,25 +757,24 @@ static void serve(struct gen *self)
     struct envelope *m;
 
     for (;;) {
-        rt__take(self->rt, self->worker, p);
-        if (__builtin_expect((p->flags & PROCESS_EXITING) != 0, 0)) {
-            finish(self);
-            return;
-        }
-        if (__builtin_expect((p->flags & PROCESS_CONTINUES) != 0, 0)) {
-            deliver_again(self);
-        } else if ((m = next_message(p)) != NULL) {
-            /* Before its code, which may wait for one who waits here. */
-            if (__builtin_expect((load_relaxed(&p->door) & DOOR_LIMITED) != 0,
-                                 0))
-                rt__limits_eased(self);
+        switch (what_next(self, p, &m)) {
+        case A_MESSAGE:
             deliver(self, m);
-        } else {
+            break;
+        case NO_MESSAGE:
             if (park(self))
                 return;
             continue;
+        case AGAIN:
+            deliver_again(self);
+            break;
+        case THE_END:
+            finish(self);
+            return;
         }
-        if (--self->budget == 0 && slice_over(self)) {
+        /* One that has kept up waits for the next sender, which then finds it
+         * idle and has it run next: so what is sent stays in the cache. */
+        if (--self->budget == 0 && slice_over(self) && has_work(p)) {
             settle(self);
             self->process = NULL;
             rt__schedule(self->rt, self->worker, p, true);
@@ -647,10 +796,11 @@ static void resume(struct gen *self, struct process *p)
             check_memory(p);
         if (rt__wait_over(p))
             break;
+        store_relaxed(&p->status, (uint8_t)RT_STATUS_CALLING); /* as it was */
         if (rt__mailbox_park(&p->inbox))
             return;
     }
-    target = p->gen;
+    target = rt__gen(p);
     w->after = AFTER_POOL;
     w->after_gen = self;
     switch_to(self, target);
@@ -669,15 +819,28 @@ static bool doze(struct worker *w, struct process *p)
     return true;
 }
 
-static void run(struct gen *self, struct process *p)
+/* Its first turn: false when it has ended with that. */
+static __attribute__((noinline)) bool begin(struct gen *self, struct process *p)
+{
+    rt__take(self->rt, self->worker, p);
+    if ((p->flags & PROCESS_EXITING) != 0)
+        finish(self); /* killed before it began */
+    else if ((p->flags & PROCESS_RAW) != 0)
+        first_raw(self);
+    else
+        first_behavior(self);
+    return self->process != NULL;
+}
+
+static inline void run(struct gen *self, struct process *p)
 {
     struct worker *w = self->worker;
 
     if (__builtin_expect((p->flags & PROCESS_DORMANT) != 0, 0) && doze(w, p))
         return;
-    store_relaxed(&w->slices, load_relaxed(&w->slices) + 1);
     store_relaxed(&w->running_pid, rt__pid_word(p).word);
-    if (p->gen != NULL) {
+    store_relaxed(&w->box.line->running, rt__pid_word(p).word);
+    if (rt__gen(p) != NULL) {
         resume(self, p);
         return;
     }
@@ -685,17 +848,9 @@ static void run(struct gen *self, struct process *p)
     self->refused = 0;
     store_relaxed(&p->status, (uint8_t)RT_STATUS_RUNNING);
     begin_slice(self);
-    if (__builtin_expect((p->flags & PROCESS_STARTED) == 0, 0)) {
-        rt__take(self->rt, self->worker, p);
-        if ((p->flags & PROCESS_EXITING) != 0)
-            finish(self); /* killed before it began */
-        else if ((p->flags & PROCESS_RAW) != 0)
-            first_raw(self);
-        else
-            first_behavior(self);
-        if (self->process == NULL)
-            return;
-    }
+    if (__builtin_expect((p->flags & PROCESS_STARTED) == 0, 0) &&
+        !begin(self, p))
+        return;
     if (has_memory_limit(p))
         check_memory(p);
     serve(self);
@@ -802,7 +957,7 @@ static void enter_loop(struct worker *w)
 
 void rt__on_base(struct worker *w, void (*work)(struct worker *w))
 {
-    struct gen *self = w->running;
+    struct gen *self = load_relaxed(&w->running);
 
     w->base_work = work;
     w->idle = self;
@@ -814,9 +969,10 @@ void rt__worker_main(void *arg)
     struct worker *w = arg;
 
     rt__fiber_here(&w->base.fiber);
-    if (w->rt->options.contain_crashes)
+    if (w->rt->options.contain_crashes || w->rt->options.watch_faults)
         rt__contain_thread(w);
     enter_loop(w);
+    rt__contain_thread_end(w);
 }
 
 void rt__step(struct worker *w, struct process *p)

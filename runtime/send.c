@@ -2,7 +2,7 @@
  * send.c -- where a message goes: targets and pushing.
  */
 #include "relation.h"
-#include "worker.h"
+#include "run_queue.h"
 
 void rt__count_drop(struct rt *rt, struct worker *worker, enum rt_drop why)
 {
@@ -18,9 +18,55 @@ void rt__dropped(struct rt *rt, enum rt_drop why, uint64_t count)
     add_relaxed(&rt->dropped[why], count);
 }
 
-enum agner_err rt__push_to(struct rt *rt, struct worker *worker,
-                           struct process *p, struct envelope *m)
+/* Gives `m`, which is no message that joins the queue, or for a mailbox that is
+ * no usual one, to a process that the caller has claimed: the answer that it
+ * waits for ends the wait. Everything else, and what may be for somebody else,
+ * goes through the inbox. */
+static void hand_over_other(struct process *p, struct envelope *m)
 {
+    struct gen *gen = rt__gen(p);
+
+    if (m->kind == ENVELOPE_REPLY &&
+        m->generation == load_relaxed(&p->generation) &&
+        (load_relaxed(&p->door) & (DOOR_EXTERNAL | DOOR_LIMITED)) == 0 &&
+        gen != NULL && gen->wait.kind == WAIT_CALL && !gen->wait.done &&
+        gen->wait.id == m->id &&
+        m->sender.word == load_relaxed(&gen->wait.callee)) {
+        gen->wait.answer = m;
+        gen->wait.done = true;
+        return;
+    }
+    (void)rt__mailbox_push(&p->inbox, m);
+}
+
+/* The caller has claimed `p` for `m`: it gets it as rt__act_all() would give
+ * it, when it runs, and is put on a run queue. */
+static inline void hand_over(struct rt *rt, struct worker *worker,
+                             struct process *p, struct envelope *m)
+{
+    bool usual = load_relaxed(&p->door) == 0;
+
+    if (__builtin_expect(usual && m->kind <= ENVELOPE_CAST &&
+                             m->generation == load_relaxed(&p->generation),
+                         1)) {
+        rt__queue_add(p, m);
+        rt__note_peak(p);
+    } else {
+        hand_over_other(p, m);
+    }
+    if (__builtin_expect(usual && worker != NULL && !rt->simulated, 1))
+        rt__local_push(worker, p, false);
+    else
+        rt__schedule(rt, worker, p, false);
+}
+
+static inline enum agner_err push_to(struct rt *rt, struct worker *worker,
+                                     struct process *p, struct envelope *m)
+{
+    if (rt__mailbox_claim(&p->inbox)) {
+        hand_over(rt, worker, p, m);
+        return AGNER_OK;
+    }
     switch (rt__mailbox_push(&p->inbox, m)) {
     case MAILBOX_PUSHED:
         return AGNER_OK;
@@ -33,7 +79,13 @@ enum agner_err rt__push_to(struct rt *rt, struct worker *worker,
     return AGNER_ENOPROC;
 }
 
-struct process *rt__living(struct rt *rt, etf_term to)
+enum agner_err rt__push_to(struct rt *rt, struct worker *worker,
+                           struct process *p, struct envelope *m)
+{
+    return push_to(rt, worker, p, m);
+}
+
+static inline struct process *living(const struct rt *rt, etf_term to)
 {
     struct process *p = rt__slot(rt, etf__pid_slot(to));
 
@@ -41,6 +93,11 @@ struct process *rt__living(struct rt *rt, etf_term to)
     if (p == NULL || load_relaxed(&p->generation) != etf__pid_generation(to))
         return NULL;
     return p;
+}
+
+struct process *rt__living(struct rt *rt, etf_term to)
+{
+    return living(rt, to);
 }
 
 enum agner_err rt__push(struct rt *rt, struct worker *worker, etf_term to,
@@ -223,14 +280,16 @@ static enum agner_err to_far(struct gen *self, const struct rt_target *t,
 
     s.node = t->node;
     s.from = rt_self(self);
-    s.to = t->remote;
     s.name = t->name;
-    s.ref = t->ref;
     s.payload = message;
-    if (!etf_is_none(t->name))
+    if (!etf_is_none(t->name)) { /* only one of the three is there */
         s.kind = RT_SIGNAL_SEND_NAME;
-    else if (t->ref.count != 0)
+    } else if (t->ref.count != 0) {
         s.kind = RT_SIGNAL_SEND_ALIAS;
+        s.ref = t->ref;
+    } else {
+        s.to = t->remote;
+    }
     err = rt__carry(self->rt, self, &s);
     if (err == AGNER_ENOCONN)
         rt__count_drop(self->rt, self->worker, RT_DROP_NOCONN);
@@ -247,20 +306,36 @@ static enum agner_err unreachable(struct rt *rt, struct worker *worker,
     return t->err;
 }
 
-static enum agner_err send_kind(struct gen *self, etf_term to,
-                                enum envelope_kind kind, etf_term message,
-                                unsigned flags)
+static inline enum agner_err to_local(struct gen *self, etf_term pid,
+                                      enum envelope_kind kind, etf_term message,
+                                      unsigned flags)
+{
+    struct envelope *m = rt__envelope_new(self->worker, kind, message);
+    struct process *p;
+
+    if (m == NULL)
+        return AGNER_ENOMEM;
+    m->sender = rt__pid_word(self->process);
+    p = living(self->rt, pid);
+    if (__builtin_expect(
+            p == NULL || (load_relaxed(&p->door) & DOOR_LIMITED) != 0, 0))
+        return rt__post_local(self->rt, self, self->worker, pid, m, flags);
+    m->generation = etf__pid_generation(pid);
+    if (__builtin_expect(push_to(self->rt, self->worker, p, m) == AGNER_OK, 1))
+        return AGNER_OK;
+    rt__count_drop(self->rt, self->worker, RT_DROP_NOPROC);
+    rt__envelope_free(self->rt, self->worker, m);
+    return AGNER_ENOPROC;
+}
+
+/* To what is no pid of this node. */
+static __attribute__((noinline)) enum agner_err
+send_elsewhere(struct gen *self, etf_term to, enum envelope_kind kind,
+               etf_term message, unsigned flags)
 {
     struct rt_target t;
     struct envelope *m;
-    enum agner_err err = rt__may_run(self);
 
-    rt__spend(self);
-    if (err != AGNER_OK)
-        return err;
-    if (etf_is_none(message))
-        return AGNER_ENOMEM; /* it could not be built */
-    rt__count_sent(self->process);
     rt__target(self->rt, to, &t);
     switch (t.where) {
     case RT_WHERE_REMOTE:
@@ -270,19 +345,35 @@ static enum agner_err send_kind(struct gen *self, etf_term to,
     case RT_WHERE_NONE:
         return unreachable(self->rt, self->worker, &t);
     case RT_WHERE_LOCAL:
+        return to_local(self, t.pid, kind, message, flags);
     case RT_WHERE_ALIAS:
         break;
     }
-    if (t.where == RT_WHERE_ALIAS && kind == ENVELOPE_CAST)
+    if (kind == ENVELOPE_CAST)
         message = etf_make(self, "{'$gen_cast', _}", message);
     m = etf_is_none(message) ? NULL
                              : rt__envelope_new(self->worker, kind, message);
     if (m == NULL)
         return AGNER_ENOMEM;
-    if (t.where == RT_WHERE_ALIAS)
-        return to_alias(self->rt, self->worker, &t, m);
-    m->sender = rt__pid_word(self->process);
-    return rt__post_local(self->rt, self, self->worker, t.pid, m, flags);
+    return to_alias(self->rt, self->worker, &t, m);
+}
+
+static inline enum agner_err send_kind(struct gen *self, etf_term to,
+                                       enum envelope_kind kind,
+                                       etf_term message, unsigned flags)
+{
+    enum agner_err err = rt__may_run(self);
+
+    if ((flags & RT_SEND_ALONG) == 0)
+        rt__spend(self);
+    if (err != AGNER_OK)
+        return err;
+    if (etf_is_none(message))
+        return AGNER_ENOMEM; /* it could not be built */
+    rt__count_sent(self->process);
+    if (__builtin_expect(etf__tag(to) == ETF__PID, 1))
+        return to_local(self, to, kind, message, flags);
+    return send_elsewhere(self, to, kind, message, flags);
 }
 
 enum agner_err rt_send_with(struct gen *self, etf_term to, etf_term message,
@@ -337,6 +428,51 @@ enum agner_err rt_send_box(struct gen *self, etf_term to, struct etf_box *box)
     return rt__post_local(self->rt, self, self->worker, t.pid, m, 0);
 }
 
+#define AROUND_MAX 8u
+
+/* The message as one term: for another node, and where it cannot be held
+ * together by the box. */
+static enum agner_err send_whole(struct gen *self, etf_term to, etf_term tuple,
+                                 etf_term last, unsigned flags)
+{
+    size_t count = etf_tuple_size(tuple);
+    const etf_term *from = etf_tuple_items(tuple);
+    etf_term items[AROUND_MAX];
+
+    for (size_t i = 0; i + 1 < count; i++)
+        items[i] = from[i];
+    items[count - 1] = last;
+    return send_kind(self, to, ENVELOPE_MESSAGE,
+                     etf_tuple(&self->scratch, items, count), flags);
+}
+
+enum agner_err rt_send_around(struct gen *self, etf_term to, etf_term tuple,
+                              struct etf_box *box, unsigned flags)
+{
+    size_t count = etf_tuple_size(tuple);
+    struct envelope *m = NULL;
+    struct rt_target t;
+    enum agner_err err = rt__may_run(self);
+
+    rt__spend(self);
+    if (etf_is_none(tuple))
+        return AGNER_ENOMEM;
+    if (count == 0 || count > AROUND_MAX)
+        return AGNER_EINVAL;
+    if (err != AGNER_OK)
+        return err;
+    rt__target(self->rt, to, &t);
+    if (t.where == RT_WHERE_LOCAL)
+        m = rt__envelope_around(self->rt, self->worker, ENVELOPE_MESSAGE, tuple,
+                                box);
+    if (m == NULL)
+        return send_whole(self, to, tuple, etf_box_term(box), flags);
+    (void)etf_box_hold(box);
+    rt__count_sent(self->process);
+    m->sender = rt__pid_word(self->process);
+    return rt__post_local(self->rt, self, self->worker, t.pid, m, flags);
+}
+
 enum agner_err rt_post(struct rt *rt, etf_term to, etf_term message)
 {
     struct rt_signal s = { .kind = RT_SIGNAL_SEND, .flags = RT_SEND_NOSUSPEND };
@@ -348,16 +484,21 @@ enum agner_err rt_post(struct rt *rt, etf_term to, etf_term message)
         return unreachable(rt, NULL, &t);
     if (t.where == RT_WHERE_REMOTE) {
         s.node = t.node;
-        s.to = t.remote;
         s.name = t.name;
-        s.ref = t.ref;
         s.payload = message;
-        if (!etf_is_none(t.name))
+        if (!etf_is_none(t.name)) {
             s.kind = RT_SIGNAL_SEND_NAME;
-        else if (t.ref.count != 0)
+        } else if (t.ref.count != 0) {
             s.kind = RT_SIGNAL_SEND_ALIAS;
+            s.ref = t.ref;
+        } else {
+            s.to = t.remote;
+        }
         return rt__carry(rt, NULL, &s);
     }
+    if (rt_memory_level(rt) == RT_MEMORY_HARD &&
+        etf__flat_words(message) >= RT_LARGE_WORDS && rt__memory_refuses(rt))
+        return AGNER_ENOMEM;
     m = rt__envelope_new(NULL, ENVELOPE_MESSAGE, message);
     if (m == NULL)
         return AGNER_ENOMEM;

@@ -112,6 +112,8 @@ enum agner_err rt__slot_get(struct rt *rt, struct worker *worker,
             worker->slot_count++;
     note_peak(rt);
     rt__unlock(&rt->slab_lock);
+    if (err == AGNER_ELIMIT)
+        add_relaxed(&rt->processes_refused, 1u);
     if (err != AGNER_OK)
         return err;
     rt__count_process(rt, worker, true);

@@ -40,6 +40,7 @@ static bool needs_extras(const struct rt_spawn_options *o)
 {
     return o->mailbox_max != 0 || o->mailbox_bytes_max != 0 ||
            o->memory_max != 0 || o->label != NULL || o->lifetime_ms != 0 ||
+           o->hook != NULL ||
            (o->parent != NULL && !etf_pid_is_local(*o->parent));
 }
 
@@ -179,7 +180,7 @@ void rt__discard_birth(struct rt *rt, struct worker *worker, struct process *p)
         rt__relation_free(rt, worker, r);
     }
     if (rt__extras_of(p) != NULL && t->extras->lifetime_timer != NULL)
-        (void)rt__timer_cancel(rt, t->extras->lifetime_timer,
+        (void)rt__timer_cancel(rt, worker, t->extras->lifetime_timer,
                                t->extras->lifetime_timer_id);
     if (rt__extras_of(p) != NULL && t->extras->room != NULL)
         rt__spawn_room_leave(t->extras->room);
@@ -312,11 +313,15 @@ static enum agner_err bear(struct gen *self, const struct birth *b,
         rt__abort_birth(rt, self->worker, p);
         return err;
     }
+    if (o->hook != NULL)
+        rt__hook_put(rt, p, o->hook); /* nothing can fail any more */
     if (b->dormant) {
         p->flags |= PROCESS_DORMANT;
         if (rt__mailbox_park(&p->inbox))
             return AGNER_OK;
     }
+    if (rt->box != NULL)
+        rt__box_spawn(rt, self->worker, p, (const void *)(uintptr_t)b->code);
     rt__schedule(rt, self->worker, p, true);
     return AGNER_OK;
 }
@@ -330,6 +335,8 @@ static enum agner_err check(struct gen *self,
     rt__spend(self);
     if (err == AGNER_OK && load_relaxed(&self->rt->halting) != 0)
         err = AGNER_EKILLED; /* as the caller is about to be: rt__halt() */
+    if (err == AGNER_OK && rt__memory_refuses(self->rt))
+        err = AGNER_ENOMEM;
     if (*options == NULL)
         *options = &no_options;
     if ((*options)->monitor)
@@ -481,7 +488,8 @@ enum agner_err rt_start(struct gen *self, const struct rt_behavior *behavior,
         return err;
     rt__wait_begin(self, WAIT_CALL, timeout_ms);
     self->wait.id = id;
-    self->wait.callee = word;
+    store_relaxed(&self->wait.callee, word.word);
+    store_relaxed(&self->wait.site, (uintptr_t)__builtin_return_address(0));
     err = started(self, rt__block(self), word, options, monitor_id, reason);
     if (err == AGNER_OK && pid != NULL)
         *pid = rt__pid_of(word);

@@ -274,6 +274,9 @@ static enum agner_err wait_for(struct gen *self, uint64_t id,
                        : end_ms > now_ms     ? end_ms - now_ms
                                              : 0);
         self->wait.id = self->process->relations->done;
+        store_relaxed(&self->wait.callee, 0u); /* it has no pid yet */
+        store_relaxed(&self->wait.far_node, 0u);
+        store_relaxed(&self->wait.site, (uintptr_t)0);
         err = rt__block(self);
     }
 }
@@ -282,6 +285,8 @@ static enum agner_err error_of(etf_term reason)
 {
     if (etf_same(reason, ETF_A(noconnection)))
         return AGNER_ENOCONN;
+    if (etf_atom_is(reason, "not_allowed"))
+        return AGNER_ENOTALLOWED;
     if (etf_atom_is(reason, "notsup"))
         return AGNER_ENOTSUP;
     if (etf_atom_is(reason, "taken") ||

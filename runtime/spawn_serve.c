@@ -220,6 +220,23 @@ static etf_term understand(struct request *q)
     return ETF_NONE;
 }
 
+/* May it be started for that node? What looks itself at what is asked of it is
+ * for everybody, but under no name, and before nobody else. */
+static bool may_spawn(struct request *q)
+{
+    const struct rt_remote *remote;
+    etf_bytes text = etf_atom_text(q->module);
+    etf_term name = etf_atom_find((const char *)text.data, text.size);
+    void *data;
+
+    if ((q->signal->denied & RT_MAY_SPAWN) == 0)
+        return true;
+    if (!etf_is_none(q->wish.name) || q->wish.priority == RT_PRIORITY_HIGH)
+        return false;
+    return !is_foreign(q->function) && !etf_is_none(name) &&
+           find(q->rt, &name, &remote, &data) && remote->asks;
+}
+
 /* A place for one more of the row, if those are counted: there are as many
  * counts as rows, whatever names are asked for. */
 static bool take_place(struct request *q)
@@ -263,7 +280,8 @@ static bool tie(const struct request *q, struct process *p,
     else
         r->ref = s->ref;
     if ((q->local ||
-         rt__remote_join(q->rt, s->node, rt__pid_word(p), r) == AGNER_OK) &&
+         (rt__remote_share(q->rt, s->node, r) == AGNER_OK &&
+          rt__remote_join(q->rt, s->node, rt__pid_word(p), r) == AGNER_OK)) &&
         rt__relation_add(p, r))
         return true;
     rt__relation_free(q->rt, q->worker, r);
@@ -289,6 +307,7 @@ static enum agner_err furnish(struct request *q, struct process *p)
     if (x == NULL)
         return AGNER_ENOMEM;
     x->parent = s->from;
+    x->denied = s->denied;
     x->room = q->room;
     q->room = NULL;
     heritage = rt__heritage_new(q->rt, q->leader, NULL);
@@ -412,8 +431,14 @@ enum agner_err rt__spawn_serve(struct rt *rt, struct worker *worker,
 
     if (!etf_is_none(refusal))
         return reply(&q, 0, refusal);
-    err = load_relaxed(&rt->halting) != 0 || !take_place(&q) ? AGNER_ELIMIT
-                                                             : bear(&q, &p);
+    if (!may_spawn(&q)) {
+        rt__permit_refuse(rt, s, RT_MAY_SPAWN);
+        return reply(&q, 0, etf_atom("not_allowed"));
+    }
+    err = load_relaxed(&rt->halting) != 0 || rt__memory_refuses(rt) ||
+                  !take_place(&q)
+              ? AGNER_ELIMIT
+              : bear(&q, &p);
     if (q.room != NULL)
         rt__spawn_room_leave(q.room);
     if (err != AGNER_OK)

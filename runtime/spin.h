@@ -9,6 +9,7 @@
 #define RT_SPIN_H
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "atomic.h"
@@ -29,6 +30,14 @@ static inline void rt__lock(rt_spin *lock)
         else
             atomic_relax();
     }
+}
+
+/* Without waiting: for who may hold it itself, as in a signal handler. */
+static inline bool rt__try_lock(rt_spin *lock)
+{
+    uint32_t free = 0;
+
+    return cas_acquire(lock, &free, 1u);
 }
 
 static inline void rt__unlock(rt_spin *lock)

@@ -37,11 +37,22 @@ static void guard(struct rt *rt, uint8_t *low)
                PROTECTED_MAX);
 }
 
-/* Puts a new stack's struct gen at its top. */
-static struct gen *furnish(struct rt *rt, uint8_t *low, size_t size)
+/* Where the struct gen of the index-th stack of a slab is: at the top, but not
+ * at the same place of a page, or the hot parts of all stacks would share a few
+ * sets of the caches. */
+static struct gen *place(uint8_t *low, size_t size, unsigned index)
 {
-    struct gen *gen =
-        (struct gen *)(void *)(low + ((size - sizeof *gen) & ~(size_t)63));
+    size_t colour = (index * 7 % SLAB_STACKS) * (PAGE / SLAB_STACKS);
+
+    return (struct gen *)(void *)(low + ((size - sizeof(struct gen) - colour) &
+                                         ~(size_t)63));
+}
+
+/* Puts a new stack's struct gen at its top. */
+static struct gen *furnish(struct rt *rt, uint8_t *low, size_t size,
+                           unsigned index)
+{
+    struct gen *gen = place(low, size, index);
 
     guard(rt, low);
     memset(gen, 0, sizeof *gen);
@@ -76,7 +87,7 @@ static bool add_slab(struct rt *rt)
     slabs[rt->stack_slab_count++] = low;
     rt->stack_bytes += size * SLAB_STACKS;
     for (i = 0; i < SLAB_STACKS; i++) {
-        struct gen *gen = furnish(rt, low + i * size, size);
+        struct gen *gen = furnish(rt, low + i * size, size, i);
 
         /* No two waits have one number, whichever stack they are on: a late
          * WAKE ends none but its own. */
@@ -157,9 +168,7 @@ void rt__stacks_fini(struct rt *rt)
         uint8_t *low = rt->stack_slabs[i];
 
         for (j = 0; j < SLAB_STACKS; j++) {
-            struct gen *gen =
-                (struct gen *)(void *)(low + j * size +
-                                       ((size - sizeof *gen) & ~(size_t)63));
+            struct gen *gen = place(low + j * size, size, j);
 
             etf__region_fini(&gen->scratch);
             rt__fiber_free(&gen->fiber);

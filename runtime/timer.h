@@ -44,6 +44,7 @@ struct wheel {
     _Atomic uint64_t next_ms; /* no timer is due before; RT_NEVER: none */
     uint64_t now_ms;          /* ticks done */
     size_t count;
+    _Atomic uint64_t set, fired; /* ever; written under the lock */
     struct timer *near[WHEEL_NEAR];
     struct timer *far[WHEEL_LEVELS - 1][WHEEL_FAR];
     struct timer *free;

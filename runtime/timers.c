@@ -43,14 +43,18 @@ static struct wheel *wheel_at(struct rt *rt, uint16_t index)
 /* Wakes a worker that sleeps past a new deadline on the shared wheel. */
 static void look_again(struct rt *rt)
 {
-    fence_seq_cst(); /* next_ms, then `parked`: pairs with park() in sched.c */
+    fence_seq_cst(); /* next_ms, then `parked`: pairs with park() in idle.c */
     rt__wake_one(rt);
 }
 
-enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
-                               uint64_t deadline_ms, uint64_t interval_ms,
-                               etf_term to, struct envelope *m, bool by_target,
-                               struct timer **out, uint64_t *id)
+/* On the wheel of `worker`; `by` is the calling one, or NULL: the watchdog
+ * starts timers for a worker that is stuck, and must not touch what is that
+ * one's own. */
+static enum agner_err start(struct rt *rt, struct worker *worker,
+                            struct worker *by, uint64_t deadline_ms,
+                            uint64_t interval_ms, etf_term to,
+                            struct envelope *m, bool by_target,
+                            struct timer **out, uint64_t *id)
 {
     struct wheel *wheel = wheel_of(rt, worker);
     struct timer *timer;
@@ -61,7 +65,7 @@ enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
         rt__unlock(&wheel->lock);
         return AGNER_ENOMEM;
     }
-    *id = add_relaxed(&rt->timer_counter, 1u) + 1;
+    *id = rt__ref_next(rt, by);
     timer->deadline_ms = deadline_ms;
     timer->interval_ms = interval_ms;
     timer->to = to;
@@ -71,12 +75,21 @@ enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
                   worker == NULL ? (uint16_t)UINT16_MAX : worker->index);
     store_relaxed(&timer->id, *id);
     rt__wheel_arm(wheel, timer);
+    store_relaxed(&wheel->set, load_relaxed(&wheel->set) + 1);
     *out = timer;
     rt__unlock(&wheel->lock);
-    add_relaxed(&rt->timers_set, 1u);
     if (worker == NULL)
         look_again(rt);
     return AGNER_OK;
+}
+
+enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
+                               uint64_t deadline_ms, uint64_t interval_ms,
+                               etf_term to, struct envelope *m, bool by_target,
+                               struct timer **out, uint64_t *id)
+{
+    return start(rt, worker, worker, deadline_ms, interval_ms, to, m, by_target,
+                 out, id);
 }
 
 enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
@@ -87,10 +100,11 @@ enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
     return rt__timer_start(rt, worker, deadline_ms, 0, to, m, false, timer, id);
 }
 
-void rt__timer_undo(struct rt *rt, etf_term to, struct envelope *m)
+void rt__timer_undo(struct rt *rt, struct worker *worker, etf_term to,
+                    struct envelope *m)
 {
     if ((m->flags & ENVELOPE_BEGIN) == 0) {
-        rt__envelope_free(rt, NULL, m);
+        rt__envelope_free(rt, worker, m);
         return;
     }
     /* The process that it would have woken ends without having begun. */
@@ -98,7 +112,7 @@ void rt__timer_undo(struct rt *rt, etf_term to, struct envelope *m)
     m->flags = 0;
     m->term = ETF_A(kill);
     m->sender = to;
-    rt__push_or_drop(rt, NULL, to, m);
+    rt__push_or_drop(rt, worker, to, m);
 }
 
 bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
@@ -126,8 +140,8 @@ void rt__timer_await(struct rt *rt, struct timer *timer)
     rt__unlock(&wheel->firing);
 }
 
-bool rt__timer_take(struct rt *rt, struct timer *timer, uint64_t id,
-                    etf_term *to, uint64_t *left_ms)
+bool rt__timer_take(struct rt *rt, struct worker *worker, struct timer *timer,
+                    uint64_t id, etf_term *to, uint64_t *left_ms)
 {
     struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
     uint64_t now = left_ms == NULL ? 0 : next_tick(rt);
@@ -150,15 +164,16 @@ bool rt__timer_take(struct rt *rt, struct timer *timer, uint64_t id,
     rt__unlock(&wheel->lock);
     if (m == NULL)
         return false;
-    rt__timer_undo(rt, pid, m);
+    rt__timer_undo(rt, worker, pid, m);
     return true;
 }
 
-bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id)
+bool rt__timer_cancel(struct rt *rt, struct worker *worker, struct timer *timer,
+                      uint64_t id)
 {
     etf_term to;
 
-    return rt__timer_take(rt, timer, id, &to, NULL);
+    return rt__timer_take(rt, worker, timer, id, &to, NULL);
 }
 
 /* ---- Firing
@@ -213,13 +228,12 @@ static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
             timer->deadline_ms = now + 1;
         rt__lock(&wheel->lock);
         rt__wheel_arm(wheel, timer);
-        rt__unlock(&wheel->lock);
     } else {
         rt__lock(&wheel->lock);
         rt__wheel_release(wheel, timer);
-        rt__unlock(&wheel->lock);
     }
-    add_relaxed(&rt->timers_fired, 1u);
+    store_relaxed(&wheel->fired, load_relaxed(&wheel->fired) + 1);
+    rt__unlock(&wheel->lock);
     if (!by_target && m->kind == ENVELOPE_MESSAGE) {
         (void)rt__post_local(rt, NULL, worker, to, m, RT_SEND_NOSUSPEND);
         return; /* what was dropped is counted */
@@ -241,7 +255,7 @@ static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
 void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel)
 {
     uint64_t next = load_relaxed(&wheel->next_ms);
-    uint64_t now;
+    uint64_t now, count = 0;
     struct timer *due;
 
     if (next == RT_NEVER)
@@ -259,8 +273,11 @@ void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel)
         due->next = NULL;
         fire(rt, worker, wheel, due, now);
         due = following;
+        count++;
     }
     rt__unlock(&wheel->firing);
+    if (count > 0 && rt->box != NULL)
+        rt__box_timers(rt, worker, count);
 }
 
 uint64_t rt__timers_next_ms(struct rt *rt)
@@ -299,9 +316,9 @@ static bool arm_wait(struct worker *w, struct worker *by,
     deadline_ns = lazy->deadline_ns != 0
                       ? lazy->deadline_ns
                       : rt__deadline(w->rt, lazy->timeout_ms);
-    if (rt__timer_start(w->rt, w, rt__tick_of(deadline_ns), 0,
-                        etf__local_pid(lazy->process->slot, lazy->generation),
-                        m, false, &timer, &id) != AGNER_OK) {
+    if (start(w->rt, w, by, rt__tick_of(deadline_ns), 0,
+              etf__local_pid(lazy->process->slot, lazy->generation), m, false,
+              &timer, &id) != AGNER_OK) {
         rt__envelope_free(w->rt, by, m);
         return false;
     }
@@ -389,7 +406,7 @@ void rt_timeout(struct gen *self, uint64_t ms)
 
     if (ms == RT_INFINITY) {
         if (x != NULL && x->timeout_timer != NULL) {
-            (void)rt__timer_cancel(self->rt, x->timeout_timer,
+            (void)rt__timer_cancel(self->rt, self->worker, x->timeout_timer,
                                    x->timeout_timer_id);
             x->timeout_timer = NULL;
         }

@@ -7,19 +7,34 @@
  * parked, is stuck in some process's code. It is reported (`long_schedule`), a
  * spare worker is started or woken to steal what waits behind it, and the
  * timers on its wheel are fired from here (G13). Its looks are also the samples
- * that tell how long processes run. When all workers are parked for a while the
- * watchdog sleeps too, until one of them goes on.
+ * that tell how long processes run, and it looks at the memory (watermark.h).
+ * When all workers are parked for a while the watchdog sleeps too, until one of
+ * them goes on, or, over a mark, until it is time to look again.
+ *
+ * Code that overstays once does so again: from half a period on the watchdog is
+ * alert, for a second after the last time. It then looks each millisecond, and
+ * takes a worker for stuck that has not moved for a fifth of the period.
  */
+#include "waits.h"
 #include "worker.h"
 
 #define IDLE_ROUNDS 10u
+#define MS_NS       1000000u
+#define ALERT_NS    (1000u * (uint64_t)MS_NS) /* after the last overstay */
 #define REPORT_MS \
     100u /* on a busy machine a shorter stay is the system's doing */
 
 struct look {
-    uint64_t picked;
-    unsigned rounds; /* for how many rounds it has not moved */
+    uint64_t moves;
+    uint64_t since_ns; /* it has not moved since then; 0: it was parked */
     bool reported;
+};
+
+struct dog {
+    struct rt *rt;
+    struct look looks[WORKERS_MAX + SPARES];
+    uint64_t period_ns; /* of the options */
+    uint64_t alert_ns;  /* until then it is alert; 0: it is not */
 };
 
 /* Its registered name, else what behaviour it runs. */
@@ -34,15 +49,19 @@ static const char *label_of(struct rt *rt, etf_term pid)
 
 static void report(struct rt *rt, const struct worker *w, uint64_t ms)
 {
+    char site[RT_PLACE_SIZE] = "";
     etf_term pid;
 
     add_relaxed(&rt->long_schedules, 1u);
     pid = etf__word(load_relaxed(&w->running_pid));
+    (void)rt__stuck_site(rt, w, site);
+    rt__box_note(rt, NULL, RT_BOX_LONG, 0, pid.word, ms, site);
     rt__log_about(rt, pid, RT_LOG_WARNING,
                   "long_schedule: <0.%u.%u> (%s) has run for %llu ms without a "
-                  "pause",
+                  "pause%s%s",
                   etf__pid_slot(pid), etf__pid_generation(pid),
-                  label_of(rt, pid), (unsigned long long)ms);
+                  label_of(rt, pid), (unsigned long long)ms,
+                  site[0] == '\0' ? "" : ", at ", site);
 }
 
 /* Gets a spare worker going. */
@@ -66,22 +85,39 @@ static void hand_over(struct rt *rt)
     }
 }
 
-static bool is_stuck(struct rt *rt, struct worker *w, struct look *look,
-                     uint64_t period_ms)
+/* How long the worker has been in the same turn. */
+static uint64_t overstay(struct worker *w, struct look *look, uint64_t now_ns)
 {
-    uint64_t picked = load_relaxed(&w->picked);
+    /* One that looks for work in vain moves too. */
+    uint64_t moves = load_relaxed(&w->picked) + load_relaxed(&w->parks);
+    bool parked = load_relaxed(&w->is_parked) != 0;
 
-    if (load_relaxed(&w->is_parked) != 0 || picked != look->picked) {
-        look->picked = picked;
-        look->rounds = 0;
-        look->reported = false;
+    if (!parked && moves == look->moves && look->since_ns != 0)
+        return now_ns - look->since_ns;
+    look->moves = moves;
+    look->since_ns = parked ? 0 : now_ns;
+    look->reported = false;
+    if (load_relaxed(&w->stuck_ns) != 0)
+        store_relaxed(&w->stuck_ns, 0u);
+    return 0;
+}
+
+static bool is_stuck(struct dog *dog, struct worker *w, uint64_t now_ns)
+{
+    struct look *look = &dog->looks[w->index];
+    uint64_t stay_ns = overstay(w, look, now_ns);
+    bool alert = now_ns < dog->alert_ns;
+
+    if (stay_ns >= dog->period_ns / 2 ||
+        (alert && stay_ns > dog->period_ns / 5))
+        dog->alert_ns = now_ns + ALERT_NS;
+    if (stay_ns < (alert ? dog->period_ns / 5 : dog->period_ns))
         return false;
-    }
-    if (++look->rounds < 2)
-        return false;
-    if (!look->reported && look->rounds * period_ms >= REPORT_MS) {
+    if (load_relaxed(&w->stuck_ns) == 0)
+        store_relaxed(&w->stuck_ns, look->since_ns);
+    if (!look->reported && stay_ns >= REPORT_MS * (uint64_t)MS_NS) {
         look->reported = true;
-        report(rt, w, look->rounds * period_ms);
+        report(dog->rt, w, stay_ns / MS_NS);
     }
     return true;
 }
@@ -116,16 +152,16 @@ static void charge_all(struct rt *rt, uint64_t us)
     }
 }
 
-static void look_round(struct rt *rt, struct look *looks, uint64_t period_ms)
+static void look_round(struct dog *dog, uint64_t now_ns)
 {
+    struct rt *rt = dog->rt;
     uint32_t stuck = 0;
     unsigned i;
 
     for (i = 0; i < rt->worker_total; i++) {
         struct worker *w = rt->workers[i];
 
-        if ((w->spare && w->thread == NULL) ||
-            !is_stuck(rt, w, &looks[i], period_ms))
+        if ((w->spare && w->thread == NULL) || !is_stuck(dog, w, now_ns))
             continue;
         stuck++;
         rt__lazy_rescue(w);
@@ -142,29 +178,39 @@ static void look_round(struct rt *rt, struct look *looks, uint64_t period_ms)
         hand_over(rt);
 }
 
+/* When to look next. */
+static uint64_t next_look_ns(const struct dog *dog, uint64_t now_ns)
+{
+    uint64_t pause_ns = dog->period_ns / 2;
+
+    if (now_ns < dog->alert_ns && pause_ns > MS_NS)
+        pause_ns = MS_NS;
+    return now_ns + pause_ns;
+}
+
 static void watchdog_main(void *arg)
 {
     struct rt *rt = arg;
     const struct rt_world *world = rt->world;
-    struct look looks[WORKERS_MAX + SPARES] = { { 0 } };
-    uint64_t period_ms = (rt->options.watchdog_ms + 1) / 2;
-    uint64_t before_ns = world->now_ns(world->ctx), now_ns;
+    struct dog dog = { .rt = rt, .period_ns = rt->options.watchdog_ms * MS_NS };
+    uint64_t before_ns = world->now_ns(world->ctx), now_ns = before_ns;
     unsigned idle = 0;
 
     while (load_acquire(&rt->stopping) == 0) {
         uint32_t seen = load_acquire(&rt->watchdog_word);
-        uint64_t deadline_ns = world->now_ns(world->ctx) + period_ms * 1000000u;
+        uint64_t deadline_ns = next_look_ns(&dog, now_ns);
 
         idle = load_relaxed(&rt->parked) >= rt->worker_count ? idle + 1 : 0;
         if (idle >= IDLE_ROUNDS) {
             store_relaxed(&rt->watchdog_asleep, 1u);
             fence_seq_cst(); /* `asleep`, then `parked`; a worker the reverse */
             if (load_relaxed(&rt->parked) >= rt->worker_count)
-                deadline_ns = RT_NEVER;
+                deadline_ns = rt__watermark_wanted_ns(rt);
         }
         if (load_acquire(&rt->stopping) == 0)
             world->wait(world->ctx, &rt->watchdog_word, seen, deadline_ns);
         now_ns = world->now_ns(world->ctx);
+        store_relaxed(&rt->clock_ns, now_ns);
         if (idle >= IDLE_ROUNDS) {
             store_relaxed(&rt->watchdog_asleep, 0u);
             idle = 0;
@@ -172,7 +218,8 @@ static void watchdog_main(void *arg)
             charge_all(rt, (now_ns - before_ns) / 1000u);
         }
         before_ns = now_ns;
-        look_round(rt, looks, period_ms);
+        rt__watermark_look(rt, now_ns);
+        look_round(&dog, now_ns);
     }
 }
 
@@ -180,6 +227,8 @@ void rt__watchdog_poke(struct rt *rt)
 {
     uint32_t asleep = 1;
 
+    /* It stood while all slept. First: others go on once we have said so. */
+    store_relaxed(&rt->clock_ns, rt->world->now_ns(rt->world->ctx));
     if (!cas_acq_rel(&rt->watchdog_asleep, &asleep, 0u))
         return;
     (void)add_acq_rel(&rt->watchdog_word, 1u);

@@ -12,14 +12,15 @@
 #define RT_WORKER_H
 
 #include "biased.h"
+#include "blackbox.h"
 #include "process.h"
+#include "rights.h"
 #include "rt_world.h"
 #include "timer.h"
+#include "watermark.h"
 
-#define RING_SIZE 256u
-#define STEAL_FROM \
-    4u /* a shorter queue is left to its owner, unless it has \
-          not moved since the last look */
+#define RING_SIZE    2048u
+#define CALL_FROM    4u /* a shorter queue calls nobody */
 #define WORKERS_MAX  128u
 #define SPARES       4u /* workers that stand in for stuck ones */
 #define LAZY_SIZE    1024u
@@ -30,6 +31,7 @@
 #define SLOT_CACHE   128u
 #define NAME_CHUNK   4096u
 #define NAME_STRIPES 16u
+#define HOOK_STRIPES 16u
 #define NAME_CHUNKS  257u /* of NAME_CHUNK atoms: all that can be interned */
 
 /* What the stack that we switch to does first, for the one that we left. */
@@ -50,17 +52,34 @@ struct lazy {
     uint64_t deadline_ns; /* 0: timeout_ms from when it is looked at */
 };
 
+/* How a worker waits. Who finds it so and changes that owns the wake-up. */
+enum parked {
+    PARKED_NOT,
+    PARKED_CALLABLE, /* may be called for what waits in a worker's queue */
+    PARKED_NAPS,     /* only for what nobody else would take */
+};
+
+/* What a thief saw of a worker: at its last look, and at the one that it counts
+ * from. See look_at() in idle.c. */
+struct seen {
+    uint64_t picked;   /* at the last look, */
+    uint64_t latest;   /* ... and `operations` then */
+    uint64_t since_ns; /* the mark: what was before `tail` then waits still, */
+    uint64_t operations; /* ... and so many were done */
+    uint32_t tail;
+};
+
 struct worker {
     struct rt *rt;
     uint16_t index;
     bool spare;
     struct rt_thread *thread;
 
-    struct gen base;     /* the thread's own stack */
-    struct gen *running; /* the stack that it is on */
-    void *fault_stack;   /* owned: contain.c */
-    struct gen *idle;    /* the loop that was left for the base, or NULL */
-    struct gen *pooled;  /* free stacks */
+    struct gen base;               /* the thread's own stack */
+    _Atomic(struct gen *) running; /* the stack that it is on */
+    void *fault_stack;             /* owned: contain.c */
+    struct gen *idle;   /* the loop that was left for the base, or NULL */
+    struct gen *pooled; /* free stacks */
     unsigned pooled_count;
     void (*base_work)(struct worker *w); /* what the base stack is to do */
     enum after after;
@@ -70,10 +89,12 @@ struct worker {
     struct biased lock; /* guards lifo, ring, head, tail */
     struct process *lifo;
     struct process *ring[RING_SIZE];
-    uint32_t head, tail;     /* tail - head are in the ring */
+    _Atomic uint32_t head, tail; /* tail - head are in the ring */
     _Atomic uint32_t length; /* ring and lifo: for a look without the lock */
     unsigned lifo_streak;
     uint32_t tick;
+    uint64_t clock_ns; /* rt->clock_ns when it looked round last; RT_NEVER: a
+                          slice is over since */
 
     struct pool pool;
     struct wheel wheel;
@@ -87,20 +108,33 @@ struct worker {
     unsigned slot_count;
     struct share shares[SHARES]; /* of heritages */
 
+    struct box_pen box;
+
     /* For the watchdog and statistics; written by the worker only. */
     _Atomic uint64_t running_pid; /* word of the process that ran last */
     _Atomic uint64_t picked; /* processes taken to run: changes when it moves */
-    _Atomic uint64_t processes; /* its share of the count: may be below zero */
-    _Atomic uint64_t messages, slices, steals, parks, spawned;
+    _Atomic uint64_t operations; /* of theirs, when their turns are over */
+    _Atomic uint64_t processes;  /* its share of the count: may be below zero */
+    _Atomic uint64_t messages, steals, parks, spawned;
     _Atomic uint64_t dropped[8];
     /* Time that the watchdog found it at work, not given to a process yet. */
     _Atomic uint64_t charge_us;
     uint64_t charge_rest_us;
-    _Atomic uint64_t busy_us; /* all of such time; the watchdog writes */
+    _Atomic uint64_t busy_us;  /* all of such time; the watchdog writes */
+    _Atomic uint64_t stuck_ns; /* since then it runs one callback; 0: it does
+                                  not, or not for long. The watchdog writes */
 
-    struct process *sim_next;            /* simulated: what to run */
-    uint64_t seen[WORKERS_MAX + SPARES]; /* `picked` of others, last time */
-    uint64_t poll_ns; /* how long to sleep while others work */
+    struct process *sim_next;               /* simulated: what to run */
+    struct seen seen[WORKERS_MAX + SPARES]; /* at `looked_ns` */
+    uint64_t looked_ns;
+    bool looks_again;        /* something waits that was not seen before */
+    uint64_t poll_ns;        /* how long to sleep while others work */
+    uint64_t called_ns;      /* when it was called for a queue; 0: it was not */
+    bool roused;             /* woken by somebody since it searched last */
+    uint64_t nap_ns;         /* how long it naps after calls in vain; 0: none */
+    _Atomic uint32_t called; /* 1: it is woken for a queue; by the waker */
+    uint64_t slow_ns;        /* when rt__call_if_slow() looked, */
+    uint64_t slow_operations; /* ... and `operations` then */
     struct {
         uint32_t seen;
         uint64_t deadline_ns;
@@ -108,7 +142,7 @@ struct worker {
     } poll;                 /* what rt__poll() is asked, and its answer */
     bool unparked;          /* by itself, while it polled */
     _Atomic uint32_t polls; /* 1: waits in the loop, not on its word: poll.c */
-    _Atomic uint32_t is_parked;
+    _Atomic uint32_t is_parked; /* enum parked */
     _Atomic uint32_t park_word __attribute__((aligned(64)));
 };
 
@@ -142,6 +176,7 @@ struct rt {
     struct worker *workers[WORKERS_MAX + SPARES];
     struct pool *pools[WORKERS_MAX + SPARES];
     _Atomic uint32_t parked;    /* workers that wait for their park_word */
+    _Atomic uint32_t callable;  /* those of them that may be called */
     _Atomic uint32_t searching; /* workers that look for something to steal */
     _Atomic uint32_t stuck; /* workers whose process overstays: watchdog.c */
     _Atomic uint32_t stopping;
@@ -157,6 +192,7 @@ struct rt {
     uint32_t free_first, free_count, free_capacity;
     _Atomic uint32_t chunk_count;
     _Atomic uint64_t processes, processes_peak, spawned;
+    _Atomic uint64_t processes_refused; /* by processes_max */
 
     rt_spin gen_lock; /* guards gens, gen_all */
     struct gen *gens; /* free stacks that no worker keeps */
@@ -169,6 +205,12 @@ struct rt {
     _Atomic(_Atomic(uint64_t) *) names[NAME_CHUNKS]; /* by atom number */
     rt_spin name_locks[NAME_STRIPES]; /* by slot: guard process.names */
 
+    rt_spin hook_locks[HOOK_STRIPES]; /* by slot: guard extras.hooks */
+    struct {
+        rt_spin lock; /* guards the rest */
+        struct rt_figures *first, *last;
+    } figures; /* figures.c */
+
     rt_spin heritage_lock;             /* guards heritages, heritage_count */
     struct heritage *heritages;        /* free ones */
     uint32_t heritage_count;           /* ever made */
@@ -180,8 +222,6 @@ struct rt {
 
     _Atomic uint64_t ref_counter;
     struct wheel shared_wheel; /* timers of threads that are no workers */
-    _Atomic uint64_t timer_counter;
-    _Atomic uint64_t timers_set, timers_fired;
     _Atomic uint64_t dropped[8], messages;
     _Atomic uint64_t bytes_in, bytes_out; /* of other nodes: the carrier's */
     uint64_t start_ns;
@@ -192,11 +232,17 @@ struct rt {
     struct remote *remote;
     struct nodes *nodes;
     struct spawn_rooms *rooms; /* spawn_serve.c */
+    struct guards guards;      /* rights.h */
     struct blocking *blocking;
 
     struct rt_thread *watchdog;
     _Atomic uint32_t watchdog_word, watchdog_asleep;
     _Atomic uint64_t long_schedules, handovers;
+
+    struct watermark watermark;
+    struct box *box; /* owned; NULL: none. blackbox.c */
+    /* Now, but for some milliseconds; the watchdog writes. 0: ask the clock. */
+    _Atomic uint64_t clock_ns;
 
     _Atomic uint64_t fault_minute, fault_count; /* contain.c */
     struct rt_entity entity;                    /* simulated */
@@ -208,6 +254,17 @@ struct rt {
 static inline etf_term rt__node_name(const struct rt *rt)
 {
     return (etf_term){ .word = load_acquire(&rt->node_name) };
+}
+
+/* About now, without a look at the clock: late by two watchdog periods at most,
+ * as long as any worker runs. */
+static inline uint64_t rt__clock_ns(const struct rt *rt)
+{
+    uint64_t ns = load_relaxed(&rt->clock_ns);
+
+    if (__builtin_expect(ns == 0, 0))
+        return rt->world->now_ns(rt->world->ctx);
+    return ns;
 }
 
 /* ---- slab.c: processes by number --------------------------------------------
@@ -255,7 +312,7 @@ struct gen *rt__gen_get(struct rt *rt, struct worker *worker);
 void rt__gen_put(struct rt *rt, struct worker *worker, struct gen *gen);
 void rt__stacks_fini(struct rt *rt);
 
-/* ---- sched.c: queues, stealing, parking
+/* ---- sched.c: run queues; idle.c: stealing, parking, waking
  * ------------------------------------------- */
 
 /* Makes `p` runnable: the caller's push found it idle, or it was just made.
@@ -440,16 +497,18 @@ enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
 bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
                     etf_term *to, uint64_t *left_ms);
 /* Lets go of the envelope of a timer that does not fire. */
-void rt__timer_undo(struct rt *rt, etf_term to, struct envelope *m);
+void rt__timer_undo(struct rt *rt, struct worker *worker, etf_term to,
+                    struct envelope *m);
 /* Returns when a timer that is just being fired has done what it does. */
 void rt__timer_await(struct rt *rt, struct timer *timer);
 /* The tick at which `deadline_ns` has passed: never early (G22). */
 uint64_t rt__tick_of(uint64_t deadline_ns);
 /* It will not fire any more. false: it has fired, or is just being fired. */
-bool rt__timer_cancel(struct rt *rt, struct timer *timer, uint64_t id);
+bool rt__timer_cancel(struct rt *rt, struct worker *worker, struct timer *timer,
+                      uint64_t id);
 /* The same, with what rt__timer_left() would have said; left_ms may be NULL. */
-bool rt__timer_take(struct rt *rt, struct timer *timer, uint64_t id,
-                    etf_term *to, uint64_t *left_ms);
+bool rt__timer_take(struct rt *rt, struct worker *worker, struct timer *timer,
+                    uint64_t id, etf_term *to, uint64_t *left_ms);
 /* Fires what is due on `wheel`. */
 void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel);
 /* Lets every lazy deadline of the worker that still counts enter its wheel. */
@@ -474,6 +533,11 @@ void rt__remote_fini(struct rt *rt);
 /* `p` has a link or monitor with `node`: it is told when the node goes. */
 enum agner_err rt__remote_join(struct rt *rt, etf_term node, etf_term pid,
                                struct relation *r);
+/* A link or watcher that `node` asked for: counted until it is freed.
+ * AGNER_ELIMIT: it has as many as one may have; AGNER_ENOMEM. */
+enum agner_err rt__remote_share(struct rt *rt, etf_term node,
+                                struct relation *r);
+void rt__remote_release(struct relation *r);
 /* Was the connection of that era lost? Then what was sent after joining may
  * have gone through the next one, where nobody knows of the relation. */
 bool rt__remote_lost(struct rt *rt, etf_term node, uint64_t era);
@@ -499,8 +563,13 @@ void rt__watchdog_stop(struct rt *rt);
 void rt__watchdog_poke(struct rt *rt);
 enum agner_err rt__blocking_init(struct rt *rt);
 void rt__blocking_fini(struct rt *rt);
-enum agner_err rt__contain_install(struct agner_error *error);
+enum agner_err rt__contain_install(bool contain, struct agner_error *error);
+/* A fault on a thread that is no worker is noted in this runtime's box, until
+ * it ends. */
+void rt__contain_watch(struct rt *rt);
+void rt__contain_unwatch(struct rt *rt);
 void rt__contain_thread(struct worker *worker);
+void rt__contain_thread_end(const struct worker *worker); /* the same thread */
 /* The log is there first and goes last: anything may write to it. */
 enum agner_err rt__log_init(struct rt *rt, struct agner_error *error);
 void rt__log_fini(struct rt *rt);
@@ -530,6 +599,11 @@ void rt__names_fini(struct rt *rt);
 
 enum agner_err rt__applications_init(struct rt *rt);
 void rt__applications_fini(struct rt *rt);
+/* Runs what is to be done at the end of a process: hook.c. */
+void rt__hooks_end(struct rt *rt, struct process *p);
+/* Puts `hook` on the list of `p`, which has extras. Who runs or bears it. */
+void rt__hook_put(struct rt *rt, const struct process *p, struct rt_hook *hook);
+
 enum agner_err rt__boards_init(struct rt *rt);
 void rt__boards_fini(struct rt *rt);
 enum agner_err rt__registry_init(struct rt *rt);

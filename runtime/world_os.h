@@ -42,6 +42,13 @@ int rt__os_accept(int listener);
 /* The user at the other end of a connected UNIX socket, or -1. */
 int64_t rt__os_peer_uid(int socket);
 
+/* Bytes of memory that the program has now, and that it may have: the
+ * machine's, or what its control group allows. 0: not known. */
+void rt__os_memory(uint64_t *used, uint64_t *room);
+
+/* Gives free memory of the allocator back to the system, if it can. */
+void rt__os_memory_trim(void);
+
 /* The round trip of a TCP connection in microseconds, or -1: not known. */
 int64_t rt__os_rtt_us(int socket);
 

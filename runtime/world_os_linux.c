@@ -7,11 +7,13 @@
 #include "world_os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -20,6 +22,13 @@
 #include <unistd.h>
 
 #include "rt_world.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#define TRIM() ((void)malloc_trim(0)) /* whether there was something */
+#else
+#define TRIM() ((void)0)
+#endif
 
 _Static_assert(sizeof(_Atomic uint32_t) == 4, "a futex is four bytes");
 
@@ -97,6 +106,64 @@ int64_t rt__os_peer_uid(int socket)
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
         return -1;
     return (int64_t)who.uid;
+}
+
+/* The number at the start of a small file; 0: there is none. */
+static uint64_t number_in(const char *path, unsigned skip)
+{
+    char text[256], *at = text, *end;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    unsigned long long number = 0;
+    ssize_t size;
+
+    if (fd < 0)
+        return 0;
+    size = read(fd, text, sizeof text - 1);
+    (void)close(fd); /* nothing was written */
+    if (size <= 0)
+        return 0;
+    text[size] = '\0';
+    do { /* "max", no limit, is no number */
+        number = strtoull(at, &end, 10);
+        if (end == at)
+            return 0;
+        at = end;
+    } while (skip-- > 0);
+    return number;
+}
+
+static uint64_t page_size(void)
+{
+    long size = sysconf(_SC_PAGESIZE);
+
+    return size > 0 ? (uint64_t)size : 4096;
+}
+
+/* Inside a container the group's own file is at the top of the file system. */
+static uint64_t group_limit(void)
+{
+    uint64_t limit = number_in("/sys/fs/cgroup/memory.max", 0);
+
+    if (limit == 0)
+        limit = number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", 0);
+    return limit;
+}
+
+/* Source: proc_pid_statm(5): pages of the program, then those in memory. */
+void rt__os_memory(uint64_t *used, uint64_t *room)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    uint64_t limit = group_limit();
+
+    *used = number_in("/proc/self/statm", 1) * page_size();
+    *room = pages > 0 ? (uint64_t)pages * page_size() : 0;
+    if (limit != 0 && (*room == 0 || limit < *room))
+        *room = limit;
+}
+
+void rt__os_memory_trim(void)
+{
+    TRIM();
 }
 
 int64_t rt__os_rtt_us(int socket)

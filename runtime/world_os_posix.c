@@ -139,6 +139,15 @@ int64_t rt__os_peer_uid(int socket)
     return -1;
 }
 
+void rt__os_memory(uint64_t *used, uint64_t *room)
+{
+    *used = *room = 0;
+}
+
+void rt__os_memory_trim(void)
+{
+}
+
 int64_t rt__os_rtt_us(int socket)
 {
     (void)socket;

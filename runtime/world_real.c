@@ -239,6 +239,18 @@ static enum agner_err file_read(void *ctx, const char *path, size_t bytes_max,
     return err;
 }
 
+static void memory(void *ctx, uint64_t *used, uint64_t *room)
+{
+    (void)ctx;
+    rt__os_memory(used, room);
+}
+
+static void memory_trim(void *ctx)
+{
+    (void)ctx;
+    rt__os_memory_trim();
+}
+
 const struct rt_world *rt_world_real(void)
 {
     static const struct rt_world world = {
@@ -258,6 +270,17 @@ const struct rt_world *rt_world_real(void)
         .output_write = rt__output_write,
         .output_close = rt__output_close,
         .file_rename = rt__file_rename,
+        .file_map = rt__file_map,
+        .file_unmap = rt__file_unmap,
+        .private_read = rt__private_read,
+        .private_write = rt__private_write,
+        .private_folder = rt__private_folder,
+        .private_lock = rt__private_lock,
+        .private_unlock = rt__private_unlock,
+        .thread_watch = rt__thread_watch,
+        .thread_where = rt__thread_where,
+        .memory = memory,
+        .memory_trim = memory_trim,
         .net = &rt__net_uv,
     };
 

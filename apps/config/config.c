@@ -29,6 +29,8 @@ struct reader {
     size_t size;
     struct apps_config *config;
     struct agner_error *error;
+    struct agner_error cause; /* what is wrong with a value, if more is known
+                                 than what its key expects */
 };
 
 struct key {
@@ -246,6 +248,28 @@ static enum agner_err read_cookies(struct reader *rd, const struct key *key,
     return AGNER_OK;
 }
 
+/* {Name, Number}, each at most once. */
+static enum agner_err read_limits(struct reader *rd, const struct key *key,
+                                  etf_term value, void *field)
+{
+    struct apps_limits *limits = field;
+    etf_term head, name;
+    uint64_t number;
+    char text[64];
+
+    (void)key;
+    if (etf_list_size(value) < 0)
+        return wrong();
+    while (etf_list_next(&value, &head)) {
+        if (!etf_match(head, "{_, _}", &name, &number) || !etf_is_atom(name) ||
+            !etf_get_text(name, text, sizeof text))
+            return wrong();
+        if (apps_limit_set(limits, text, number, &rd->cause) != AGNER_OK)
+            return AGNER_EINVAL;
+    }
+    return AGNER_OK;
+}
+
 static enum agner_err read_listen(struct reader *rd, const struct key *key,
                                   etf_term value, void *field)
 {
@@ -266,11 +290,17 @@ static enum agner_err read_listen(struct reader *rd, const struct key *key,
 static const struct key keys[] = {
     { "name", read_text, FIELD(name), 0, 0, "a name like 'shop@10.0.0.7'" },
     { "cookie_file", read_text, FIELD(cookie_file), 0, 0, "a path" },
+    { "trust", read_choice, FIELD(trust), NODE_TRUST_FIRST_USE, 0,
+      "first_use or listed" },
+    { "trust_dir", read_text, FIELD(trust_dir), 0, 0, "a path, or none" },
+    { "cluster_name", read_text, FIELD(cluster_name), 0, 0, "a text" },
     { "cookies", read_cookies, FIELD(cookies), 0, 0,
       "a list of {'NODE@HOST', COOKIE} or {'NODE@HOST', OURS, THEIRS}" },
     { "allow", read_texts, FIELD(allow), 0, 0, "a list of nodes and hosts" },
+    { "permit", read_texts, FIELD(permit), 0, 0,
+      "a list of texts like \"erlang: default, rpc\"" },
     { "peers", read_texts, FIELD(peers), 0, 0,
-      "a list of names like 'shop@10.0.0.7'" },
+      "a list of names like 'shop@10.0.0.7' or 'erlang:shop@10.0.0.7'" },
     { "discovery", read_discovery, FIELD(discovery), 0, 0,
       "a list of texts like \"dns:web.svc:4370\", gossip and epmd" },
     { "listen", read_listen, FIELD(listen), 0, 0,
@@ -279,8 +309,12 @@ static const struct key keys[] = {
       "milliseconds from 1000 to 86400000" },
     { "packet_max", read_number, FIELD(packet_max), 65536, UINT32_MAX,
       "bytes from 65536 to 4294967295" },
+    { "limits", read_limits, FIELD(limits), 0, 0,
+      "a list of {LIMIT, NUMBER}, such as {handshakes, 16}" },
     { "hidden", read_bool, FIELD(hidden), 0, 0, "true or false" },
     { "epmd", read_choice, FIELD(epmd), 0, 0, "auto, need or none" },
+    { "erlang", read_choice, FIELD(erlang), NODE_ERLANG_OFF, 0,
+      "off, loopback or any" },
     { "epmd_port", read_number, FIELD(epmd_port), 1, 65535,
       "a port from 1 to 65535" },
     { "workers", read_number, FIELD(workers), 1, 1024,
@@ -290,6 +324,12 @@ static const struct key keys[] = {
     { "application_dirs", read_texts, FIELD(application_dirs), 0, 0,
       "a list of paths" },
     { "control", read_text, FIELD(control), 0, 0, "a path, or none" },
+    { "control_keys", read_text, FIELD(control_keys), 0, 0, "a path" },
+    { "control_tcp", read_listen, FIELD(control_tcp), 0, 0,
+      "HOST:PORT, in quotes" },
+    { "blackbox", read_text, FIELD(blackbox), 0, 0, "a path, or none" },
+    { "blackbox_size", read_number, FIELD(blackbox_size), 16384, 67108864,
+      "bytes from 16384 to 67108864" },
     { "log_level", read_choice, FIELD(log_level), RT_LOG_EMERGENCY, 0,
       "emergency, alert, critical, error, warning, notice, info or debug" },
     { "log_file", read_text, FIELD(log_file), 0, 0, "a path" },
@@ -367,6 +407,8 @@ static enum agner_err read_pair(struct reader *rd, etf_term pair,
         if (err == AGNER_OK)
             return AGNER_OK;
         path[3] = 1;
+        if (rd->cause.text[0] != '\0')
+            return fail_part(rd, path, 4, rd->cause.text);
         (void)snprintf(what, sizeof what, "%s is %s", key->name,
                        err == AGNER_ENOMEM ? "too large" : key->expected);
         return fail_part(rd, path, 4, what);
@@ -473,7 +515,7 @@ static enum agner_err fail_syntax(struct reader *rd,
 /* What no parser has to look at: false says where and what. */
 static bool check_bytes(struct reader *rd)
 {
-    const char *nul = memchr(rd->text, '\0', rd->size);
+    const char *nul = rd->size == 0 ? NULL : memchr(rd->text, '\0', rd->size);
 
     if (rd->size >= 3 && memcmp(rd->text, "\xef\xbb\xbf", 3) == 0)
         fail_at(rd, 0, "a byte order mark; save the file without one");
@@ -516,13 +558,18 @@ static void set_absent(struct apps_config *c)
     c->packet_max = APPS_CONFIG_ABSENT;
     c->tick_time_ms = c->log_level = c->stop_time_ms = APPS_CONFIG_ABSENT;
     c->log_format = c->log_size = c->log_keep = APPS_CONFIG_ABSENT;
+    c->blackbox_size = c->trust = c->erlang = APPS_CONFIG_ABSENT;
 }
 
 enum agner_err apps_config_parse(const char *file, const char *text,
                                  size_t size, struct apps_config *config,
                                  struct agner_error *error)
 {
-    struct reader rd = { file, text, size, config, error };
+    struct reader rd = { .file = file,
+                         .text = text,
+                         .size = size,
+                         .config = config,
+                         .error = error };
     enum agner_err err;
 
     set_absent(config);
@@ -585,4 +632,10 @@ bool apps_listen_parse(const char *text, struct apps_listen *listen)
     listen->port = (uint16_t)port;
     listen->set = true;
     return true;
+}
+
+bool apps_is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
 }

@@ -50,20 +50,22 @@ static etf_term peer_map(struct gen *self, const struct node_peer_info *p)
     etf_term counters =
         etf_make(self,
                  "#{bytes_in => _, bytes_out => _, packets_in => _, "
-                 "packets_out => _, queued_bytes => _}",
+                 "packets_out => _, queued_bytes => _, denied => _}",
                  p->bytes_in, p->bytes_out, p->packets_in, p->packets_out,
-                 (uint64_t)p->queued);
+                 (uint64_t)p->queued, p->denied);
+    char may[100];
 
     return etf_make(
         self,
         "#{name => _, state => _, hidden => _, incoming => _, "
         "address => _, up_ms => _, rtt_us => _, flags => _, speaks => _, "
-        "creation => _, traffic => _}",
+        "creation => _, may => _, traffic => _}",
         atom_of(self, p->name),
         p->state == NODE_PEER_UP ? etf_atom("up") : etf_atom("connecting"),
         p->hidden, p->incoming, (const char *)p->address, p->up_ms,
         p->rtt_us < 0 ? ETF_A(nil) : etf_int(rt_region(self), p->rtt_us),
-        p->flags, speaks(p->offered), p->creation, counters);
+        p->flags, speaks(p->offered), p->creation,
+        (const char *)rt_permissions_format(p->may, may, sizeof may), counters);
 }
 
 /* All peers; NULL: no memory. Returns new. */
@@ -207,6 +209,61 @@ static etf_term queues(struct gen *self, struct node *node)
     return list;
 }
 
+/* Each limit with a name (docs/limits.md): what it is, and how often it was met
+ * since the start. */
+static etf_term limits(struct rpc_call *c, const struct rt_stats *s)
+{
+    struct etf_region *r = rt_region(c->self);
+    etf_term map = c->limits; /* the control socket's */
+    int i;
+
+    if (etf_kind(map) != ETF_KIND_MAP)
+        map = etf_map(r, NULL, 0);
+    for (i = 0; i < NODE_LIMIT_COUNT; i++)
+        map =
+            etf_map_put(r, map, etf_atom(node_limit_name((enum node_limit)i)),
+                        etf_make(c->self, "#{limit => _, met => _}",
+                                 node_limit_of(c->node, (enum node_limit)i),
+                                 node_limit_met(c->node, (enum node_limit)i)));
+    return etf_map_put(r, map, etf_atom("processes_max"),
+                       etf_make(c->self, "#{limit => _, met => _}",
+                                s->processes_max, s->processes_refused));
+}
+
+#define PERMITS_MAX 256 /* rows that are told */
+
+/* What was set, for those who look for what is weaker than the default. */
+static etf_term policy_map(struct rpc_call *c)
+{
+    static const char *const erlang[] = { "off", "loopback", "any" };
+    struct node_permit_row *rows = calloc(PERMITS_MAX, sizeof *rows);
+    etf_term list = etf_nil();
+    struct node_policy policy;
+    char text[100];
+    size_t count;
+
+    if (rows == NULL)
+        return ETF_NONE;
+    node_policy(c->node, &policy);
+    count = node_permits(c->node, rows, PERMITS_MAX);
+    if (count > PERMITS_MAX)
+        count = PERMITS_MAX;
+    for (size_t i = 0; i < count; i++)
+        list = etf_cons(
+            rt_region(c->self),
+            etf_make(c->self, "#{peer => _, default => _, permissions => _}",
+                     (const char *)rows[i].peer,
+                     (rows[i].permissions & NODE_PERMIT_DEFAULT) != 0,
+                     (const char *)rt_permissions_format(rows[i].permissions,
+                                                         text, sizeof text)),
+            list);
+    free(rows);
+    return etf_make(c->self,
+                    "#{erlang => _, listen => _, permits => _, root => _}",
+                    erlang[policy.erlang], (const char *)policy.listen_host,
+                    list, geteuid() == 0);
+}
+
 enum agner_err rpc__health(struct rpc_call *c)
 {
     struct looking l = { .c = c, .supervisors = etf_nil() };
@@ -226,15 +283,19 @@ enum agner_err rpc__health(struct rpc_call *c)
     counters =
         etf_make(c->self,
                  "#{workers => _, processes => _, messages => _, "
-                 "dropped => _, long_schedules => _}",
-                 s.workers, s.processes, s.messages, dropped, s.long_schedules);
+                 "dropped => _, long_schedules => _, memory_used => _, "
+                 "memory_alarms => _, memory_refused => _}",
+                 s.workers, s.processes, s.messages, dropped, s.long_schedules,
+                 s.memory_used, s.memory_alarms, s.memory_refused);
     return answered(
         c, etf_make(c->self,
                     "#{wall_ms => _, os_pid => _, uptime_ms => _, "
                     "cookie_fingerprint => _, counters => _, mailbox => _, "
-                    "supervisors => _, stuck => _, queues => _}",
+                    "supervisors => _, stuck => _, queues => _, "
+                    "limits => _, memory_over => _, policy => _}",
                     rt_wall_ns(rt) / 1000000, (int64_t)getpid(),
                     rt_now_ms(rt) - c->started_ms, (const char *)fingerprint,
                     counters, mailbox, l.supervisors, l.stuck,
-                    queues(c->self, c->node)));
+                    queues(c->self, c->node), limits(c, &s),
+                    etf_atom(rpc__memory_level(rt)), policy_map(c)));
 }

@@ -6,28 +6,11 @@
  * that is broken. A connection is read while its session has credit; what came
  * in one piece with the last message that had credit waits in `in`.
  */
-#include "rpc_server.h"
+#include "rpc_conn.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct rpc_conn {
-    struct rpc_conn *next;
-    struct apps_control *control; /* borrowed: outlives us */
-    struct rt_conn *conn;
-    uint32_t number;
-    bool bound;  /* there is a session */
-    bool broken; /* what came cannot be read: no message follows */
-    bool closing;
-    etf_pid session;
-    struct etf_buffer in;
-    size_t taken;             /* bytes of `in` that are handed over */
-    struct msgpack_walk walk; /* of the message behind them */
-    unsigned pending;         /* messages that the session has */
-    size_t pending_bytes;     /* of them */
-    size_t out_bytes;         /* written to the connection and not yet sent */
-};
 
 static struct rpc_conn *find(struct apps_control *control, uint32_t number)
 {
@@ -38,11 +21,13 @@ static struct rpc_conn *find(struct apps_control *control, uint32_t number)
     return c;
 }
 
-static void hang_up(struct rpc_conn *c, bool flush)
+void rpc__conn_hang_up(struct rpc_conn *c, bool flush)
 {
     if (c->closing)
         return;
     c->closing = true;
+    if (flush && c->secure != NULL)
+        rpc__secure_end(c);
     c->control->net->close(c->conn, flush);
 }
 
@@ -60,8 +45,6 @@ static enum agner_err tell(struct apps_control *control, etf_pid to, etf_term t)
 /* ---- Out --------------------------------------------------------------------
  */
 
-static void pump(struct rpc_conn *c);
-
 static void free_done(struct rpc_done *done)
 {
     etf_buffer_fini(&done->bytes);
@@ -76,9 +59,9 @@ static void give_credit(struct rpc_conn *c, const struct rpc_done *done)
         c->pending_bytes -= done->frame_size;
     }
     if (done->hang_up)
-        hang_up(c, true);
+        rpc__conn_hang_up(c, true);
     else
-        pump(c);
+        rpc__conn_pump(c);
 }
 
 /* Notifications are written: the session may send more. If it cannot be told it
@@ -87,7 +70,7 @@ static void tell_pusher(struct rpc_conn *c, const struct rpc_done *done)
 {
     if (!etf_pid_is_none(done->pusher) &&
         tell(c->control, done->pusher, etf_atom("pushed")) != AGNER_OK)
-        hang_up(c, false);
+        rpc__conn_hang_up(c, false);
 }
 
 static void written(struct rt_write *write, enum agner_err err)
@@ -105,6 +88,30 @@ static void written(struct rt_write *write, enum agner_err err)
     free_done(done);
 }
 
+/* Has the client more to read than it may, with those? What is on its way may
+ * be over the limit by what sealing adds. */
+static bool is_too_much(const struct rpc_conn *c, size_t size)
+{
+    size_t most = c->control->options.output_max;
+
+    return c->out_bytes > most || size > most - c->out_bytes;
+}
+
+/* Takes `done`. */
+static void write_answer(struct rpc_conn *c, struct rpc_done *done)
+{
+    if (c->secure != NULL && rpc__secure_seal(c, &done->bytes) != AGNER_OK) {
+        free_done(done);
+        rpc__conn_hang_up(c, false);
+        return;
+    }
+    c->out_bytes += done->bytes.size;
+    done->write.bytes = done->bytes.data;
+    done->write.size = done->bytes.size;
+    done->write.done = written;
+    c->control->net->write(c->conn, &done->write);
+}
+
 static void run_done(struct rt_task *task)
 {
     struct rpc_done *done = (struct rpc_done *)task;
@@ -115,18 +122,14 @@ static void run_done(struct rt_task *task)
     } else if (done->bytes.size == 0) {
         give_credit(c, done);
         free_done(done);
-    } else if (done->bytes.size >
-               done->control->options.output_max - c->out_bytes) {
+    } else if (is_too_much(c, done->bytes.size)) {
+        rpc__meet(done->control, RPC_LIMIT_OUTPUT);
         rt_log(done->control->rt, RT_LOG_WARNING,
                "control: a client does not read its answers; closed");
         free_done(done);
-        hang_up(c, false); /* B-RPC-3 */
+        rpc__conn_hang_up(c, false); /* B-RPC-3 */
     } else {
-        c->out_bytes += done->bytes.size;
-        done->write.bytes = done->bytes.data;
-        done->write.size = done->bytes.size;
-        done->write.done = written;
-        c->control->net->write(c->conn, &done->write);
+        write_answer(c, done);
     }
 }
 
@@ -168,6 +171,9 @@ static void refuse(struct rpc_conn *c)
     uint32_t id;
 
     c->broken = true;
+    if (c->walk.state == MSGPACK_WALK_DEEP ||
+        c->walk.state == MSGPACK_WALK_TOO_BIG)
+        rpc__meet(c->control, RPC_LIMIT_MESSAGE);
     rt_log(c->control->rt, RT_LOG_WARNING,
            "control: a message that is not understood: %s; closed", text);
     done = calloc(1, sizeof *done);
@@ -177,7 +183,7 @@ static void refuse(struct rpc_conn *c)
                                  etf_make(r, "[badarg, nil, _]", text),
                                  ETF_NONE, MSGPACK_LOOSE, NULL) != AGNER_OK) {
         free(done);
-        hang_up(c, true);
+        rpc__conn_hang_up(c, true);
     } else {
         done->control = c->control;
         done->conn = c->number;
@@ -207,7 +213,7 @@ static bool hand_over_all(struct rpc_conn *c)
             return true;
         case MSGPACK_WALK_WHOLE:
             if (hand_over(c, c->walk.next) != AGNER_OK)
-                hang_up(c, false); /* no session, or no memory */
+                rpc__conn_hang_up(c, false); /* no session, or no memory */
             break;
         case MSGPACK_WALK_BAD:
         case MSGPACK_WALK_DEEP:
@@ -219,7 +225,7 @@ static bool hand_over_all(struct rpc_conn *c)
     return false;
 }
 
-static void pump(struct rpc_conn *c)
+void rpc__conn_pump(struct rpc_conn *c)
 {
     bool more = hand_over_all(c);
 
@@ -230,6 +236,8 @@ static void pump(struct rpc_conn *c)
         memmove(c->in.data, c->in.data + c->taken, c->in.size);
         c->taken = 0;
     }
+    if (!more && c->pending >= c->control->options.pending_max)
+        rpc__meet(c->control, RPC_LIMIT_PENDING);
     c->control->net->read(c->conn, more);
 }
 
@@ -242,9 +250,9 @@ static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
     if (c->closing)
         return;
     if (etf_buffer_add(&c->in, bytes, size) != AGNER_OK)
-        hang_up(c, false);
+        rpc__conn_hang_up(c, false);
     else
-        pump(c);
+        rpc__conn_pump(c);
 }
 
 /* ---- Coming and going -------------------------------------------------------
@@ -273,7 +281,8 @@ static void closed(void *ctx, struct rt_conn *conn, enum agner_err why,
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
-    control->conn_count--;
+    (*c->count)--;
+    rpc__secure_free(c);
     if (c->bound)
         (void)tell(control, c->session, etf_atom("closed")); /* or it is dead */
     etf_buffer_fini(&c->in);
@@ -294,23 +303,16 @@ static bool is_allowed(struct apps_control *control, struct rt_conn *conn)
     return false;
 }
 
-static void accepted(void *ctx, struct rt_listener *listener,
-                     struct rt_conn *conn, const struct rt_address *from)
+struct rpc_conn *rpc__conn_new(struct apps_control *control,
+                               struct rt_conn *conn, unsigned *count,
+                               void (*came)(void *ctx, struct rt_conn *conn,
+                                            const uint8_t *bytes, size_t size))
 {
-    struct apps_control *control = ctx;
-    struct rpc_conn *c = NULL;
+    struct rpc_conn *c = calloc(1, sizeof *c);
 
-    (void)listener;
-    (void)from; /* clients have no names */
-    if (control->conn_count >= control->options.connections_max)
-        rt_log(control->rt, RT_LOG_WARNING,
-               "control: over %u connections; refused one more",
-               control->options.connections_max);
-    else if (is_allowed(control, conn))
-        c = calloc(1, sizeof *c);
     if (c == NULL) {
         control->net->close(conn, false);
-        return;
+        return NULL;
     }
     c->control = control;
     c->conn = conn;
@@ -319,15 +321,51 @@ static void accepted(void *ctx, struct rt_listener *listener,
                             MSGPACK_DEPTH_MAX);
     c->next = control->conns;
     control->conns = c;
-    control->conn_count++;
+    c->count = count;
+    (*count)++;
     control->net->adopt(conn, &(struct rt_conn_owner){ .ctx = c,
-                                                       .received = received,
+                                                       .received = came,
                                                        .closed = closed });
-    control->net->read(conn, false); /* until there is a session */
+    return c;
+}
+
+void rpc__conn_serve(struct rpc_conn *c)
+{
+    struct apps_control *control = c->control;
+
+    control->net->read(c->conn, false); /* until there is a session */
     if (tell(control, control->keeper,
-             etf_make(control->scratch, "{accepted, _}", c->number)) !=
-        AGNER_OK)
-        hang_up(c, false);
+             etf_make(control->scratch, "{accepted, _, _}", c->number,
+                      (uint32_t)c->role)) != AGNER_OK)
+        rpc__conn_hang_up(c, false);
+}
+
+static void accepted(void *ctx, struct rt_listener *listener,
+                     struct rt_conn *conn, const struct rt_address *from)
+{
+    struct apps_control *control = ctx;
+    struct rpc_conn *c;
+    bool allowed = false;
+
+    (void)listener;
+    (void)from; /* clients have no names */
+    if (control->conn_count >= control->options.connections_max) {
+        rpc__meet(control, RPC_LIMIT_CONNECTIONS);
+        rt_log(control->rt, RT_LOG_WARNING,
+               "control: over %u connections; refused one more",
+               control->options.connections_max);
+    } else {
+        allowed = is_allowed(control, conn);
+    }
+    if (!allowed) {
+        control->net->close(conn, false);
+        return;
+    }
+    c = rpc__conn_new(control, conn, &control->conn_count, received);
+    if (c == NULL)
+        return;
+    c->role = RPC_OPERATE;
+    rpc__conn_serve(c);
 }
 
 static void refused(void *ctx, struct rt_listener *listener, const char *text)
@@ -358,7 +396,7 @@ static void run_bind(struct rt_task *task)
     } else {
         c->session = t->session;
         c->bound = true;
-        pump(c);
+        rpc__conn_pump(c);
     }
     free(t);
 }
@@ -371,7 +409,7 @@ static void run_unbind(struct rt_task *task)
     for (struct rpc_conn *c = t->control->conns; c != NULL; c = c->next) {
         if (c->bound && etf_pid_equal(c->session, t->session)) {
             c->bound = false;
-            hang_up(c, true);
+            rpc__conn_hang_up(c, true);
             break;
         }
     }
@@ -412,10 +450,13 @@ enum agner_err rpc__listen(struct apps_control *control,
 {
     const struct rt_listen_owner owner = { control, accepted, refused };
     struct rt_address address = { .kind = RT_ADDRESS_UNIX };
+    enum agner_err err = AGNER_OK;
 
     memcpy(address.host, control->path, strlen(control->path) + 1);
-    return control->net->listen(control->loop, &address, &owner,
-                                &control->listener, NULL, error);
+    if (control->path[0] != '\0')
+        err = control->net->listen(control->loop, &address, &owner,
+                                   &control->listener, NULL, error);
+    return err == AGNER_OK ? rpc__tcp_listen(control, error) : err;
 }
 
 void rpc__close_all(struct apps_control *control)
@@ -424,7 +465,8 @@ void rpc__close_all(struct apps_control *control)
     if (control->listener != NULL)
         control->net->unlisten(control->listener);
     control->listener = NULL;
+    rpc__tcp_close(control);
     for (struct rpc_conn *c = control->conns; c != NULL; c = c->next)
-        hang_up(c, true);
+        rpc__conn_hang_up(c, true);
     wake_drained(control);
 }

@@ -8,7 +8,7 @@
 #include "rpc_server.h"
 
 /* A method's process: all that it does is its init. Its note is the node; its
- * argument {Session, Number, Method, StartedMs, Params}. */
+ * argument {Session, Number, Method, StartedMs, Params, Limits}. */
 static enum rt_next helper_init(struct gen *self, etf_term args)
 {
     struct rpc_call c = { .self = self,
@@ -20,8 +20,8 @@ static enum rt_next helper_init(struct gen *self, etf_term args)
     uint64_t number;
     etf_term message;
 
-    if (!etf_match(args, "{_, _, _, _, _}", &session, &number, &name,
-                   &c.started_ms, &c.params))
+    if (!etf_match(args, "{_, _, _, _, _, _}", &session, &number, &name,
+                   &c.started_ms, &c.params, &c.limits))
         return RT_IGNORE; /* we made it ourselves */
     method = rpc__method(name);
     if (method != NULL && method->run(&c) == AGNER_OK)

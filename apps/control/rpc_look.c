@@ -50,6 +50,20 @@ enum agner_err rpc__version(struct rpc_call *c)
                                 node_creation(c->node)));
 }
 
+/* Only in the session: it knows the control. */
+enum agner_err rpc__control(struct rpc_call *c)
+{
+    const struct apps_control *control = c->control;
+
+    return answered(
+        c, etf_make(c->self, "#{socket => _, tcp => _, key => _, refused => _}",
+                    text_or_nil(c->self, control->path),
+                    text_or_nil(c->self, control->tcp_at),
+                    text_or_nil(c->self, control->tcp_key),
+                    (uint64_t)atomic_load_explicit(&control->refused,
+                                                   memory_order_relaxed)));
+}
+
 /* In order of start. */
 enum agner_err rpc__applications(struct rpc_call *c)
 {
@@ -118,6 +132,41 @@ static etf_term drops_map(struct gen *self, const struct rt_stats *stats)
                     d[RT_DROP_NOTALLOWED], d[RT_DROP_BADTERM]);
 }
 
+const char *rpc__memory_level(const struct rt *rt)
+{
+    static const char *const over[] = { [RT_MEMORY_OK] = "none",
+                                        [RT_MEMORY_SOFT] = "soft",
+                                        [RT_MEMORY_HARD] = "hard" };
+
+    return over[rt_memory_level(rt)];
+}
+
+/* #{Word => Count} of those that are not 0. */
+static etf_term put_count(struct gen *self, etf_term map, const char *word,
+                          uint64_t count)
+{
+    struct etf_region *r = rt_region(self);
+
+    return count == 0 ? map
+                      : etf_map_put(r, map, etf_atom(word), etf_uint(r, count));
+}
+
+/* Whom the node kept out, and what peers were refused. */
+static etf_term refusals_map(struct rpc_call *c)
+{
+    etf_term none = etf_map(rt_region(c->self), NULL, 0);
+    etf_term refused = none, denied = none;
+
+    for (unsigned i = 0; i < NODE_REFUSED_COUNT; i++)
+        refused = put_count(c->self, refused, node_refusal_name(i),
+                            node_refused(c->node, i));
+    for (unsigned i = 0; i < RT_PERMISSION_COUNT; i++)
+        denied = put_count(c->self, denied, rt_permission_name(1u << i),
+                           node_denied(c->node, 1u << i));
+    return etf_make(c->self, "#{connections => _, permissions => _}", refused,
+                    denied);
+}
+
 enum agner_err rpc__info(struct rpc_call *c)
 {
     struct rt_stats s;
@@ -135,12 +184,19 @@ enum agner_err rpc__info(struct rpc_call *c)
                          "parks => _, handovers => _, long_schedules => _}",
                          s.workers, s.slices, s.steals, s.parks, s.handovers,
                          s.long_schedules);
-    memory = etf_make(c->self, "#{runtime_bytes => _, atoms => _}",
-                      s.memory_bytes, etf_atom_count());
+    memory =
+        etf_make(c->self,
+                 "#{runtime_bytes => _, atoms => _, used => _, "
+                 "soft_mark => _, hard_mark => _, over => _, "
+                 "alarms => _, refused => _}",
+                 s.memory_bytes, etf_atom_count(), s.memory_used, s.memory_soft,
+                 s.memory_hard, etf_atom(rpc__memory_level(rt_of(c->self))),
+                 s.memory_alarms, s.memory_refused);
     return answered(c, etf_make(c->self,
                                 "#{node => _, counters => _, scheduler => _, "
-                                "memory => _}",
-                                status_map(c), counters, scheduler, memory));
+                                "memory => _, refused => _}",
+                                status_map(c), counters, scheduler, memory,
+                                refusals_map(c)));
 }
 
 enum agner_err rpc__names(struct rpc_call *c)

@@ -14,10 +14,13 @@ enum agner_err rpc__process(struct rpc_call *c);
 enum agner_err rpc__ps(struct rpc_call *c);
 enum agner_err rpc__status(struct rpc_call *c);
 enum agner_err rpc__version(struct rpc_call *c);
+enum agner_err rpc__control(struct rpc_call *c);
 
 /* rpc_cluster.c */
 enum agner_err rpc__found(struct rpc_call *c);
 enum agner_err rpc__health(struct rpc_call *c);
+/* Which mark of the memory is passed: none, soft or hard. Static. */
+const char *rpc__memory_level(const struct rt *rt);
 enum agner_err rpc__nodes(struct rpc_call *c);
 
 enum agner_err rpc__tree(struct rpc_call *c);

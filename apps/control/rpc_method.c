@@ -8,10 +8,12 @@
  */
 #include "rpc_act.h"
 #include "rpc_app.h"
+#include "rpc_figures.h"
 #include "rpc_logs.h"
 #include "rpc_look.h"
 #include "rpc_server.h"
 #include "rpc_topics.h"
+#include "rpc_waits.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -252,9 +254,10 @@ static enum agner_err run_ping(struct rpc_call *c)
 {
     etf_term name = rpc__param(c, "node");
     struct agner_error error = { AGNER_OK, "" };
-    char node[256];
+    char node[300], plain[256];
     etf_term reply;
     enum agner_err err;
+    uint16_t port;
 
     if (etf_is_none(name)) { /* this one: it answers */
         c->result = etf_atom("pong");
@@ -268,7 +271,9 @@ static enum agner_err run_ping(struct rpc_call *c)
         return rpc__fail(&c->failure, err,
                          err == AGNER_EAUTH ? etf_atom("cookie") : ETF_NONE,
                          "%s", error.text);
-    name = etf_atom_find(node, strlen(node)); /* connected, so it is one */
+    /* Connected, so it is a name, and an atom; a port is no part of it. */
+    (void)node_address_parse(node, plain, &port, NULL);
+    name = etf_atom_find(plain, strlen(plain));
     err =
         rt_call(c->self, etf_make(c->self, "{net_kernel, _}", name),
                 etf_make(c->self, "{is_auth, _}", rt_node(rt_of(c->self)).name),
@@ -277,6 +282,34 @@ static enum agner_err run_ping(struct rpc_call *c)
         return rpc__fail(&c->failure, err == AGNER_OK ? AGNER_EAUTH : err,
                          ETF_NONE, "net_kernel there did not say yes");
     c->result = etf_atom("pong");
+    return AGNER_OK;
+}
+
+struct reload {
+    struct node *node;
+    struct agner_error error;
+    enum agner_err err;
+};
+
+/* A cookie that a person chose takes an eighth of a second, and there may be 16
+ * of them: not on a worker. */
+static void reload(void *arg)
+{
+    struct reload *r = arg;
+
+    r->err = node_reload(r->node, &r->error);
+}
+
+/* Keys and cookies, from their files. */
+static enum agner_err run_reload(struct rpc_call *c)
+{
+    struct reload r = { .node = c->node };
+    enum agner_err err = rt_blocking(c->self, reload, &r);
+
+    if (err != AGNER_OK)
+        return rpc__fail(&c->failure, err, ETF_NONE, "%s", agner_strerror(err));
+    if (r.err != AGNER_OK)
+        return rpc__fail(&c->failure, r.err, ETF_NONE, "%s", r.error.text);
     return AGNER_OK;
 }
 
@@ -293,37 +326,51 @@ static enum agner_err run_stop(struct rpc_call *c)
  * than a method gets. */
 /* clang-format off */
 static const struct rpc_method methods[] = {
-    { "app_info",     rpc__app_info,     true },
-    { "app_start",    rpc__app_start,    true },
-    { "app_stop",     rpc__app_stop,     true },
-    { "applications", rpc__applications, true },
-    { "apps",         rpc__apps,         true },
-    { "cast",         run_cast,          false },
-    { "found",        rpc__found,        true },
-    { "groups",       rpc__groups,       true },
-    { "health",       rpc__health,       true },
-    { "info",         rpc__info,         true },
-    { "kill",         rpc__kill,         true },
-    { "log_level",    rpc__log_level,    false },
-    { "logs",         rpc__logs,         false },
-    { "names",        rpc__names,        false },
-    { "nodes",        rpc__nodes,        false },
-    { "ping",         run_ping,          true },
-    { "process",      rpc__process,      true },
-    { "ps",           rpc__ps,           true },
-    { "publish",      rpc__publish,      true },
-    { "send",         run_send,          false },
-    { "status",       rpc__status,       true },
-    { "stop",         run_stop,          false },
-    { "subscribe",    rpc__subscribe,    false },
-    { "tree",         rpc__tree,         true },
-    { "version",      rpc__version,      false },
+    { "app_info",     rpc__app_info,     true,  RPC_READ_ONLY },
+    { "app_start",    rpc__app_start,    true,  RPC_OPERATE },
+    { "app_stop",     rpc__app_stop,     true,  RPC_OPERATE },
+    { "applications", rpc__applications, true,  RPC_READ_ONLY },
+    { "apps",         rpc__apps,         true,  RPC_READ_ONLY },
+    { "call",         NULL,              false, RPC_OPERATE },
+    { "cast",         run_cast,          false, RPC_OPERATE },
+    { "control",      rpc__control,      false, RPC_READ_ONLY },
+    { "dump",         rpc__dump,         true,  RPC_READ_ONLY },
+    { "figures",      rpc__figures,      true,  RPC_READ_ONLY },
+    { "found",        rpc__found,        true,  RPC_READ_ONLY },
+    { "groups",       rpc__groups,       true,  RPC_READ_ONLY },
+    { "health",       rpc__health,       true,  RPC_READ_ONLY },
+    { "info",         rpc__info,         true,  RPC_READ_ONLY },
+    { "kill",         rpc__kill,         true,  RPC_OPERATE },
+    { "log_level",    rpc__log_level,    false, RPC_OPERATE },
+    { "logs",         rpc__logs,         false, RPC_READ_ONLY },
+    { "mode",         NULL,              false, RPC_READ_ONLY },
+    { "names",        rpc__names,        false, RPC_READ_ONLY },
+    { "nodes",        rpc__nodes,        false, RPC_READ_ONLY },
+    { "ping",         run_ping,          true,  RPC_OPERATE },
+    { "process",      rpc__process,      true,  RPC_READ_ONLY },
+    { "ps",           rpc__ps,           true,  RPC_READ_ONLY },
+    { "publish",      rpc__publish,      true,  RPC_OPERATE },
+    { "reload",       run_reload,        true,  RPC_OPERATE },
+    { "send",         run_send,          false, RPC_OPERATE },
+    { "status",       rpc__status,       true,  RPC_READ_ONLY },
+    { "stop",         run_stop,          false, RPC_OPERATE },
+    { "subscribe",    rpc__subscribe,    false, RPC_OPERATE },
+    { "tree",         rpc__tree,         true,  RPC_READ_ONLY },
+    { "version",      rpc__version,      false, RPC_READ_ONLY },
+    { "waits",        rpc__waits,        true,  RPC_READ_ONLY },
 };
 /* clang-format on */
 
+#define METHOD_COUNT (sizeof methods / sizeof methods[0])
+
+const struct rpc_method *rpc__method_at(size_t index)
+{
+    return index < METHOD_COUNT ? &methods[index] : NULL;
+}
+
 const struct rpc_method *rpc__method(etf_bytes name)
 {
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+    for (size_t i = 0; i < METHOD_COUNT; i++) {
         if (strlen(methods[i].name) == name.size &&
             memcmp(methods[i].name, name.data, name.size) == 0)
             return &methods[i];

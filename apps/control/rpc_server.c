@@ -5,16 +5,12 @@
  * connection and is linked to it: a session that ends takes its connection with
  * it, and a keeper that ends takes all sessions.
  */
-#include "rpc_server.h"
+#include "rpc_conn.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* clang-format off */
-#define CONNECTIONS_MAX 64
-#define PENDING_MAX     1024
-#define FRAME_MAX       (16u << 20)
-#define OUTPUT_MAX      (64u << 20)
 #define ATOMS_MAX       16384
 /* clang-format on */
 
@@ -47,7 +43,9 @@ static enum rt_next keeper_init(struct gen *self, etf_term args)
     (void)args;
     k->control = rt_note(self);
     rpc__count(k->control);
-    return RT_NEXT;
+    return rt_guard(self, RT_MAY_ADMIN, false) == AGNER_OK
+               ? RT_NEXT
+               : rt_stop(self, etf_atom("system_limit"));
 }
 
 /* Also without a session the connection must not stay half open. */
@@ -66,15 +64,16 @@ static void no_session(struct gen *self, struct keeper *k, uint32_t conn,
     rpc__done(done);
 }
 
-static void start_session(struct gen *self, struct keeper *k, uint32_t conn)
+static void start_session(struct gen *self, struct keeper *k, uint32_t conn,
+                          uint32_t role)
 {
     struct rt_spawn_options options = { .link = true,
                                         .note = k->control,
                                         .label = "control session" };
     etf_pid pid;
     enum agner_err err =
-        rt_start(self, &rpc__session, etf_uint(rt_region(self), conn), &options,
-                 &pid, NULL);
+        rt_start(self, &rpc__session, etf_make(self, "{_, _}", conn, role),
+                 &options, &pid, NULL);
 
     if (err == AGNER_OK)
         err = rpc__bind(k->control, conn, pid);
@@ -85,14 +84,15 @@ static void start_session(struct gen *self, struct keeper *k, uint32_t conn)
 static enum rt_next keeper_message(struct gen *self, const struct rt_message *m)
 {
     struct keeper *k = rt_state(self);
-    uint32_t conn;
+    uint32_t conn, role;
     etf_pid pid;
     etf_term reason;
 
     if (m->kind == RT_PARENT_EXIT)
         return rt_stop(self, m->term);
-    if (m->kind == RT_MESSAGE && etf_match(m->term, "{accepted, _}", &conn))
-        start_session(self, k, conn);
+    if (m->kind == RT_MESSAGE &&
+        etf_match(m->term, "{accepted, _, _}", &conn, &role))
+        start_session(self, k, conn, role);
     else if (m->kind == RT_MESSAGE && etf_match(m->term, "stop"))
         return rt_stop(self, ETF_A(shutdown));
     else if (m->kind == RT_EXIT &&
@@ -221,14 +221,34 @@ static void leave_log(struct apps_control *control)
 
 static void set_limits(struct apps_control_options *o)
 {
-    if (o->connections_max == 0)
-        o->connections_max = CONNECTIONS_MAX;
-    if (o->pending_max == 0)
-        o->pending_max = PENDING_MAX;
-    if (o->frame_max == 0)
-        o->frame_max = FRAME_MAX;
-    if (o->output_max == 0)
-        o->output_max = OUTPUT_MAX;
+#define RPC_LIMIT_ROW(name, word, field, number) \
+    if (o->field == 0) \
+        o->field = (number);
+    RPC_LIMITS(RPC_LIMIT_ROW)
+#undef RPC_LIMIT_ROW
+}
+
+/* Relaxed: a count stands for itself. */
+void rpc__meet(struct apps_control *control, enum rpc_limit limit)
+{
+    (void)atomic_fetch_add_explicit(&control->limits_met[limit], 1,
+                                    memory_order_relaxed);
+}
+
+etf_term rpc__limits(struct gen *self, const struct apps_control *control)
+{
+    etf_term map = etf_map(rt_region(self), NULL, 0);
+
+#define RPC_LIMIT_ROW(name, word, field, number) \
+    map = etf_map_put(rt_region(self), map, etf_atom(#word), \
+                      etf_make(self, "#{limit => _, met => _}", \
+                               (uint64_t)control->options.field, \
+                               (uint64_t)atomic_load_explicit( \
+                                   &control->limits_met[RPC_LIMIT_##name], \
+                                   memory_order_relaxed)));
+    RPC_LIMITS(RPC_LIMIT_ROW)
+#undef RPC_LIMIT_ROW
+    return map;
 }
 
 enum agner_err apps_control_start(struct gen *self,
@@ -236,20 +256,29 @@ enum agner_err apps_control_start(struct gen *self,
                                   struct apps_control **out,
                                   struct agner_error *error)
 {
+    const char *path = options->path == NULL ? "" : options->path;
     struct apps_control *control;
     enum agner_err err;
 
-    if (strlen(options->path) >= sizeof control->path)
+    if (options->keys_path != NULL &&
+        strlen(options->keys_path) >= sizeof control->keys_path)
+        return agner_fail(error, AGNER_EINVAL, "%.80s...: path is too long",
+                          options->keys_path);
+    if (strlen(path) >= sizeof control->path)
         return agner_fail(error, AGNER_EINVAL,
                           "%.100s...: over %zu bytes, the longest name of a "
                           "socket",
-                          options->path, sizeof control->path - 1);
+                          path, sizeof control->path - 1);
     control = calloc(1, sizeof *control);
     if (control == NULL)
         return agner_fail(error, AGNER_ENOMEM, "control socket");
     control->options = *options;
-    memcpy(control->path, options->path, strlen(options->path) + 1);
+    memcpy(control->path, path, strlen(path) + 1);
     control->options.path = control->path;
+    if (options->keys_path != NULL)
+        memcpy(control->keys_path, options->keys_path,
+               strlen(options->keys_path) + 1);
+    control->options.keys_path = control->keys_path;
     set_limits(&control->options);
     control->rt = node_rt(options->node);
     control->net = options->world->net;
@@ -276,11 +305,14 @@ enum agner_err apps_control_start(struct gen *self,
     return AGNER_OK;
 
 stop_keeper:
+    (void)on_loop(control, close_errand, NULL); /* one of two may listen */
+    wait_for(control->options.world, &control->drained, 1);
     stop_processes(self, control);
 leave_log:
     leave_log(control);
 free_loop:
     control->net->loop_free(control->loop);
+    rpc__tcp_free(control);
 free_control:
     etf_region_free(control->scratch);
     free(control);
@@ -294,6 +326,7 @@ void apps_control_stop(struct gen *self, struct apps_control *control)
     stop_processes(self, control);
     leave_log(control);
     control->net->loop_free(control->loop);
+    rpc__tcp_free(control);
     etf_region_free(control->scratch);
     free(control);
 }

@@ -6,7 +6,7 @@
  * session for each connection (rpc_session.c) reads messages, sends and answers
  * in order, and a keeper (rpc_server.c) starts sessions and hears of their end.
  *
- *   loop to process   {accepted, Conn} to the keeper
+ *   loop to process   {accepted, Conn, Role} to the keeper
  *   (rt_post)         {frame, Milliseconds, Binary} and closed to the session
  *                     pushed to a session whose notifications are written
  *   process to loop   a task: a session is there, a session is gone, a message
@@ -29,15 +29,36 @@
 
 #include "agner_apps.h"
 
+#include "key_text.h"
 #include "msgpack_term.h"
 #include "msgpack_walk.h"
+#include "rpc_keys.h"
 #include "rpc_ring.h"
 
 struct rpc_conn;
+struct rpc_tcp;
+
+/* Its own limits, as they are called in docs/limits.md, the field of
+ * struct apps_control_options, and the default. */
+/* clang-format off */
+#define RPC_LIMITS(X)                                        \
+    X(CONNECTIONS, control_connections, connections_max, 64) \
+    X(PENDING,     control_pending,     pending_max,     1024) \
+    X(MESSAGE,     control_message,     frame_max,       16u << 20) \
+    X(OUTPUT,      control_output,      output_max,      64u << 20)
+/* clang-format on */
+
+#define RPC_LIMIT_ROW(name, word, field, number) RPC_LIMIT_##name,
+enum rpc_limit { RPC_LIMITS(RPC_LIMIT_ROW) RPC_LIMIT_COUNT };
+#undef RPC_LIMIT_ROW
 
 struct apps_control {
-    struct apps_control_options options; /* limits filled in; path is ours */
-    char path[108];
+    struct apps_control_options options; /* limits filled in; paths are ours */
+    char path[108];                      /* empty: none */
+    char keys_path[APPS_PATH_MAX];
+    /* Set before the first connection: where it listens, and the node's key. */
+    char tcp_at[300], tcp_key[KEY_TEXT_SIZE]; /* empty: it does not */
+    _Atomic uint64_t refused; /* connections and requests, over TCP */
     struct rt *rt;
     const struct rt_net *net;
     struct rt_loop *loop;
@@ -47,12 +68,14 @@ struct apps_control {
      * word as it goes. */
     _Atomic uint32_t processes;
     _Atomic uint32_t atoms_left; /* that clients may still make */
-    struct rpc_ring ring;        /* a handler of the runtime's log */
+    _Atomic uint64_t limits_met[RPC_LIMIT_COUNT];
+    struct rpc_ring ring; /* a handler of the runtime's log */
 
     /* Loop thread only. */
     struct rt_listener *listener;
+    struct rpc_tcp *tcp; /* owned; NULL: none */
     struct rpc_conn *conns;
-    unsigned conn_count;
+    unsigned conn_count;        /* over the socket */
     uint32_t conn_next;         /* number of the next connection */
     struct etf_region *scratch; /* for messages to processes */
     bool stopping;
@@ -73,6 +96,11 @@ struct rpc_done {
     struct etf_buffer bytes;
 };
 
+/* Any thread: somebody met that limit. */
+void rpc__meet(struct apps_control *control, enum rpc_limit limit);
+/* Its limits: a map of name to #{limit, met}. ETF_NONE: no memory. */
+etf_term rpc__limits(struct gen *self, const struct apps_control *control);
+
 /* Any thread. Takes `done`. */
 void rpc__done(struct rpc_done *done);
 
@@ -91,13 +119,13 @@ enum agner_err rpc__listen(struct apps_control *control,
                            struct agner_error *error);
 void rpc__close_all(struct apps_control *control);
 
-/* The session's behaviour: starts with the number of its connection as
- * argument, and the control as its note. */
+/* The session's behaviour: starts with {Conn, Role}, the number of its
+ * connection and what its client may do, and the control as its note. */
 extern const struct rt_behavior rpc__session;
 
-/* A method's process: starts with {Session, Number, Method, StartedMs, Params},
- * and sends the session {done, Number, Result} or {failed, Number, Class, Term,
- * Text}. Its note is the node. */
+/* A method's process: starts with {Session, Number, Method, StartedMs, Params,
+ * Limits}, and sends the session {done, Number, Result} or {failed, Number,
+ * Class, Term, Text}. Its note is the node. */
 extern const struct rt_behavior rpc__helper;
 
 /* ---- Methods ---------------------------------------------------------- */
@@ -120,6 +148,8 @@ struct rpc_call {
     uint32_t conn;                 /* in the session: its connection, ... */
     enum msgpack_mode mode;        /* ... and how that is written to */
     uint64_t started_ms;           /* when the control socket was opened */
+    etf_term
+        limits; /* of the control socket: rpc__limits() when it was asked */
     etf_term params;  /* its first parameter; an empty map if none */
     etf_term result;  /* ok at first */
     etf_pid listener; /* is told `pushed` once this is answered; or all zero */
@@ -132,7 +162,14 @@ struct rpc_method {
     /* AGNER_OK with c->result, or another code with c->failure. */
     enum agner_err (*run)(struct rpc_call *c);
     bool slow; /* may wait: runs in a process of its own */
+    /* What a client must have to call it. A method that changes nothing and
+     * sends nothing to a process of the user's is RPC_READ_ONLY. */
+    enum rpc_role role;
 };
+
+/* All of them, in the order of their names; `call` and `mode`, which the
+ * session runs itself, too. NULL: there are no more. */
+const struct rpc_method *rpc__method_at(size_t index);
 
 /* The method of that name, without "agner."; NULL: unknown. */
 const struct rpc_method *rpc__method(etf_bytes name);

@@ -18,6 +18,10 @@
  *   logs                          from the ring: there are events
  *   pushed                        from the loop: the last ones are written
  *   closed                        the client is gone
+ *
+ * All but answers come from this node: of one that may not do everything they
+ * are told from others (rt_permit.h), or whoever sends here would be the
+ * client.
  */
 #include "rpc_logs.h"
 #include "rpc_look.h"
@@ -49,6 +53,8 @@ struct pending {
 struct session {
     struct apps_control *control; /* borrowed: waits for us */
     uint32_t conn;
+    enum rpc_role role;
+    uint64_t denied_ms; /* when that was logged last */
     enum msgpack_mode mode;
     uint64_t next_number;
     struct etf_atom_budget atoms; /* taken from the control's */
@@ -285,11 +291,12 @@ static enum agner_err start_helper(struct gen *self, const struct errand *e,
     enum agner_err err = AGNER_ENOMEM;
 
     if (p != NULL)
-        err = rt_start_nowait(self, &rpc__helper,
-                              etf_make(self, "{_, _, _, _, _}", rt_self(self),
-                                       p->number, method->name, c->started_ms,
-                                       c->params),
-                              &options, &p->helper);
+        err =
+            rt_start_nowait(self, &rpc__helper,
+                            etf_make(self, "{_, _, _, _, _, _}", rt_self(self),
+                                     p->number, method->name, c->started_ms,
+                                     c->params, rpc__limits(self, s->control)),
+                            &options, &p->helper);
     if (err != AGNER_OK)
         return rpc__fail(f, err, ETF_NONE, "%s", agner_strerror(err));
     keep(self, p, left_ms);
@@ -389,6 +396,31 @@ static void follow_on(struct gen *self)
         rt_exit(self, etf_atom("enomem")); /* and its connection ends */
 }
 
+#define DENIED_LOG_MS 1000u /* between two lines about one client */
+
+/* May the client do that? Otherwise it is counted, and logged now and then. */
+static enum agner_err permit(struct gen *self, enum rpc_role wanted,
+                             etf_bytes method, struct rpc_failure *f)
+{
+    struct session *s = rt_state(self);
+    uint64_t now_ms = rt_now_ms(rt_of(self));
+    int size = (int)(method.size < 64 ? method.size : 64);
+
+    if (wanted != RPC_NOBODY && s->role >= wanted)
+        return AGNER_OK;
+    atomic_fetch_add_explicit(&s->control->refused, 1, memory_order_relaxed);
+    if (s->denied_ms == 0 || now_ms - s->denied_ms >= DENIED_LOG_MS) {
+        s->denied_ms = now_ms;
+        rt_log_self(self, RT_LOG_WARNING,
+                    "control: refused %.*s to a client that is %s", size,
+                    method.data, rpc__role_text(s->role));
+    }
+    return rpc__fail(f, AGNER_ENOTALLOWED, ETF_NONE,
+                     "%.*s: wants the role %s; your key has %s", size,
+                     method.data, rpc__role_text(wanted),
+                     rpc__role_text(s->role));
+}
+
 /* A method of the agner namespace. AGNER_OK: answered, or will be. */
 static enum agner_err run_method(struct gen *self, const struct errand *e,
                                  const struct rpc_frame *frame, uint64_t at_ms,
@@ -407,8 +439,12 @@ static enum agner_err run_method(struct gen *self, const struct errand *e,
     const struct rpc_method *method = rpc__method(name);
     uint64_t timeout_ms = GEN_CALL_TIMEOUT_MS;
     etf_term params = frame->params, target, request;
-    enum agner_err err;
+    enum agner_err err = AGNER_OK;
 
+    if (method != NULL)
+        err = permit(self, method->role, frame->method, f);
+    if (err != AGNER_OK)
+        return err;
     if (!etf_list_next(&params, &c.params))
         c.params = etf_map(rt_region(self), NULL, 0);
     if (name.size == 4 && memcmp(name.data, "call", 4) == 0) {
@@ -458,8 +494,10 @@ static enum agner_err run_name(struct gen *self, const struct errand *e,
         etf_atom_find((const char *)frame->method.data, frame->method.size);
     etf_term request;
     etf_pid pid;
-    enum agner_err err;
+    enum agner_err err = permit(self, RPC_OPERATE, frame->method, f);
 
+    if (err != AGNER_OK)
+        return err;
     if (etf_is_none(name) || rt_whereis(rt_of(self), name, &pid) != AGNER_OK)
         return rpc__fail(
             f, AGNER_ENOPROC, ETF_NONE, "no process is registered as %.*s",
@@ -548,14 +586,30 @@ static void message_came(struct gen *self, uint64_t at_ms, etf_bytes bytes)
 static enum rt_next session_init(struct gen *self, etf_term args)
 {
     struct session *s = rt_state(self);
+    uint32_t role;
 
-    if (!etf_match(args, "_", &s->conn))
+    if (!etf_match(args, "{_, _}", &s->conn, &role))
         return rt_stop(self, ETF_A(badarg));
+    s->role = (enum rpc_role)role;
     s->control = rt_note(self);
     s->next_number = 1;
     rpc__count(s->control);
     rt_trap_exit(self, true); /* a method's end is not ours */
-    return RT_NEXT;
+    return rt_guard(self, 0, true) == AGNER_OK
+               ? RT_NEXT
+               : rt_stop(self, etf_atom("system_limit"));
+}
+
+static bool answer_came(struct gen *self, etf_term message)
+{
+    etf_term reply;
+    etf_ref ref;
+
+    if (!etf_match(message, "{[alias | _], _}", &ref, &reply) &&
+        !etf_match(message, "{_, _}", &ref, &reply))
+        return false;
+    call_answered(self, ref, reply);
+    return true;
 }
 
 static enum rt_next session_message(struct gen *self,
@@ -578,11 +632,12 @@ static enum rt_next session_message(struct gen *self,
             call_ended(self, ref, reply);
     } else if (m->kind != RT_MESSAGE) {
         return RT_NEXT; /* nobody calls a session */
+    } else if (etf_match(m->term, "{'$peer', __, __, _}", &reply)) {
+        (void)answer_came(self, reply); /* or it is not for peers to say */
     } else if (etf_match(m->term, "{frame, _, _}", &number, &bytes)) {
         message_came(self, number, bytes);
-    } else if (etf_match(m->term, "{[alias | _], _}", &ref, &reply) ||
-               etf_match(m->term, "{_, _}", &ref, &reply)) {
-        call_answered(self, ref, reply);
+    } else if (answer_came(self, m->term)) {
+        return RT_NEXT;
     } else if (etf_match(m->term, "{done, _, _}", &number, &reply)) {
         helper_answered(self, number, reply);
     } else if (etf_match(m->term, "{failed, _, _, _, _}", &number, &class,

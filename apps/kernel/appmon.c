@@ -371,23 +371,39 @@ static const struct gen_server appmon = {
     .destroy = appmon_destroy,
 };
 
+/* One that runs already takes the client. AGNER_EEXIT, AGNER_ENOPROC: it has
+ * just ended, with the client before. */
+static enum agner_err start_or_join(struct gen *self, etf_pid client,
+                                    etf_term options, etf_pid *pid,
+                                    etf_term *reason)
+{
+    struct rt_spawn_options o = { .name = etf_atom("appmon_info") };
+    enum agner_err err =
+        gen_start(self, &appmon, etf_make(self, "{_, _}", client, options), &o,
+                  pid, reason);
+
+    if (err != AGNER_ETAKEN)
+        return err;
+    return gen_call(self, etf_from_pid(NULL, *pid),
+                    etf_make(self, "{register_client, _}", client),
+                    GEN_CALL_TIMEOUT_MS, reason);
+}
+
+#define START_TRIES 5
+
 /* start_link2(Starter, Client, Options) -> {ok, Pid}. */
 enum gen_rpc_class kernel__appmon_start(struct gen *self, etf_term args,
                                         etf_term *result)
 {
-    struct rt_spawn_options o = { .name = etf_atom("appmon_info") };
     etf_term options, reason = ETF_NONE;
     etf_pid client, pid;
-    enum agner_err err;
+    enum agner_err err = AGNER_ENOPROC;
 
     if (!etf_match(args, "[__, _, _]", &client, &options))
         return gen_rpc_badarg(result);
-    err = gen_start(self, &appmon, etf_make(self, "{_, _}", client, options),
-                    &o, &pid, &reason);
-    if (err == AGNER_ETAKEN)
-        err = gen_call(self, etf_from_pid(NULL, pid),
-                       etf_make(self, "{register_client, _}", client),
-                       GEN_CALL_TIMEOUT_MS, &reason);
+    for (int i = 0;
+         i < START_TRIES && (err == AGNER_EEXIT || err == AGNER_ENOPROC); i++)
+        err = start_or_join(self, client, options, &pid, &reason);
     if (err == AGNER_OK)
         return fun_value(result, etf_make(self, "{ok, _}", pid));
     if (etf_is_none(reason))

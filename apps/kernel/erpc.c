@@ -12,12 +12,27 @@
  */
 #include "kernel_internal.h"
 
-/* On whose behalf: who asked for the process is its parent. */
-static etf_term asking_node(struct gen *self)
+/* M:F(Args) for who asked for this process. */
+static enum gen_rpc_class evaluate(struct gen *self, etf_term m, etf_term f,
+                                   etf_term args, etf_term *result)
 {
-    etf_pid parent = rt_parent(self);
+    etf_term node;
+    unsigned may = rt_requester(self, &node);
 
-    return etf_pid_is_local(parent) ? ETF_NONE : parent.node;
+    return gen_rpc_apply_for(self, node, may, m, f, args, result);
+}
+
+/* Without a call around it a process was asked for, and may run what functions
+ * do for longer than anybody waits: that is the permission `spawn` too. */
+static void must_spawn(struct gen *self)
+{
+    etf_term node;
+    unsigned may = rt_requester(self, &node);
+
+    if ((may & RT_MAY_SPAWN) != 0)
+        return;
+    rt_refused(rt_of(self), node, RT_MAY_SPAWN, "a spawn in erpc");
+    rt_exit(self, etf_atom("not_allowed"));
 }
 
 static void execute_call(struct gen *self, etf_term res, etf_term m, etf_term f,
@@ -25,7 +40,7 @@ static void execute_call(struct gen *self, etf_term res, etf_term m, etf_term f,
 {
     etf_term result, reason, stack = ETF_NONE;
 
-    switch (gen_rpc_apply(self, asking_node(self), m, f, args, &result)) {
+    switch (evaluate(self, m, f, args, &result)) {
     case GEN_RPC_VALUE:
     case GEN_RPC_APPLY: /* never */
         rt_exit(self, etf_make(self, "{_, return, _}", res, result));
@@ -49,7 +64,7 @@ static void apply(struct gen *self, etf_term m, etf_term f, etf_term args)
     etf_term result;
     char text[200];
 
-    switch (gen_rpc_apply(self, asking_node(self), m, f, args, &result)) {
+    switch (evaluate(self, m, f, args, &result)) {
     case GEN_RPC_VALUE:
     case GEN_RPC_APPLY: /* never */
         return;
@@ -74,13 +89,15 @@ static void run_erpc(struct gen *self, etf_term module, etf_term function,
 
     (void)data;
     if (etf_atom_is(function, "execute_call") &&
-        etf_match(args, "[_, _, _, _]", &res, &m, &f, &a))
+        etf_match(args, "[_, _, _, _]", &res, &m, &f, &a)) {
         execute_call(self, res, m, f, a);
-    else if (etf_atom_is(function, "execute_cast") &&
-             etf_match(args, "[_, _, _]", &m, &f, &a))
+    } else if (etf_atom_is(function, "execute_cast") &&
+               etf_match(args, "[_, _, _]", &m, &f, &a)) {
         apply(self, m, f, a);
-    else
+    } else {
+        must_spawn(self);
         apply(self, module, function, args);
+    }
 }
 
 static void run_any(struct gen *self, etf_term module, etf_term function,
@@ -91,7 +108,8 @@ static void run_any(struct gen *self, etf_term module, etf_term function,
 }
 
 static const struct rt_remote erpc = { .run = run_erpc,
-                                       .max = KERNEL_CALLS_MAX };
+                                       .max = KERNEL_CALLS_MAX,
+                                       .asks = true };
 static const struct rt_remote any = { .run = run_any, .max = KERNEL_CALLS_MAX };
 
 static enum agner_err provide(struct rt *rt, const char *name,

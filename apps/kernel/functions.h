@@ -33,6 +33,7 @@ extern const struct kernel__table kernel__fun_global;  /* global */
 extern const struct kernel__table kernel__fun_rpc;     /* calls from here */
 extern const struct kernel__table kernel__fun_pg;      /* pg */
 
+extern const struct kernel__table kernel__fun_agner;    /* ours: waits */
 extern const struct kernel__table kernel__fun_observer; /* observer, etop */
 
 /* erlang:memory/0, and [{Worker, BusyUs, TotalUs}] of all workers, which are

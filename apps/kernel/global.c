@@ -285,7 +285,9 @@ static enum gen_next global_init(struct gen *self, etf_term args)
     g->connect_all = is_on(self, "connect_all");
     g->prevent_overlapping = is_on(self, "prevent_overlapping_partitions");
     set_numbers(self, g);
-    err = gen__global_names(rt_of(self), &g->names);
+    err = rt_guard(self, RT_MAY_NAMES, false);
+    if (err == AGNER_OK)
+        err = gen__global_names(rt_of(self), &g->names);
     if (err == AGNER_OK)
         err = gen_start_link(self, &kernel__global_locker, etf_nil(), NULL,
                              &g->locker, NULL);

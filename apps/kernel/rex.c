@@ -20,6 +20,10 @@
  * waits, so that rex keeps nothing but their number, and a worker that is
  * killed is an answer too.
  *
+ * What comes from a node that may not do everything is {'$peer', Node, May,
+ * Message} (rt_guard), so that it is known whom a function runs for, whatever
+ * the message says.
+ *
  * Source: OTP 25, rpc; spec/distribution.md 9, 12; spec/gen.md 2.6.
  */
 #include "functions.h"
@@ -40,7 +44,9 @@ static enum gen_next rex_init(struct gen *self, etf_term args)
 
     (void)args;
     rex->mark = rt_make_ref(self);
-    err = kernel__erpc_provide(rt_of(self));
+    err = rt_guard(self, 0, true);
+    if (err == AGNER_OK)
+        err = kernel__erpc_provide(rt_of(self));
     if (err == AGNER_OK)
         err = kernel__functions_provide(rt_of(self));
     if (err != AGNER_OK)
@@ -104,21 +110,23 @@ static void lead_output(struct gen *self, etf_pid caller)
     (void)rt_set_group_leader(self, rt_self(self), leader);
 }
 
-/* Its orders are {Node, Reader, M, F, Args}, Reader a pid or `none`; it ends
- * with {rex, Answer}. */
+/* Its orders are {Node, May, Reader, M, F, Args}, Reader a pid or `none`; it
+ * ends with {rex, Answer}. */
 static void worker(struct gen *self, void *arg)
 {
     etf_term orders, node, reader, m, f, args, result;
     enum gen_rpc_class class;
+    uint32_t may;
     etf_pid caller;
 
     (void)arg;
     if (rt_receive(self, START_MS, &orders) != AGNER_OK ||
-        !etf_match(orders, "{_, _, _, _, _}", &node, &reader, &m, &f, &args))
+        !etf_match(orders, "{_, _, _, _, _, _}", &node, &may, &reader, &m, &f,
+                   &args))
         return;
     if (etf_get_pid(reader, &caller))
         lead_output(self, caller);
-    class = gen_rpc_apply(self, node, m, f, args, &result);
+    class = gen_rpc_apply_for(self, node, may, m, f, args, &result);
     rt_exit(self, etf_make(self, "{rex, _}", classic(self, class, result)));
 }
 
@@ -196,9 +204,15 @@ static bool reader_of(etf_term leader, etf_term who, etf_term *reader)
             etf_match(who, "{info, _}", reader));
 }
 
+/* Which node asks, an atom, and what it may. */
+struct asker {
+    etf_term node;
+    uint32_t may;
+};
+
 /* Has a worker do the request, and `who` be told. false: none does, and *answer
  * is what to say. */
-static bool start(struct gen *self, etf_term who, etf_term node,
+static bool start(struct gen *self, etf_term who, const struct asker *asker,
                   etf_term request, etf_term *answer)
 {
     etf_term m, f, args, leader, reader = etf_atom("none");
@@ -211,8 +225,8 @@ static bool start(struct gen *self, etf_term who, etf_term node,
         return false;
     }
     if (spawn(self, who, &leader_pid,
-              etf_make(self, "{_, _, _, _, _}", node, reader, m, f, args)) ==
-        AGNER_OK)
+              etf_make(self, "{_, _, _, _, _, _}", asker->node, asker->may,
+                       reader, m, f, args)) == AGNER_OK)
         return true;
     *answer = classic(self, GEN_RPC_EXIT, etf_atom("system_limit"));
     return false;
@@ -226,7 +240,8 @@ static etf_term node_of(struct gen *self, etf_pid pid)
 }
 
 /* As its documentation says: nobody else is served meanwhile. */
-static etf_term block(struct gen *self, etf_term node, etf_term request)
+static etf_term block(struct gen *self, const struct asker *asker,
+                      etf_term request)
 {
     etf_pid before = rt_group_leader(self), leader_pid;
     etf_term m, f, args, leader, result;
@@ -236,37 +251,55 @@ static etf_term block(struct gen *self, etf_term node, etf_term request)
         !leader_of(self, leader, &leader_pid))
         return bad_leader(self, request);
     (void)rt_set_group_leader(self, rt_self(self), leader_pid);
-    class = gen_rpc_apply(self, node, m, f, args, &result);
+    class =
+        gen_rpc_apply_for(self, asker->node, asker->may, m, f, args, &result);
     (void)rt_set_group_leader(self, rt_self(self), before);
     return classic(self, class, result);
 }
 
-static enum gen_next rex_call(struct gen *self, struct gen_from from,
+static enum gen_next call_for(struct gen *self, struct gen_from from,
+                              etf_term from_term, const struct asker *asker,
                               etf_term request)
 {
-    etf_term from_term = rt_from_term(self, &from), node = ETF_NONE;
     etf_term answer = etf_make(self, "{badrpc, not_supported}");
-    etf_pid caller;
 
-    if (etf_match(from_term, "{_, __}", &caller))
-        node = node_of(self, caller);
     if (etf_is_tagged(request, etf_atom("block_call"), 5))
-        answer = block(self, node, request);
+        answer = block(self, asker, request);
     else if (etf_is_tagged(request, ETF_A(call), 5) &&
-             start(self, etf_make(self, "{call, _}", from_term), node, request,
+             start(self, etf_make(self, "{call, _}", from_term), asker, request,
                    &answer))
         return GEN_NEXT;
     return gen_reply(self, from, answer);
 }
 
+static enum gen_next rex_call(struct gen *self, struct gen_from from,
+                              etf_term request)
+{
+    struct asker asker = { ETF_NONE, RT_MAY_ALL };
+    etf_term from_term = rt_from_term(self, &from);
+    etf_pid caller;
+
+    if (etf_match(from_term, "{_, __}", &caller))
+        asker.node = node_of(self, caller);
+    return call_for(self, from, from_term, &asker, request);
+}
+
 /* A request that nobody waits for: its sender is not known, so that a function
  * with a list of nodes is not for it. */
-static enum gen_next rex_cast(struct gen *self, etf_term request)
+static void cast_for(struct gen *self, const struct asker *asker,
+                     etf_term request)
 {
     etf_term answer;
 
     if (etf_is_tagged(request, ETF_A(cast), 5))
-        (void)start(self, ETF_A(cast), ETF_A(undefined), request, &answer);
+        (void)start(self, ETF_A(cast), asker, request, &answer);
+}
+
+static enum gen_next rex_cast(struct gen *self, etf_term request)
+{
+    const struct asker asker = { ETF_A(undefined), RT_MAY_ALL };
+
+    cast_for(self, &asker, request);
     return GEN_NEXT;
 }
 
@@ -282,9 +315,23 @@ static etf_term deliver(struct gen *self, etf_term name, etf_term message,
     return etf_make(self, "{rex, _, {nonexisting_name, _}}", node, name);
 }
 
+static bool is_send(etf_term request)
+{
+    return etf_is_tagged(request, etf_atom("sbcast"), 3) ||
+           etf_is_tagged(request, etf_atom("send"), 3);
+}
+
+/* Who may not do everything does not send in our name, past all guards. */
+static etf_term refuse_send(struct gen *self, etf_term request)
+{
+    return etf_make(self, "{rex, _, {nonexisting_name, _}}",
+                    rt_node(rt_of(self)).name, etf_tuple_items(request)[1]);
+}
+
 /* What a C node or rpc itself sends; ETF_NONE: there is no answer, or not yet.
  */
-static etf_term serve(struct gen *self, etf_pid from, etf_term request)
+static etf_term serve(struct gen *self, etf_pid from, const struct asker *asker,
+                      etf_term request)
 {
     etf_term name, message, answer;
     bool there;
@@ -292,6 +339,11 @@ static etf_term serve(struct gen *self, etf_pid from, etf_term request)
     if (etf_atom_is(request, "features_request"))
         return etf_make(self, "{features_reply, _, [erpc]}",
                         rt_node(rt_of(self)).name);
+    if (asker->may != RT_MAY_ALL && is_send(request)) {
+        rt_refused(rt_of(self), asker->node, RT_MAY_ALL & ~asker->may,
+                   "a message by rex");
+        return refuse_send(self, request);
+    }
     if (etf_match(request, "{sbcast, _, _}", &name, &message))
         return deliver(self, name, message, &there);
     if (etf_match(request, "{send, _, _}", &name, &message)) {
@@ -300,8 +352,7 @@ static etf_term serve(struct gen *self, etf_pid from, etf_term request)
         return there ? ETF_NONE : answer;
     }
     if (!etf_is_tagged(request, ETF_A(call), 5) ||
-        start(self, etf_make(self, "{info, _}", from), node_of(self, from),
-              request, &answer))
+        start(self, etf_make(self, "{info, _}", from), asker, request, &answer))
         return ETF_NONE;
     return etf_make(self, "{rex, _}", answer);
 }
@@ -323,10 +374,36 @@ static void ended(struct gen *self, etf_term who, etf_term reason)
                           etf_make(self, "{rex, _}", answer_of(self, reason)));
 }
 
+static void answer_for(struct gen *self, etf_pid from,
+                       const struct asker *asker, etf_term request)
+{
+    etf_term answer = serve(self, from, asker, request);
+
+    if (!etf_is_none(answer))
+        (void)rt_send_pid(self, from, answer); /* it may be gone */
+}
+
+/* What came from a node that may not do everything. */
+static void told(struct gen *self, const struct asker *asker, etf_term message)
+{
+    etf_term from_term, request;
+    struct gen_from from;
+    etf_pid pid;
+
+    if (etf_match(message, "{'$gen_call', _, _}", &from_term, &request) &&
+        rt_get_from(self, from_term, &from))
+        (void)call_for(self, from, from_term, asker, request);
+    else if (etf_match(message, "{'$gen_cast', _}", &request))
+        cast_for(self, asker, request);
+    else if (etf_match(message, "{_, _}", &pid, &request))
+        answer_for(self, pid, asker, request);
+}
+
 static enum gen_next rex_info(struct gen *self, etf_term message)
 {
+    struct asker asker = { ETF_NONE, RT_MAY_ALL };
     struct rex *rex = gen_state(self);
-    etf_term who, reason, request, answer;
+    etf_term who, reason, request;
     etf_ref mark;
     etf_pid from;
 
@@ -334,10 +411,12 @@ static enum gen_next rex_info(struct gen *self, etf_term message)
                   &reason) &&
         etf_ref_equal(mark, rex->mark)) {
         ended(self, who, reason);
+    } else if (etf_match(message, "{'$peer', _, _, _}", &asker.node, &asker.may,
+                         &request)) {
+        told(self, &asker, request);
     } else if (etf_match(message, "{_, _}", &from, &request)) {
-        answer = serve(self, from, request);
-        if (!etf_is_none(answer))
-            (void)rt_send_pid(self, from, answer); /* it may be gone */
+        asker.node = node_of(self, from);
+        answer_for(self, from, &asker, request);
     }
     return GEN_NEXT;
 }

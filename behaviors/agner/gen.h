@@ -120,7 +120,8 @@ AGNER_API enum gen_next gen_hibernate(struct gen *self);
  *   reason   why init failed, with AGNER_EEXIT; in self's region; may be NULL
  *
  * AGNER_EEXIT (init stopped or crashed), AGNER_EIGNORE, AGNER_ETAKEN,
- * AGNER_ETIMEOUT (options->init_timeout_ms), AGNER_ELIMIT, AGNER_ENOMEM.
+ * AGNER_ETIMEOUT (options->init_timeout_ms), AGNER_ELIMIT, AGNER_ENOMEM,
+ * AGNER_EINVAL (no table: so with all that start something).
  */
 AGNER_API enum agner_err gen_start(struct gen *self,
                                    const struct gen_server *server,
@@ -319,17 +320,42 @@ AGNER_API void gen_sys_fini(struct gen_sys *sys);
 }
 #endif
 
+#include <agner/gen_action.h>
 #include <agner/gen_application.h>
+#include <agner/gen_batch.h>
+#include <agner/gen_cancel.h>
+#include <agner/gen_errors.h>
 #include <agner/gen_event.h>
+#include <agner/gen_feed.h>
+#include <agner/gen_feed_of.h>
+#include <agner/gen_future.h>
 #include <agner/gen_global.h>
+#include <agner/gen_group.h>
+#include <agner/gen_interval.h>
 #include <agner/gen_io.h>
+#include <agner/gen_latch.h>
+#include <agner/gen_mux.h>
 #include <agner/gen_pg.h>
 #include <agner/gen_proc.h>
 #include <agner/gen_pubsub.h>
+#include <agner/gen_queue.h>
 #include <agner/gen_request.h>
+#include <agner/gen_resubscribe.h>
+#include <agner/gen_retry.h>
 #include <agner/gen_rpc.h>
+#include <agner/gen_saga.h>
+#include <agner/gen_service.h>
+#include <agner/gen_service_map.h>
+#include <agner/gen_sink.h>
+#include <agner/gen_source.h>
+#include <agner/gen_stage.h>
 #include <agner/gen_statem.h>
+#include <agner/gen_steps.h>
+#include <agner/gen_store.h>
+#include <agner/gen_stream.h>
+#include <agner/gen_stream_remote.h>
 #include <agner/gen_supervisor.h>
 #include <agner/gen_task.h>
+#include <agner/gen_worker.h>
 
 #endif

@@ -17,8 +17,9 @@
  * that is registered as `global` on node N.
  *
  * For visible nodes: a hidden one is alone with its names. The application
- * `kernel` must run, else AGNER_ENONAME. Where a function may wait for other
- * nodes AGNER_EEXITING and AGNER_EKILLED are possible too.
+ * `kernel` must run, else AGNER_ENONAME; AGNER_ENOPROC and AGNER_EEXIT if it
+ * stops meanwhile. Where a function may wait for other nodes AGNER_EEXITING and
+ * AGNER_EKILLED are possible too.
  *
  * gen.h includes this header. Sources: OTP 25, global(3);
  * spec/distribution.md 10.

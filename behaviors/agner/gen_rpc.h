@@ -20,7 +20,9 @@
  *
  * and any Erlang node says rpc:call(Node, calc, add, [1, 2]), or erpc:call. A
  * function that was not provided is `undef` to the caller; there is no way to
- * reach code by name otherwise. The application `kernel` answers the requests.
+ * reach code by name otherwise. The application `kernel` answers the requests
+ * of nodes that have the permission `rpc` (node.h, rt_permit.h); to others it
+ * is the error `not_allowed`.
  *
  * gen.h includes this header. Sources: OTP 25, rpc and erpc;
  * spec/distribution.md 12; spec/gen.md 1.14, 2.6.
@@ -73,6 +75,13 @@ AGNER_API enum agner_err
 gen_rpc_provide(struct rt *rt, const struct gen_rpc_function *functions,
                 size_t count);
 
+/* The same for functions that want other permissions of the nodes that call
+ * them than `rpc`: RT_MAY_OBSERVE, say, for what only tells something; 0: none
+ * at all (rt_permit.h). */
+AGNER_API enum agner_err
+gen_rpc_provide_for(struct rt *rt, const struct gen_rpc_function *functions,
+                    size_t count, unsigned permissions);
+
 /* Takes one back; calls that have begun go on. Any thread. AGNER_EUNKNOWN. */
 AGNER_API enum agner_err gen_rpc_revoke(struct rt *rt, const char *module,
                                         const char *function, int arity);
@@ -103,6 +112,13 @@ AGNER_API etf_term gen_rpc_exports(struct rt *rt, struct etf_region *r,
 AGNER_API enum gen_rpc_class gen_rpc_apply(struct gen *self, etf_term node,
                                            etf_term m, etf_term f,
                                            etf_term args, etf_term *result);
+
+/* The same for a node that may do this and no more: what wants another
+ * permission is the error `not_allowed`, counted and logged. */
+AGNER_API enum gen_rpc_class gen_rpc_apply_for(struct gen *self, etf_term node,
+                                               unsigned may, etf_term m,
+                                               etf_term f, etf_term args,
+                                               etf_term *result);
 
 /* `return gen_rpc_badarg(result);` for arguments of the wrong shape. */
 AGNER_API enum gen_rpc_class gen_rpc_badarg(etf_term *result);

@@ -65,11 +65,13 @@ struct gen_supervisor;
 struct gen_statem;
 struct gen_event;
 struct gen_bridge;
+struct gen_saga;
+struct gen_stage;
 
 /*
  * One child: all zero but the id and one way of starting is good. Whoever keeps
  * a spec (a supervisor) copies it; borrowed are the tables that it points to
- * (server, supervisor, statem, event, bridge), which are static.
+ * (server, supervisor, statem and so on), which are static.
  */
 struct gen_child_spec {
     const char *id;   /* an atom's text; NULL: id_term, or else the name */
@@ -81,6 +83,8 @@ struct gen_child_spec {
     const struct gen_statem *statem;
     const struct gen_event *event;   /* an event manager */
     const struct gen_bridge *bridge; /* below */
+    const struct gen_saga *saga;
+    const struct gen_stage *stage;
     /* One's own way. *pid is a process that is linked to self, on this node or
      * another (the supervisor links to it in any case, so it may have ended).
      * AGNER_OK with *info a term: {ok, Pid, Info} of OTP. AGNER_EIGNORE: no

@@ -70,7 +70,31 @@ extern "C" {
     X(ESYSTEM,     -38, "the operating system refused")                     \
     X(EAUTH,       -39, "authentication failed")                            \
     X(EPROTO,      -40, "protocol violation")                               \
-    X(EIGNORE,     -41, "start was ignored")
+    X(EIGNORE,     -41, "start was ignored")                                \
+    X(ECLOSED,     -42, "is closed")                                        \
+    X(EDONE,       -43, "there is nothing more")                            \
+    X(ELAGGED,     -44, "fell behind, and missed something")                \
+    X(ECANCELLED,  -45, "was cancelled")                                    \
+    X(ESTARTED,    -46, "is started already")                               \
+    X(ESTOPPED,    -47, "is stopped already")                               \
+    X(ENOTSTARTED, -48, "is not started")                                   \
+    X(ESTOPPING,   -49, "is stopping")                                      \
+    X(EFULL,       -50, "is full")                                          \
+    X(ECRASHED,    -51, "what it ran has crashed")                          \
+    X(EBADTYPE,    -52, "of another type")                                  \
+    X(ELOADING,    -53, "is loading")                                       \
+    X(EIMMUTABLE,  -54, "cannot be changed")                                \
+    X(EAUTODEMAND, -55, "demand is automatic")                              \
+    X(ETXUNKNOWN,  -56, "no such transaction")                              \
+    X(ETXCANCELLED,-57, "the transaction was cancelled")                    \
+    X(ETXINPROGRESS,-58, "the transaction still waits for others")          \
+    X(ERESULTSENT, -59, "the result was sent already")                      \
+    X(EJOBUNKNOWN, -60, "no such job")                                      \
+    X(ENOWORKER,   -61, "the saga has no worker")                           \
+    X(ELIFESPAN,   -62, "longer than the transaction may live")             \
+    X(ENEXTTIMEOUT,-63, "the next saga did not answer in time")             \
+    X(EIO,         -64, "could not be read or written")                     \
+    X(ECORRUPT,    -65, "what is stored is damaged")
 /* clang-format on */
 
 #define AGNER_ERROR_ENUM(name, value, text) AGNER_##name = (value),
@@ -225,7 +249,8 @@ AGNER_API etf_term etf_atom_find(const char *text, size_t size);
  * compares and hashes by its text. ETF_NONE: not UTF-8, over 255 characters, or
  * the region is full. */
 struct etf_atom_budget {
-    uint32_t left; /* atoms that may still be interned */
+    uint32_t left;    /* atoms that may still be interned */
+    uint32_t refused; /* how often one was boxed since none was left */
 };
 AGNER_API etf_term etf_atom_limited(struct etf_region *r, const char *text,
                                     size_t size,
@@ -265,7 +290,9 @@ AGNER_API uint32_t etf_atom_count(void);
     X(yes, "yes") X(no, "no") X(self, "self") X(spawn, "spawn")             \
     X(link, "link") X(monitor, "monitor") X(high, "high") X(low, "low")     \
     X(max, "max") X(exit, "exit") X(down, "down") X(running, "running")     \
-    X(suspended, "suspended") X(waiting, "waiting") X(status, "status")
+    X(suspended, "suspended") X(waiting, "waiting") X(status, "status")     \
+    X(gen_producer, "$gen_producer") X(gen_consumer, "$gen_consumer")       \
+    X(ask, "ask") X(cancel, "cancel") X(subscribe, "subscribe")
 /* clang-format on */
 
 enum etf_atom_number {
@@ -634,6 +661,11 @@ struct etf_pattern {
 AGNER_API bool etf__match(struct etf_pattern *cache, const char *pattern,
                           etf_term t, const struct etf_in_arg *args,
                           size_t count);
+/* Does `pattern` compile, with so many holes? Then it is in the cache.
+ * Otherwise AGNER_EINVAL, or AGNER_ENOMEM; never asserts, so it is for patterns
+ * that come from elsewhere. */
+AGNER_API enum agner_err etf__match_check(struct etf_pattern *cache,
+                                          const char *pattern, size_t count);
 AGNER_API etf_term etf__make(struct etf_pattern *cache, const char *pattern,
                              struct etf_region *r,
                              const struct etf_out_arg *args, size_t count);

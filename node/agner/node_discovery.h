@@ -22,6 +22,8 @@
  * A name with a port is an address and never a node's name: the node that is
  * dialled by "shop@10.0.0.7:4370" is called 'shop@10.0.0.7', and messages go to
  * that name. An IPv6 address with a port is in brackets: "shop@[::1]:4370".
+ * "erlang:shop@10.0.0.7:4370" says that an Erlang node is there; without it, or
+ * a route that says so, what has no entry in epmd is a node of agner.
  *
  * All functions: any thread that is not the node's own I/O thread, and not a
  * process of the node in a simulated world.
@@ -49,7 +51,8 @@ struct node;
 
 /*
  * Takes "name@host:port" apart: `name` becomes name@host, checked, without the
- * brackets of an IPv6 address; *port is 0 when there is none. AGNER_EINVAL says
+ * brackets of an IPv6 address; *port is 0 when there is none. "erlang:" may
+ * stand before it, and is no part of the name. AGNER_EINVAL says
  * what is wrong.
  */
 AGNER_API enum agner_err node_address_parse(const char *text, char name[256],
@@ -65,8 +68,10 @@ struct node_route_spec {
     const char *host;   /* NULL: what is behind the @ */
     uint16_t port;      /* 0: epmd at the host is asked */
     const char *cookie; /* for this peer, both ways; NULL: the node's own */
-    int weight;         /* of patterns that match the heaviest counts, then the
-                           one that was there first */
+    bool erlang; /* an Erlang node is there: node_options.erlang decides whether
+                    it is dialled */
+    int weight;  /* of patterns that match the heaviest counts, then the
+                    one that was there first */
 };
 
 /* Adds a route; all texts are copied. AGNER_EALREADY (such a name or pattern is
@@ -85,13 +90,15 @@ struct node_place {
     char host[256];
     uint16_t port;
     bool own_cookie; /* the route has a cookie of its own */
+    bool erlang;     /* it says that an Erlang node is there */
 };
 AGNER_API enum agner_err node_resolve(struct node *node, const char *name,
                                       struct node_place *place);
 
 /* ---- Staying connected --------------------------------------------------- */
 
-/* Connects to `name` (name@host, or name@host:port) and stays so.
+/* Connects to `name` (name@host, or name@host:port, or either after "erlang:")
+ * and stays so.
  * AGNER_EALREADY, AGNER_EINVAL, AGNER_ELIMIT, AGNER_ENOMEM. */
 AGNER_API enum agner_err node_keep(struct node *node, const char *name,
                                    struct agner_error *error);

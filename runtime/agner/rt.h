@@ -36,6 +36,7 @@ extern "C" {
 struct rt;
 struct gen;
 struct rt_world;
+struct rt_hook;
 
 /* ---- The runtime -------------------------------------------------------- */
 
@@ -43,6 +44,16 @@ struct rt_world;
 typedef void (*rt_log_fn)(void *ctx, enum rt_log_level level, const char *text);
 
 /* All zero is a good default. */
+/* A file that is mapped while the runtime lives, with what happened last in it,
+ * whatever ends the program: docs/postmortem.md. */
+struct rt_blackbox {
+    const char *path;  /* one that is there becomes PATH.1, and so on */
+    size_t size;       /* bytes for each worker; 0: 256 KiB. 16 KiB to 64 MiB, a
+                          power of two, or the next one above */
+    unsigned keep;     /* files of earlier lives; 0: 3 */
+    const char *build; /* who wrote it, for its reader; NULL: "" */
+};
+
 struct rt_options {
     const struct rt_world *world; /* NULL: the operating system */
     unsigned workers;             /* 0: one per core (simulated: 1) */
@@ -51,9 +62,19 @@ struct rt_options {
     uint64_t watchdog_ms;         /* 0: 10; RT_INFINITY: no watchdog */
     bool contain_crashes;         /* SIGSEGV ... in a callback ends the process:
                                      spec/reliability.md G42 */
-    size_t stack_size;         /* bytes; 0: 64 KiB, 256 KiB with sanitizers */
+    const struct rt_blackbox *blackbox; /* NULL: none. Borrowed during the call.
+                                           If it cannot be made, that is logged
+                                           and the runtime starts without */
+    bool watch_faults; /* SIGSEGV ... are noted in the black box, and stuck code
+                          is asked where it is: takes these signals' handlers,
+                          which are called in turn, and SIGRTMIN + 6 */
+    size_t stack_size; /* bytes; 0: 64 KiB, 256 KiB with sanitizers */
     unsigned blocking_threads; /* 0: 4; most that rt_blocking() uses */
     size_t message_max;        /* bytes of one message; 0: 256 MiB */
+    /* Marks of the program's memory, in bytes: G33. 0: 80 % and 95 % of what
+     * the machine, or the control group, has; simulated: none. Only `hard`
+     * given: soft is 85 % of it. There are none without a watchdog. */
+    uint64_t memory_soft, memory_hard;
     /* The log: rt_log.h. Its first handlers; NULL: one with the id `default`,
      * which gives lines to `log`, or without that writes them to stderr. */
     enum rt_log_level log_level; /* 0: NOTICE */
@@ -62,6 +83,19 @@ struct rt_options {
     rt_log_fn log;
     void *log_ctx;
 };
+
+/*
+ * How much memory the program uses. Over the soft mark the event `alarm`
+ * (rt_event.h) says {set_alarm, {memory_soft_mark, {Used, Mark}}}, and a node
+ * takes no new peers. Over the hard mark it says the same of memory_hard_mark;
+ * new processes, and messages of 64 KiB and more, are AGNER_ENOMEM; and what
+ * comes from other nodes is not read. Below a mark, by a sixteenth of it, comes
+ * {clear_alarm, Id}. Looked at ten times a second.
+ */
+enum rt_memory_level { RT_MEMORY_OK, RT_MEMORY_SOFT, RT_MEMORY_HARD };
+
+/* Any thread. */
+AGNER_API enum rt_memory_level rt_memory_level(const struct rt *rt);
 
 /* Starts a runtime. AGNER_ENOMEM, AGNER_ESYSTEM (threads), AGNER_EINVAL, and
  * what rt_log_handler_add() says of a handler. */
@@ -103,6 +137,11 @@ struct rt_stats {
     uint64_t runnable;            /* processes that wait for a worker: about */
     uint64_t up_us;               /* since the start of the runtime */
     unsigned workers;
+    /* Of the program, at the last look; the marks, 0: none; alarms set; spawns
+     * and messages refused over the hard mark. */
+    uint64_t memory_used, memory_soft, memory_hard;
+    uint64_t memory_alarms, memory_refused;
+    uint64_t processes_max, processes_refused; /* spawns past it */
 };
 
 /* Why a message was dropped: spec/reliability.md G9. */
@@ -203,6 +242,12 @@ struct rt_behavior {
     bool terminate_on_signal;
     /* Static text for people, of a process that has started; NULL: none. */
     const char *(*label)(const void *state);
+    /* For who looks and cannot call that, such as a debugger: bytes from the
+     * state to a pointer to the same text; 0: there is none. */
+    size_t label_at;
+    /* The note that rt_start() is given begins with a pointer to that text, so
+     * it is known before the process has begun. */
+    bool note_is_labelled;
 };
 
 /* The state of the running behaviour process: state_size bytes. */
@@ -268,6 +313,10 @@ struct rt_spawn_options {
     const char *label;           /* borrowed: static */
     size_t state_size;           /* 0: the behaviour's */
     void *note;                  /* for a behaviour's own use: rt_note() */
+    struct rt_hook *hook;        /* on its list before it can run: rt_hook.h.
+                                    With AGNER_OK it runs once; so it does after
+                                    an error of rt_start() that came from init,
+                                    and after no other. NULL: none */
 };
 
 /*
@@ -392,6 +441,9 @@ AGNER_API etf_ref rt_make_ref(struct gen *self);
 enum rt_send_flags {
     RT_SEND_NOSUSPEND = 1, /* AGNER_EAGAIN instead of waiting */
     RT_SEND_NOCONNECT = 2, /* AGNER_ENOCONN instead of connecting */
+    /* It goes along with an operation of the sender's, as a wake-up does, and
+     * is none that others are let in after. */
+    RT_SEND_ALONG = 4,
 };
 
 /*
@@ -411,6 +463,12 @@ AGNER_API enum agner_err rt_send_pid(struct gen *self, etf_pid to,
  * send it to many. */
 AGNER_API enum agner_err rt_send_box(struct gen *self, etf_term to,
                                      struct etf_box *box);
+/* Sends `tuple` with what is in `box` in place of its last element. That part
+ * is not copied for a local receiver: the message holds the box, so one of many
+ * events may be in many messages. At most 8 elements: AGNER_EINVAL. */
+AGNER_API enum agner_err rt_send_around(struct gen *self, etf_term to,
+                                        etf_term tuple, struct etf_box *box,
+                                        unsigned flags);
 /* From a thread that is no process. Never waits (AGNER_EAGAIN). */
 AGNER_API enum agner_err rt_post(struct rt *rt, etf_term to, etf_term message);
 
@@ -447,6 +505,12 @@ AGNER_API enum agner_err rt_receive_match(struct gen *self,
 AGNER_API enum agner_err rt_call(struct gen *self, etf_term to,
                                  etf_term request, uint64_t timeout_ms,
                                  etf_term *reply);
+
+/* The same by who calls in somebody's name: `site` is where that one's code
+ * stands, for those who look what it waits for (rt_waits.h). */
+AGNER_API enum agner_err rt_call_at(struct gen *self, etf_term to,
+                                    etf_term request, uint64_t timeout_ms,
+                                    etf_term *reply, const void *site);
 
 /* `{'$gen_cast', Request}`. Errors as rt_send(). */
 AGNER_API enum agner_err rt_cast(struct gen *self, etf_term to,
@@ -507,9 +571,10 @@ AGNER_API void rt_direct_reply(struct gen *self, const struct rt_direct *direct,
 
 /* ---- Links, monitors, aliases, exits ------------------------------------ */
 
-/* AGNER_ENOPROC when a local target is dead and self does not trap exits; if it
- * does, {'EXIT', Pid, noproc} comes instead. Remote: always AGNER_OK, and a
- * signal tells what became of it. */
+/* AGNER_ENOPROC when a local target is dead and self does not trap exits, and
+ * AGNER_EINCARNATION when it is of an earlier life of this node; if self does,
+ * {'EXIT', Pid, noproc} comes instead. Remote: always AGNER_OK, and a signal
+ * tells what became of it. */
 AGNER_API enum agner_err rt_link(struct gen *self, etf_pid to);
 /* After it no exit of that link comes any more, but one that waits in the
  * mailbox may be there. No link, no effect. AGNER_ENOMEM, AGNER_EEXITING,
@@ -671,8 +736,13 @@ AGNER_API enum agner_err rt_blocking(struct gen *self, void (*work)(void *arg),
 #include <agner/rt_board.h>
 #include <agner/rt_env.h>
 #include <agner/rt_event.h>
+#include <agner/rt_figures.h>
+#include <agner/rt_hook.h>
 #include <agner/rt_info.h>
+#include <agner/rt_permit.h>
 #include <agner/rt_registry.h>
 #include <agner/rt_remote.h>
+#include <agner/rt_wait.h>
+#include <agner/rt_waits.h>
 
 #endif

@@ -6,7 +6,8 @@
  * publishes: each subscriber gets {event, Name, Node, TimeNs, Term}, TimeNs
  * being rt_wall_ns(), in the order in which one publisher sent them. On this
  * node only. Mailbox limits do not count events. The runtime itself has the
- * event `network`, whose terms are {nodeup, Node} and {nodedown, Node}.
+ * event `network`, whose terms are {nodeup, Node} and {nodedown, Node}, and the
+ * event `alarm`: rt_memory_level().
  *
  * Included by rt.h. Source: spec/gen.md 1.13.
  */

@@ -41,6 +41,7 @@ struct rt_process_info {
     uint64_t run_ms; /* on a worker: sampled by the watchdog, so right in the
                         long run; 0 without it and in a simulated world */
     uint64_t memory_bytes;
+    uint64_t timers;      /* that it has running: rt_process_info() */
     etf_term application; /* atom, or ETF_NONE */
     /* In the caller's region. Of a monitor by name the list has {Name, Node}.
      */

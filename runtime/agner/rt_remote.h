@@ -72,7 +72,8 @@ enum rt_monitor_nodes_flags {
  *
  * With RT_MONITOR_NODES_REASON a nodedown has {nodedown_reason, Reason} too:
  * `disconnect` (rt_disconnect_node() here), `net_tick_timeout`,
- * `net_kernel_terminated` (this node stops), `connection_closed`. A nodeup
+ * `net_kernel_terminated` (this node stops), `shutdown` (the other one said
+ * that it stops, which Erlang's nodes don't), `connection_closed`. A nodeup
  * comes before the first signal of that connection, a nodedown after the last.
  * Who subscribes twice hears twice; off ends all subscriptions with the same
  * flags. AGNER_EINVAL (flags), AGNER_ENOMEM.
@@ -101,6 +102,8 @@ struct rt_remote {
     const char *const *nodes; /* who may, ends with NULL; NULL: every node */
     uint32_t max; /* processes of it at one time, further ones are refused with
                      `system_limit`; 0: as many as there may be */
+    bool asks; /* `run` looks itself at what the requester may: rt_requester();
+                  else it has to have the permission `spawn`: rt_permit.h */
 };
 
 /* The name of the row that is asked for what no other row names. */
@@ -133,7 +136,8 @@ struct rt_remote_spawn_options {
  *
  * AGNER_ENOCONN (at once when the node cannot be reached, or is lost
  * meanwhile), AGNER_ETIMEOUT (the process is killed should it come to be),
- * AGNER_ENOTSUP (a node that cannot spawn for others), AGNER_ETAKEN (the name),
+ * AGNER_ENOTSUP (a node that cannot spawn for others), AGNER_ENOTALLOWED (this
+ * node has no permission to), AGNER_ETAKEN (the name),
  * AGNER_ELIMIT, AGNER_EEXIT (refused otherwise), AGNER_EINVAL, AGNER_EBADTERM,
  * AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED. That nothing has that name there
  * is no error: the process ends with `undef`, and a link or a monitor tells.

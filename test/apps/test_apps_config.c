@@ -187,7 +187,7 @@ static const struct {
 };
 /* clang-format on */
 
-static void says_where_and_what_is_wrong(void **state)
+static void B_CFG_1_says_where_and_what_is_wrong(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -213,7 +213,7 @@ static void refuse_bytes(const char *text, size_t size, const char *expected)
         fail_msg("'%s' is not '%s'", error.text, expected);
 }
 
-static void refuses_bytes_that_are_no_text(void **state)
+static void B_CFG_1_refuses_bytes_that_are_no_text(void **state)
 {
     char deep[600];
 
@@ -245,7 +245,7 @@ static void refuse_file(const char *path, const char *expected)
         fail_msg("%s", error.text);
 }
 
-static void refuses_files_that_are_none(void **state)
+static void B_CFG_1_refuses_files_that_are_none(void **state)
 {
     char dir[] = "/tmp/agner-config-XXXXXX", path[64];
     FILE *f;
@@ -381,10 +381,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_key),
         cmocka_unit_test(what_is_absent_says_so),
-        cmocka_unit_test(says_where_and_what_is_wrong),
+        cmocka_unit_test(B_CFG_1_says_where_and_what_is_wrong),
         cmocka_unit_test(ways_to_find_nodes_are_read),
-        cmocka_unit_test(refuses_bytes_that_are_no_text),
-        cmocka_unit_test(refuses_files_that_are_none),
+        cmocka_unit_test(B_CFG_1_refuses_bytes_that_are_no_text),
+        cmocka_unit_test(B_CFG_1_refuses_files_that_are_none),
         cmocka_unit_test(suggests_the_word_that_was_meant),
         cmocka_unit_test(finds_parts_of_a_term_in_its_text),
     };

@@ -184,7 +184,7 @@ static void deep_terms_leave_as_opaque_values(void **state)
 }
 
 /* B-RPC-5 */
-static void atoms_from_outside_are_not_made(void **state)
+static void B_RPC_5_atoms_from_outside_are_not_made(void **state)
 {
     static const uint8_t bytes[] = { 0xc7, 9,   1,   'n', 'e', 'v',
                                      'e',  'r', '_', 's', 'e', 'e' };
@@ -360,7 +360,7 @@ static const struct {
 };
 
 /* B-RPC-1, B-RPC-2: and whenever the id can be read, there is one to answer. */
-static void reads_messages_and_finds_whom_to_answer(void **state)
+static void B_RPC_2_reads_messages_and_finds_whom_to_answer(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
@@ -431,11 +431,11 @@ int main(void)
         cmocka_unit_test(strict_loses_nothing),
         cmocka_unit_test(local_identifiers_come_back_as_local),
         cmocka_unit_test(deep_terms_leave_as_opaque_values),
-        cmocka_unit_test(atoms_from_outside_are_not_made),
+        cmocka_unit_test(B_RPC_5_atoms_from_outside_are_not_made),
         cmocka_unit_test(refuses_what_is_no_term_and_says_why),
         cmocka_unit_test(counts_depth_through_tuples),
         cmocka_unit_test(a_failed_message_leaves_the_buffer_as_it_was),
-        cmocka_unit_test(reads_messages_and_finds_whom_to_answer),
+        cmocka_unit_test(B_RPC_2_reads_messages_and_finds_whom_to_answer),
         cmocka_unit_test(tells_a_text_in_front_from_bytes),
         cmocka_unit_test(writes_what_it_reads),
     };

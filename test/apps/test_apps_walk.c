@@ -78,7 +78,7 @@ static const uint8_t every_type[] = {
     'c',  0xdd, 0,    0,    0,    1,    0xdb, 0,    0,   0,    1,    'y'
 };
 
-static void every_prefix_wants_more(void **state)
+static void B_RPC_1_every_prefix_wants_more(void **state)
 {
     size_t next;
 
@@ -115,7 +115,7 @@ static void stops_at_the_end_of_the_first_value(void **state)
 }
 
 /* The library allows just as much: one more is "out of memory" to it. */
-static void allows_32_containers_inside_each_other(void **state)
+static void B_RPC_1_allows_32_containers_inside_each_other(void **state)
 {
     uint8_t bytes[40];
     size_t next;
@@ -134,7 +134,7 @@ static void allows_32_containers_inside_each_other(void **state)
     assert_false(library_reads(bytes, 33));
 }
 
-static void stops_at_once_in_a_hundred_thousand_levels(void **state)
+static void B_RPC_1_stops_at_once_in_a_hundred_thousand_levels(void **state)
 {
     uint8_t *bytes = malloc(100000);
     size_t next;
@@ -148,7 +148,7 @@ static void stops_at_once_in_a_hundred_thousand_levels(void **state)
 }
 
 /* What five bytes may promise: 4 G elements, 4 GiB of text. */
-static void believes_no_count_above_the_limit(void **state)
+static void B_RPC_1_believes_no_count_above_the_limit(void **state)
 {
     static const uint8_t promises[][5] = {
         { 0xdd, 0xff, 0xff, 0xff, 0xff }, /* array 32 */
@@ -197,7 +197,7 @@ static void a_long_array_of_small_values_meets_the_limit(void **state)
     assert_int_equal(walk(bytes, sizeof bytes, &next), MSGPACK_WALK_TOO_BIG);
 }
 
-static void the_byte_that_is_never_used_is_bad(void **state)
+static void B_RPC_1_the_byte_that_is_never_used_is_bad(void **state)
 {
     static const uint8_t bad[] = { 0x92, 0x01, 0xc1 };
     size_t next;
@@ -211,15 +211,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_library_on_all_short_inputs),
-        cmocka_unit_test(every_prefix_wants_more),
+        cmocka_unit_test(B_RPC_1_every_prefix_wants_more),
         cmocka_unit_test(goes_on_where_the_bytes_ended),
         cmocka_unit_test(stops_at_the_end_of_the_first_value),
-        cmocka_unit_test(allows_32_containers_inside_each_other),
-        cmocka_unit_test(stops_at_once_in_a_hundred_thousand_levels),
-        cmocka_unit_test(believes_no_count_above_the_limit),
+        cmocka_unit_test(B_RPC_1_allows_32_containers_inside_each_other),
+        cmocka_unit_test(B_RPC_1_stops_at_once_in_a_hundred_thousand_levels),
+        cmocka_unit_test(B_RPC_1_believes_no_count_above_the_limit),
         cmocka_unit_test(a_value_may_be_as_long_as_the_limit),
         cmocka_unit_test(a_long_array_of_small_values_meets_the_limit),
-        cmocka_unit_test(the_byte_that_is_never_used_is_bad),
+        cmocka_unit_test(B_RPC_1_the_byte_that_is_never_used_is_bad),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ static const struct {
     { "listed", NULL, AGNER_OK, "d listed " },
 };
 
-static void starts_what_is_needed_first_and_names_cycles(void **state)
+static void B_SO_2_starts_what_is_needed_first_and_names_cycles(void **state)
 {
     struct gen__finder finder = { find, is_running, NULL };
 
@@ -172,7 +172,7 @@ static void stops_at_its_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(starts_what_is_needed_first_and_names_cycles),
+        cmocka_unit_test(B_SO_2_starts_what_is_needed_first_and_names_cycles),
         cmocka_unit_test(names_the_first_need_that_does_not_run),
         cmocka_unit_test(stops_at_its_limit),
     };

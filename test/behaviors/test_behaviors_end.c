@@ -316,7 +316,7 @@ static void destroys_each_state_once(void **state)
     }
     (void)probe_start(world, "ok"); /* ends with the runtime */
     rt_detach(self);
-    rt_free(world->rt, 1000);
+    rt_free(world->rt, PROBE_LONG_MS);
     world->self = NULL;
     assert_int_equal(witness_count(&world->seen, "init\n"), 41);
     assert_int_equal(witness_count(&world->seen, "destroy\n"), 41);

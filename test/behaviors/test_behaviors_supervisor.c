@@ -122,30 +122,59 @@ static enum gen_next idle(struct gen *self,
     return gen_keep_state(self);
 }
 
-static void supervises_a_state_machine(void **state)
+static enum gen_next no_tx(struct gen *self, struct gen_saga_tx tx,
+                           etf_term value)
 {
+    (void)self;
+    (void)tx;
+    (void)value;
+    return GEN_NEXT;
+}
+
+static enum gen_next no_result(struct gen *self, struct gen_saga_tx tx,
+                               struct gen_saga_next_id from, etf_term value)
+{
+    (void)from;
+    return no_tx(self, tx, value);
+}
+
+static void supervises_other_behaviours(void **state)
+{
+    static const struct gen_saga saga = { .name = "saga",
+                                          .handle_tx_new = no_tx,
+                                          .handle_tx_result = no_result,
+                                          .handle_tx_cancel = no_tx };
     static const struct gen_statem_state states[] = { { .name = "idle",
                                                         .handle = idle } };
     static const struct gen_statem machine = { .name = "machine",
                                                .states = states,
                                                .state_count = 1 };
-    static const struct gen_child_spec children[] = { { .id = "m",
-                                                        .statem = &machine } };
-    static const struct gen_supervisor table = { .name = "machines",
+    static const struct gen_stage stage = { .name = "stage",
+                                            .role = GEN_STAGE_PRODUCER };
+    static const char *const ids[] = { "m", "s", "t" };
+    static const struct gen_child_spec children[] = {
+        { .id = "m", .statem = &machine },
+        { .id = "s", .saga = &saga },
+        { .id = "t", .stage = &stage },
+    };
+    static const struct gen_supervisor table = { .name = "others",
                                                  .children = children,
-                                                 .child_count = 1 };
+                                                 .child_count = 3 };
     struct bed bed;
     etf_term sup;
-    etf_pid before;
 
     (void)state;
     members_open(&bed, 1);
     sup = members_supervise(&bed, &table);
-    before = members_pid(&bed, sup, "m");
-    (void)rt_exit_signal(bed.self, before, ETF_A(kill));
-    members_run(&bed, 50);
-    members_expect_children(&bed, sup, "[{m, running}]");
-    assert_false(etf_pid_equal(before, members_pid(&bed, sup, "m")));
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        etf_pid before = members_pid(&bed, sup, ids[i]);
+
+        (void)rt_exit_signal(bed.self, before, ETF_A(kill));
+        members_run(&bed, 6000); /* beyond the period: no restart counts */
+        members_expect_children(&bed, sup,
+                                "[{m, running}, {s, running}, {t, running}]");
+        assert_false(etf_pid_equal(before, members_pid(&bed, sup, ids[i])));
+    }
     close_down(&bed, sup);
 }
 
@@ -788,7 +817,7 @@ int main(void)
         CASE(starts_in_order_and_stops_in_reverse),
         CASE(restarts_one_for_one),
         CASE(tells_how_often_a_child_was_started_again),
-        CASE(supervises_a_state_machine),
+        CASE(supervises_other_behaviours),
         CASE(restarts_one_for_all),
         CASE(restarts_rest_for_one),
         CASE(keeps_the_spec_of_a_transient_child_that_is_done),

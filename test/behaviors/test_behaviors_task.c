@@ -4,6 +4,9 @@
  */
 #include "probe.h"
 
+/* The time of tasks that go over it; those that do not need far less. */
+#define LATE_MS 1500u
+
 static bool is_go(void *ctx, etf_term m)
 {
     (void)ctx;
@@ -205,6 +208,7 @@ static void shutdown_asks_then_kills(void **state)
 {
     struct probe_world *world = *state;
     struct gen_task task = async(world, "wait");
+    struct rt_process_info info;
     etf_term result = ETF_NONE;
 
     assert_int_equal(
@@ -212,8 +216,11 @@ static void shutdown_asks_then_kills(void **state)
         AGNER_EEXIT);
     assert_true(etf_same(result, ETF_A(shutdown)));
     task = async(world, "stubborn");
-    assert_int_equal(gen_task_yield(world->self, &task, 5, NULL),
-                     AGNER_ETIMEOUT); /* it traps exits by now, most likely */
+    do
+        assert_int_equal(gen_task_yield(world->self, &task, 1, NULL),
+                         AGNER_ETIMEOUT);
+    while (rt_process_info(world->self, task.pid, &info) != AGNER_OK ||
+           !info.trap_exit);
     assert_int_equal(gen_task_shutdown(world->self, &task, 0, &result),
                      AGNER_EEXIT);
     assert_true(etf_same(result, ETF_A(killed)));
@@ -260,6 +267,8 @@ static void await_many_tells_of_each(void **state)
                                  async_nolink(world, "wait"),
                                  async_nolink(world, "{square, 3}") };
 
+    expect_dead(world, &tasks[0]);
+    expect_dead(world, &tasks[1]);
     expect_dead(world, &tasks[3]);
     assert_int_equal(gen_task_await_many(world->self, tasks, 4, 20, results),
                      AGNER_EEXIT);
@@ -372,7 +381,7 @@ static void a_late_task_of_a_stream_is_killed(void **state)
 {
     struct probe_world *world = *state;
     struct gen_task_stream_options options = { .concurrency = 2,
-                                               .timeout_ms = 20 };
+                                               .timeout_ms = LATE_MS };
     etf_term list = probe_term(world, "[a, wait, b, stubborn, {leave, shutdown}"
                                       ", c]");
     struct gen_task_stream stream;
@@ -400,7 +409,7 @@ static void a_stream_can_end_at_the_first_late_one(void **state)
 {
     struct probe_world *world = *state;
     struct gen_task_stream_options options = { .concurrency = 2,
-                                               .timeout_ms = 20,
+                                               .timeout_ms = LATE_MS,
                                                .stop_on_timeout = true };
     etf_term list = probe_term(world, "[a, wait, b, wait, c]");
     struct gen_task_stream stream;

@@ -34,7 +34,7 @@ struct bench_row {
 /* clang-format off */
 #define BENCH_ATOMS(X)                                                       \
     X(ping) X(pong) X(go) X(done) X(tag) X(next) X(token) X(incr) X(sum)     \
-    X(pid) X(sink) X(echo) X(tick)
+    X(pid) X(sink) X(echo) X(tick) X(meet) X(met) X(debit) X(credit)
 /* clang-format on */
 struct bench_atoms {
 #define BENCH_ATOM_FIELD(name) etf_term name;
@@ -47,6 +47,9 @@ void bench_init(void);
 /* Monotonic nanoseconds. */
 uint64_t bench_now(void);
 
+/* Nodes of ours are to speak plain with each other: BENCH_PLAIN. */
+bool bench_is_plain(void);
+
 /* Prints `row peer metric value unit`; peer is agner, or BENCH_PEER. */
 void bench_out(const struct bench *b, const char *metric, double value,
                const char *unit);
@@ -56,8 +59,12 @@ void bench_out_each(const struct bench *b, const char *metric, uint64_t ns,
 void bench_out_rate(const struct bench *b, const char *metric, const char *unit,
                     uint64_t ns, int64_t count);
 
-/* Ends the program unless err is AGNER_OK: `what` and the error go to stderr.
- */
+/* The same as bench_out() for a metric of a size: `metric_at_10k`. */
+void bench_out_at(const struct bench *b, const char *metric, int64_t size,
+                  double value, const char *unit);
+
+/* Ends the program unless err is AGNER_OK, or AGNER_EKILLED: a process that is
+ * killed has done its part. `what` and the error go to stderr. */
 void bench_must(enum agner_err err, const char *what);
 /* malloc that ends the program when memory is out. */
 void *bench_memory(size_t count, size_t size);
@@ -96,7 +103,9 @@ void bench_blast(struct gen *self, void *arg);
  * times, with a time-out of 5 s. Returns the nanoseconds that it took. */
 uint64_t bench_clients(struct gen *self, const etf_pid *servers,
                        int64_t server_count, int64_t count, int64_t per);
-/* One client, `count` calls. */
+/* One client, `count` calls: to each server in turn; to one. */
+uint64_t bench_calls_around(struct gen *self, const etf_pid *servers,
+                            int64_t server_count, int64_t count);
 uint64_t bench_calls(struct gen *self, etf_pid server, int64_t count);
 
 /* What the second program of the rows with two nodes runs: bench_serve.c. */
@@ -106,6 +115,29 @@ int bench_serve(const char *name, bool epmd);
 void bench_pingpong(struct bench *b);
 void bench_pingpong_many(struct bench *b);
 void bench_ring(struct bench *b);
+/* Two that do, for `n` messages: nanoseconds. */
+uint64_t bench_pair(struct gen *self, int64_t n);
+/* Pairs that talk as fast as they can, until the one of `pids` is killed. */
+void bench_busy_pairs(struct gen *self, int64_t pairs, etf_pid *pids);
+/* bench_savina.c */
+void bench_big(struct bench *b);
+void bench_chameneos(struct bench *b);
+void bench_counting(struct bench *b);
+void bench_bank(struct bench *b);
+/* bench_latency.c */
+void bench_latency(struct bench *b);
+void bench_latency_idle(struct bench *b);
+void bench_timer_fire(struct bench *b);
+/* bench_idle.c */
+void bench_hello(struct bench *b);
+void bench_empty(struct bench *b);
+void bench_idle(struct bench *b);
+/* bench_scale.c */
+void bench_scale_processes(struct bench *b);
+/* bench_cluster.c */
+void bench_scale_cluster(struct bench *b);
+/* bench_floors.c */
+void bench_floors(struct bench *b);
 /* bench_fan.c */
 void bench_fanin(struct bench *b);
 void bench_fanout(struct bench *b);
@@ -119,19 +151,54 @@ void bench_skynet(struct bench *b);
 void bench_memory_row(struct bench *b);
 /* bench_names.c */
 void bench_names(struct bench *b);
+void bench_scale_names(struct bench *b);
 /* bench_pg.c */
 void bench_pg(struct bench *b);
 void bench_pg_broadcast(struct bench *b);
+/* bench_feed.c */
+void bench_feed(struct bench *b);
+void bench_mux(struct bench *b);
+void bench_feed_of(struct bench *b);
+void bench_mux_posters(struct bench *b);
 /* bench_links.c */
 void bench_links(struct bench *b);
 void bench_hub(struct bench *b);
+void bench_scale_hub(struct bench *b);
+/* bench_saga.c */
+void bench_saga(struct bench *b);
+/* bench_steps.c */
+void bench_steps(struct bench *b);
+void bench_store(struct bench *b);
 /* bench_supervisor.c */
 void bench_supervisor(struct bench *b);
 void bench_supervisor_many(struct bench *b);
+void bench_scale_supervisor(struct bench *b);
+/* bench_service.c */
+void bench_service(struct bench *b);
 /* bench_log.c */
 void bench_log(struct bench *b);
+/* bench_sim.c */
+void bench_sim(struct bench *b);
+
 /* bench_timers.c */
 void bench_timers(struct bench *b);
+void bench_scale_timers(struct bench *b);
+/* bench_flow.c */
+void bench_stage_broadcast(struct bench *b);
+/* A producer of as many {tag, N} as are asked for. */
+extern const struct gen_stage bench_ticker;
+uint64_t bench_pipeline(struct gen *self, etf_pid producer, int64_t consumers,
+                        int64_t events, bool to_all);
+/* bench_stream.c */
+void bench_stage(struct bench *b);
+void bench_stream(struct bench *b);
+/* bench_async.c */
+void bench_queue(struct bench *b);
+void bench_worker(struct bench *b);
+void bench_batch(struct bench *b);
+void bench_future(struct bench *b);
+void bench_action(struct bench *b);
+void bench_interval(struct bench *b);
 /* bench_codec.c */
 void bench_codec(struct bench *b);
 /* bench_dist.c */
@@ -141,5 +208,6 @@ void bench_dist_rpc(struct bench *b);
 void bench_dist_send(struct bench *b);
 void bench_dist_bulk(struct bench *b);
 void bench_dist_link(struct bench *b);
+void bench_dist_stage(struct bench *b);
 
 #endif

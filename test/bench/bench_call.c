@@ -9,7 +9,8 @@
 #define CLIENTS 1000
 
 struct client {
-    etf_pid server;
+    const etf_pid *servers; /* borrowed: they are called in turn */
+    int64_t server_count;
     int64_t count;
     etf_pid boss; /* all zero: nobody waits for `done`, and no `go` comes */
     uint64_t took;
@@ -18,6 +19,7 @@ struct client {
 static void call_often(struct gen *self, void *arg)
 {
     struct client *c = arg;
+    int64_t which = 0;
     uint64_t begin;
     etf_term go;
 
@@ -25,9 +27,10 @@ static void call_often(struct gen *self, void *arg)
         bench_must(rt_receive(self, BENCH_WAIT_MS, &go), "go");
     begin = bench_now();
     for (int64_t i = 0; i < c->count; i++) {
-        etf_term to = etf_from_pid(rt_region(self), c->server);
+        etf_term to = etf_from_pid(rt_region(self), c->servers[which]);
         etf_term answer;
 
+        which = which + 1 < c->server_count ? which + 1 : 0;
         bench_must(
             gen_call(self, to, bench_atoms.incr, GEN_CALL_TIMEOUT_MS, &answer),
             "call");
@@ -38,13 +41,21 @@ static void call_often(struct gen *self, void *arg)
         bench_send(self, c->boss, bench_atoms.done);
 }
 
-uint64_t bench_calls(struct gen *self, etf_pid server, int64_t count)
+uint64_t bench_calls_around(struct gen *self, const etf_pid *servers,
+                            int64_t server_count, int64_t count)
 {
-    struct client client = { .server = server, .count = count };
+    struct client client = { .servers = servers,
+                             .server_count = server_count,
+                             .count = count };
     etf_pid pid = bench_spawn(self, call_often, &client);
 
     bench_must(rt_wait(self, pid, BENCH_WAIT_MS), "client");
     return client.took;
+}
+
+uint64_t bench_calls(struct gen *self, etf_pid server, int64_t count)
+{
+    return bench_calls_around(self, &server, 1, count);
 }
 
 uint64_t bench_clients(struct gen *self, const etf_pid *servers,
@@ -55,7 +66,8 @@ uint64_t bench_clients(struct gen *self, const etf_pid *servers,
     uint64_t took;
 
     for (int64_t i = 0; i < count; i++) {
-        clients[i] = (struct client){ .server = servers[i % server_count],
+        clients[i] = (struct client){ .servers = &servers[i % server_count],
+                                      .server_count = 1,
                                       .count = per > 0 ? per : 1,
                                       .boss = rt_self(self) };
         pids[i] = bench_spawn(self, call_often, &clients[i]);

@@ -25,6 +25,13 @@ uint64_t bench_now(void)
     return world->now_ns(world->ctx);
 }
 
+bool bench_is_plain(void)
+{
+    const char *text = getenv("BENCH_PLAIN");
+
+    return text != NULL && text[0] != '\0';
+}
+
 void bench_out(const struct bench *b, const char *metric, double value,
                const char *unit)
 {
@@ -47,10 +54,22 @@ void bench_out_rate(const struct bench *b, const char *metric, const char *unit,
     bench_out(b, metric, (double)count * 1e9 / (double)(ns > 0 ? ns : 1), unit);
 }
 
+void bench_out_at(const struct bench *b, const char *metric, int64_t size,
+                  double value, const char *unit)
+{
+    int64_t part = size % 1000000 == 0 ? 1000000 : size % 1000 == 0 ? 1000 : 1;
+    const char *letter = part == 1000000 ? "M" : part == 1000 ? "k" : "";
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "%s_at_%lld%s", metric,
+                   (long long)(size / part), letter);
+    bench_out(b, text, value, unit);
+}
+
 /* _exit: other threads are in the middle of things. */
 void bench_must(enum agner_err err, const char *what)
 {
-    if (err == AGNER_OK)
+    if (err == AGNER_OK || err == AGNER_EKILLED)
         return;
     fprintf(stderr, "%s: %s\n", what, agner_strerror(err));
     _exit(1);
@@ -91,9 +110,9 @@ void bench_send(struct gen *self, etf_pid to, etf_term message)
 
 void bench_wait_done(struct gen *self, int64_t count)
 {
-    etf_term message;
-
     for (int64_t i = 0; i < count; i++) {
+        etf_term message = bench_atoms.done;
+
         bench_must(rt_receive(self, BENCH_WAIT_MS, &message), "waiting");
         if (!etf_same(message, bench_atoms.done))
             bench_must(AGNER_EUNKNOWN, "waiting for done");
@@ -104,7 +123,7 @@ void bench_wait_done(struct gen *self, int64_t count)
 void bench_kill(struct gen *self, const etf_pid *pids, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
-        bench_must(rt_exit_signal(self, pids[i], ETF_A(kill)), "kill");
+        (void)rt_exit_signal(self, pids[i], ETF_A(kill)); /* or it has ended */
     for (int64_t i = 0; i < count; i++)
         bench_must(rt_wait(self, pids[i], BENCH_WAIT_MS), "end");
 }

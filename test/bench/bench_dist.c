@@ -1,7 +1,7 @@
 /*
  * bench_dist.c -- rows with two nodes over loopback: dist_connect, dist_call,
- * dist_rpc, dist_send, dist_bulk, dist_link. This is the node that asks;
- * bench_serve.c is the other one, in a program of its own, or what
+ * dist_rpc, dist_send, dist_bulk, dist_link, dist_stage. This is the node that
+ * asks; bench_serve.c is the other one, in a program of its own, or what
  * `$BENCH_OTHER serve NAME` starts: BEAM, with the same requests.
  */
 #include "bench.h"
@@ -66,10 +66,15 @@ static uint64_t connect_to(struct bench *b, const struct server *s)
 {
     uint64_t begin = bench_now();
     struct agner_error error = { 0 };
-    enum agner_err err =
-        node_route(b->node, s->name, "127.0.0.1", (uint16_t)s->port);
+    const char *other = getenv("BENCH_OTHER");
+    struct node_route_spec route = { .name = s->name,
+                                     .host = "127.0.0.1",
+                                     .port = (uint16_t)s->port,
+                                     .erlang =
+                                         other != NULL && other[0] != '\0' };
+    enum agner_err err = node_route_add(b->node, &route, &error);
 
-    bench_must(err, "route");
+    bench_must(err, error.text);
     err = node_connect(b->self, b->node, s->name, &error);
     bench_must(err, error.text);
     return bench_now() - begin;
@@ -387,5 +392,23 @@ void bench_dist_link(struct bench *b)
     bench_out(b, "us_monitor_exit_down", (double)l.down / (double)b->n / 1e3,
               "us");
     free(l.victims);
+    server_close(&s);
+}
+
+/* ---- dist_stage
+ * -------------------------------------------------------------------- */
+
+void bench_dist_stage(struct bench *b)
+{
+    struct server s = server_open(1);
+    etf_pid producer;
+
+    (void)connect_to(b, &s);
+    producer = ask_pid(b, &s, etf_atom("stage"));
+    (void)bench_pipeline(b->self, producer, 1, b->n / 10 + 1, false);
+    bench_out_rate(b, "events_per_s_1_consumer", "events/s",
+                   bench_pipeline(b->self, producer, 1, b->n, false), b->n);
+    bench_out_rate(b, "events_per_s_1000_consumers", "events/s",
+                   bench_pipeline(b->self, producer, 1000, b->n, false), b->n);
     server_close(&s);
 }

@@ -149,3 +149,25 @@ void bench_hub(struct bench *b)
     bench_out(b, "ms_until_all_ended", (double)ns / 1e6, "ms");
     free(h.members);
 }
+
+/* With a hundredth of N, a tenth and all: for a member. */
+void bench_scale_hub(struct bench *b)
+{
+    struct hub h = { .boss = rt_self(b->self),
+                     .members = bench_memory((size_t)b->n, sizeof *h.members) };
+
+    for (int64_t part = 100; part > 0; part /= 10) {
+        double members;
+        uint64_t ns;
+
+        h.count = b->n / part > 0 ? b->n / part : 1;
+        members = (double)h.count;
+        if (part == 100)
+            (void)end_of_hub(b, &h); /* warm */
+        ns = end_of_hub(b, &h);
+        bench_out_at(b, "ns_per_spawn_link", h.count, (double)h.took / members,
+                     "ns");
+        bench_out_at(b, "ns_until_ended", h.count, (double)ns / members, "ns");
+    }
+    free(h.members);
+}

@@ -11,6 +11,7 @@
  *                    ends at `stop`
  *   {sink, N, Boss}  the pid of a new process that counts N {tag, _} messages,
  *                    then sends `done` to Boss
+ *   stage            the pid of a new producer of events {tag, _}
  *
  * The application kernel runs too, as on BEAM: it is what dist_rpc calls.
  */
@@ -53,6 +54,12 @@ static enum gen_next serve_call(struct gen *self, struct gen_from from,
         pid = bench_start(self, &echo_behavior, ETF_NONE);
         return gen_reply(self, from, etf_make(self, "_", pid));
     }
+    if (etf_same(request, etf_atom("stage"))) {
+        bench_must(
+            gen_stage_start(self, &bench_ticker, etf_nil(), NULL, &pid, NULL),
+            "producer");
+        return gen_reply(self, from, etf_make(self, "_", pid));
+    }
     if (!etf_match(request, "{sink, _, _}", &count, &boss))
         return gen_reply(self, from, ETF_A(badarg));
     pid = bench_start(self, &bench_counter,
@@ -66,13 +73,19 @@ static const struct gen_server serve_server = {
     .handle_call = serve_call,
 };
 
+static const char *const everything[] = { "agner: all", "erlang: all" };
+
 int bench_serve(const char *name, bool epmd)
 {
     struct node_options options = {
         .name = name,
         .cookie = BENCH_COOKIE,
         .listen_host = "127.0.0.1",
+        .erlang = NODE_ERLANG_LOOPBACK,
+        .permits = everything,
+        .permit_count = 2,
         .epmd = epmd ? NODE_EPMD_NEED : NODE_EPMD_NONE,
+        .plain = bench_is_plain(),
     };
     struct rt_spawn_options spawn = { .name = etf_atom("bench") };
     struct agner_error error = { 0 };

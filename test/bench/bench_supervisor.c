@@ -162,7 +162,7 @@ static const struct gen_supervisor crowd = {
 };
 
 struct many {
-    int64_t count;
+    int64_t count, lookups;
     uint64_t start_ns, find_ns, stop_ns;
 };
 
@@ -185,7 +185,7 @@ static void start_find_stop(struct gen *self, void *arg)
     }
     m->start_ns = bench_now() - begin;
     begin = bench_now();
-    for (int64_t i = 0; i < LOOKUPS; i++) {
+    for (int64_t i = 0; i < m->lookups; i++) {
         x = (x * 1103515245 + 12345) & 0x7fffffff;
         bench_must(gen_get_childspec(
                        self, sup,
@@ -201,15 +201,41 @@ static void start_find_stop(struct gen *self, void *arg)
     free(pids);
 }
 
+/* The smoke test has fewer. */
+static int64_t lookups_of(const struct bench *b)
+{
+    return b->n < 10000 ? b->n : LOOKUPS;
+}
+
+/* The same for a thousandth of N, a tenth and all. */
+void bench_scale_supervisor(struct bench *b)
+{
+    be_silent(b);
+    for (int64_t part = 1000; part > 0; part /= part > 10 ? 100 : 10) {
+        struct many m = { .count = b->n / part > 0 ? b->n / part : 1,
+                          .lookups = lookups_of(b) };
+        etf_pid pid = bench_spawn(b->self, start_find_stop, &m);
+        double children = (double)m.count;
+
+        bench_must(rt_wait(b->self, pid, BENCH_WAIT_MS), "many children");
+        bench_out_at(b, "us_per_start", m.count,
+                     (double)m.start_ns / 1e3 / children, "us");
+        bench_out_at(b, "us_per_look_up", m.count,
+                     (double)m.find_ns / 1e3 / (double)m.lookups, "us");
+        bench_out_at(b, "us_per_stop", m.count,
+                     (double)m.stop_ns / 1e3 / children, "us");
+    }
+}
+
 void bench_supervisor_many(struct bench *b)
 {
-    struct many m = { .count = b->n };
+    struct many m = { .count = b->n, .lookups = lookups_of(b) };
     etf_pid pid;
 
     be_silent(b);
     pid = bench_spawn(b->self, start_find_stop, &m);
     bench_must(rt_wait(b->self, pid, BENCH_WAIT_MS), "many children");
     out_us(b, "us_per_start", m.start_ns, m.count);
-    out_us(b, "us_per_look_up", m.find_ns, LOOKUPS);
+    out_us(b, "us_per_look_up", m.find_ns, m.lookups);
     out_us(b, "us_per_stop", m.stop_ns, m.count);
 }

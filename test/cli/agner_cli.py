@@ -14,7 +14,7 @@ from loopback import free_port, has_multicast  # for the tests, too
 
 AGNER = os.environ["AGNER"]
 SOURCE = os.environ["AGNER_INCLUDE"]
-WAIT = 30  # seconds: a deadline for what takes milliseconds
+WAIT = 100  # seconds: a deadline for what takes milliseconds
 
 
 class Node:
@@ -36,9 +36,10 @@ class Node:
         self.process.send_signal(number)
 
     def wait(self):
-        """Exit code and standard error."""
+        """Exit code and standard error, but for what a node says of root, who may run this."""
         _, err = self.process.communicate(timeout=WAIT)
-        return self.process.returncode, err
+        return self.process.returncode, "".join(
+            line for line in err.splitlines(True) if ": runs as root: " not in line)
 
     def end(self):
         if self.process.poll() is None:
@@ -56,7 +57,7 @@ class Case(unittest.TestCase):
 
     def env(self, more=None):
         env = dict(os.environ, HOME=self.home, XDG_RUNTIME_DIR=self.home)
-        for name in ("XDG_CONFIG_HOME", "NOTIFY_SOCKET", "ERL_EPMD_PORT"):
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "NOTIFY_SOCKET", "ERL_EPMD_PORT"):
             env.pop(name, None)
         env.update(more or {})
         return env
@@ -81,7 +82,8 @@ class Case(unittest.TestCase):
     def check(self, args, code, out=None, err=None, **more):
         """Runs it and compares; None is not compared."""
         got = self.run_it(*args, **more)
-        self.assertEqual(got[0], code, (args, got))
+        if code is not None:
+            self.assertEqual(got[0], code, (args, got))
         if out is not None:
             self.assertEqual(got[1], out)
         if err is not None:

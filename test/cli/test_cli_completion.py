@@ -21,13 +21,13 @@ class Completion(Case):
     def complete(self, line, **env):
         done = subprocess.run(["bash", "-c", ASK, "bash", line], text=True,
                               env=self.env(dict(env, AGNER=AGNER)),
-                              cwd=self.home, capture_output=True, timeout=30)
+                              cwd=self.home, capture_output=True, timeout=100)
         self.assertEqual(done.stderr, "")
         return sorted(done.stdout.split())
 
     def test_commands_and_options_come_from_the_table(self):
         self.assertEqual(self.complete("agner st"),
-                         ["start", "status", "stop"])
+                         ["stage", "start", "status", "stop"])
         self.assertIn("version", self.complete("agner "))
         self.assertEqual(self.complete("agner help pi"), ["ping"])
         self.assertEqual(self.complete("agner ps --"),

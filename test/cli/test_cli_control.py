@@ -96,7 +96,7 @@ class Control(Case):
                          b"".join(ok_answer(i, bytes([i]))
                                   for i in range(1, 101)))
 
-    def test_broken_bytes_end_the_connection_and_nothing_else(self):
+    def test_B_RPC_1_broken_bytes_end_the_connection_and_nothing_else(self):
         for sent in (b"\xc1", b"\xdd\x7f\xff\xff\xff", b"\xdd\x01\xff\xff\xff",
                      b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff",
                      b"\xc6\xff\xff\xff\xff", b"\xc9\xff\xff\xff\xff",
@@ -108,14 +108,14 @@ class Control(Case):
                 self.assertEqual(self.answer(sent), b"")
         self.works()
 
-    def test_broken_bytes_after_an_id_are_answered_first(self):
+    def test_B_RPC_1_broken_bytes_after_an_id_are_answered_first(self):
         for rest in (b"\xc1", b"\xa1m" + b"\x91" * 32, b"\xdb\xff\xff\xff\xff"):
             got = self.answer(b"\x94\x00\x05" + rest)
             self.assertTrue(got.startswith(b"\x94\x01\x05\x93\xa6badarg\xc0"),
                             got)
             self.assertTrue(got.endswith(b"\xc0"))
 
-    def test_what_is_whole_and_wrong_is_answered_and_the_next_works(self):
+    def test_B_RPC_2_what_is_whole_and_wrong_is_answered_and_the_next_works(self):
         s = self.connect()
         for sent, why in (
                 (b"\x93\x00\x05\xa1m", "badarg"),
@@ -145,19 +145,19 @@ class Control(Case):
                                   call_map("agner_control", 20)), 20)
         self.assertTrue(got.startswith(b"\x94\x01\x01\x93\xa7timeout"), got)
 
-    def test_an_id_that_is_in_use_is_refused(self):
+    def test_B_RPC_2_an_id_that_is_in_use_is_refused(self):
         s = self.connect()
         s.sendall(request(1, "agner.call", call_map("agner_control", 60000)))
         s.sendall(request(1, "counter", text("add"), b"\x01"))
         self.assertIn(b"id 1 is already in use", s.recv(4096))
 
-    def test_an_answer_that_nobody_asked_for_is_passed_over(self):
+    def test_B_RPC_2_an_answer_that_nobody_asked_for_is_passed_over(self):
         s = self.connect()
         s.sendall(b"\x94\x01\x05\xc0\xc0" + request(1, "counter", text("add"),
                                                     b"\x00"))
         self.assertEqual(self.read(s, 5), ok_answer(1, b"\x00"))
 
-    def test_a_flood_of_notifications_is_taken_at_the_nodes_pace(self):
+    def test_B_RPC_2_a_flood_of_notifications_is_taken_at_the_nodes_pace(self):
         s = self.connect()
         one = (b"\x93\x02" + text("agner.cast") + b"\x91"
                + call_map("agner_control"))  # it takes casts, and drops them
@@ -165,7 +165,7 @@ class Control(Case):
         s.sendall(request(1, "counter", text("add"), b"\x00"))
         self.assertEqual(self.read(s, 5), ok_answer(1, b"\x00"))
 
-    def test_a_client_that_does_not_read_is_not_read(self):
+    def test_B_RPC_3_a_client_that_does_not_read_is_not_read(self):
         s = self.connect()
         big = b"\xc5\x27\x10" + b"x" * 10000
         one = request(1, "echo", text("echo"), big)
@@ -200,7 +200,7 @@ class Control(Case):
             answers += got.count(b"\x94\x01\x01")
             got = got[-2:] if not got.endswith(b"\x94\x01\x01") else b""
 
-    def test_a_client_that_leaves_takes_its_calls_with_it(self):
+    def test_B_RPC_3_a_client_that_leaves_takes_its_calls_with_it(self):
         def processes():
             return json.loads(self.run_it("status", "--json")[1])["processes"]
 
@@ -213,7 +213,7 @@ class Control(Case):
         s.close()
         self.until(lambda: processes() == before)
 
-    def test_over_64_connections_are_refused(self):
+    def test_B_RPC_3_over_64_connections_are_refused(self):
         held = [self.connect() for _ in range(200)]
         served = 0
         for i, s in enumerate(held):
@@ -227,7 +227,7 @@ class Control(Case):
             s.close()
         self.until(lambda: self.run_it("ping")[0] == 0)
 
-    def test_texts_from_a_client_never_become_atoms(self):
+    def test_B_RPC_5_texts_from_a_client_never_become_atoms(self):
         def atoms():
             return json.loads(self.run_it("info", "--json")[1])["memory"]["atoms"]
 
@@ -241,7 +241,7 @@ class Control(Case):
             s.recv(4096)
         self.assertEqual(atoms(), before)
 
-    def test_atoms_from_clients_are_interned_up_to_a_limit(self):
+    def test_B_RPC_5_atoms_from_clients_are_interned_up_to_a_limit(self):
         def atoms():
             return json.loads(self.run_it("info", "--json")[1])["memory"]["atoms"]
 
@@ -259,7 +259,7 @@ class Control(Case):
         self.assertLessEqual(atoms() - before, 16384)
         self.assertGreater(atoms() - before, 16000)
 
-    def test_another_user_is_refused(self):
+    def test_B_RPC_4_another_user_is_refused(self):
         if os.geteuid() != 0:
             self.skipTest("only root can be another user")
         for path in (self.home, self.path("agner")):

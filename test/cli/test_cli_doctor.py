@@ -86,6 +86,7 @@ class Broken(Case):
     """Each test is one thing that is wrong."""
 
     def told(self, code, what, why, *args, next_=None, name="x@127.0.0.1"):
+        args = ("--erlang", "loopback", *args)
         got, _, err = self.run_it("ping", name, *args)
         self.assertEqual(got, code, err)
         lines = err.splitlines()

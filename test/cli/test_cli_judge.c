@@ -107,9 +107,15 @@ static void numbers_have_their_limits(void **state)
     EXPECT(VERDICT_FAIL, judge_restarts, "s", 3, 3, minute_ms);
     EXPECT(VERDICT_OK, judge_handlers, 0, "");
     EXPECT(VERDICT_WARN, judge_handlers, 1, "it has run for 300 ms");
+    EXPECT(VERDICT_OK, judge_waits, 3, 0, 0);
+    EXPECT(VERDICT_WARN, judge_waits, 3, 0, 1);
+    EXPECT(VERDICT_FAIL, judge_waits, 3, 1, 0);
     EXPECT(VERDICT_OK, judge_dropped, 9, 0);
     EXPECT(VERDICT_OK, judge_dropped, 99, 1000000);
     EXPECT(VERDICT_WARN, judge_dropped, 1000, 1000000);
+    EXPECT(VERDICT_OK, judge_marks, "none", 1 << 20, 2 << 20, 3 << 20);
+    EXPECT(VERDICT_WARN, judge_marks, "soft", 2 << 20, 2 << 20, 3 << 20);
+    EXPECT(VERDICT_FAIL, judge_marks, "hard", 4 << 20, 2 << 20, 3 << 20);
     EXPECT(VERDICT_OK, judge_queue, "p", 50, 100);
     EXPECT(VERDICT_WARN, judge_queue, "p", 51, 100);
     EXPECT(VERDICT_FAIL, judge_queue, "p", 100, 100);
@@ -141,9 +147,24 @@ static void what_linux_writes_is_read(void **state)
     assert_int_equal(doctor_limit("Max locks 3"), 0);
 }
 
+static void stages_and_sagas_keep_up(void **state)
+{
+    (void)state;
+    EXPECT(VERDICT_OK, judge_stage, "words", 0, 0, 0);
+    EXPECT(VERDICT_OK, judge_stage, "words", 6999, 10000, 0);
+    EXPECT(VERDICT_OK, judge_stage, "words", 1000000, 0, 0);
+    EXPECT(VERDICT_WARN, judge_stage, "words", 7000, 10000, 0);
+    EXPECT(VERDICT_WARN, judge_stage, "words", 0, 10000, 1);
+    EXPECT(VERDICT_FAIL, judge_stage, "words", 10000, 10000, 0);
+    EXPECT(VERDICT_OK, judge_saga, "transfers", 0, 0);
+    EXPECT(VERDICT_WARN, judge_saga, "transfers", 0, 3);
+    EXPECT(VERDICT_FAIL, judge_saga, "transfers", 1, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stages_and_sagas_keep_up),
         cmocka_unit_test(a_cookie_file_is_this_users_alone),
         cmocka_unit_test(names_are_long_or_short),
         cmocka_unit_test(a_hosts_address_is_for_others),

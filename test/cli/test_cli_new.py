@@ -43,6 +43,8 @@ class New(Case):
                             (["--sup"], ["server", "sup"]),
                             ([], ["server", "sup"]),
                             (["--sup", "--statem"], ["statem", "sup"]),
+                            (["--stage"], ["stage"]),
+                            (["--sup", "--saga"], ["saga", "sup"]),
                             (["--server", "--sup", "--statem"],
                              ["server", "statem", "sup"])):
             with self.subTest(args=args):
@@ -59,7 +61,7 @@ class New(Case):
 
     def test_every_kind_of_project_builds_without_a_warning_and_passes(self):
         for args in ([], ["--server"], ["--statem"],
-                     ["--server", "--sup", "--statem"]):
+                     ["--server", "--sup", "--statem", "--stage", "--saga"]):
             with self.subTest(args=args):
                 self.assertEqual(self.make("demo", *args)[0], 0)
                 self.run_in(*MESON.split(), "setup", "b", "-Dwerror=true")

@@ -27,6 +27,28 @@ GEN_APPLICATION(slow) = {
 """
 
 
+# A server that computes for ever once it was told to.
+BUSY = """
+#include <agner/gen.h>
+static enum gen_next work(struct gen *self, etf_term request)
+{
+    (void)self;
+    (void)request;
+    for (volatile int on = 1; on != 0;)
+        ;
+    return GEN_NEXT;
+}
+static const struct gen_server busy = { .name = "busy", .handle_cast = work };
+static const struct gen_child_spec children[] = {
+    { .name = "busy", .server = &busy },
+};
+GEN_APPLICATION(busy) = {
+    .abi = GEN_APPLICATION_ABI, .name = "busy", .description = "computes",
+    .version = "1.0", .children = children, .child_count = 1,
+};
+"""
+
+
 class Start(Case):
     def failed(self, *args, env=None):
         """Starts what cannot start: its standard error."""
@@ -43,7 +65,7 @@ class Start(Case):
         path = self.path("notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             s.bind(path)
-            s.settimeout(30)
+            s.settimeout(100)
             yield s, {"NOTIFY_SOCKET": path}
 
     def test_up_and_down_by_signal(self):
@@ -80,6 +102,17 @@ class Start(Case):
             self.assertEqual(node.wait(), (128 + INT, ""))
             self.assertFalse(os.path.exists(self.socket_of("up@127.0.0.1")))
 
+    def test_code_that_never_returns_does_not_keep_the_program(self):
+        node = self.node("up@127.0.0.1", "--stop-time", "100ms", "--app",
+                         self.build("busy", BUSY))
+        self.check(["cast", "busy", "work"], 0)
+        self.check(["call", "busy", "work", "--timeout", "10ms"], 5)
+        node.signal(TERM)
+        code, err = node.wait()
+        self.assertEqual(code, 1, err)
+        self.assertIn("a process is in code that does not return", err)
+        self.assertFalse(os.path.exists(self.socket_of("up@127.0.0.1")))
+
     def test_the_socket_is_for_this_user_alone(self):
         self.node("up@127.0.0.1")
         mode = os.stat(self.socket_of("up@127.0.0.1")).st_mode
@@ -95,7 +128,7 @@ class Start(Case):
         self.node("up@127.0.0.1")
         self.check(["status"], 0)
 
-    def test_a_name_that_runs_is_taken(self):
+    def test_B_CLI_2_a_name_that_runs_is_taken(self):
         self.node("bad@127.0.0.1")
         node = Node(self, "--name", "bad@127.0.0.1", "--epmd", "none",
                     wait=False)
@@ -104,7 +137,7 @@ class Start(Case):
         self.assertIn("  try: agner status\n", err)
         self.check(["status"], 0)
 
-    def test_a_port_that_is_taken_is_named(self):
+    def test_B_CLI_2_a_port_that_is_taken_is_named(self):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             s.listen()
@@ -113,7 +146,7 @@ class Start(Case):
         self.assertEqual(code, 1, err)
         self.assertIn(str(port), err)
 
-    def test_a_name_that_epmd_knows_is_taken(self):
+    def test_B_CLI_2_a_name_that_epmd_knows_is_taken(self):
         port = free_port()
         args = ["--epmd-port", str(port)]
         one = Node(self, "--name", "x@127.0.0.1", *args)
@@ -135,12 +168,12 @@ class Start(Case):
         self.assertEqual(code, 1)
         self.assertIn("there is no application nonsense", err)
 
-    def test_a_path_that_is_not_there_stops_the_start(self):
+    def test_B_SO_1_a_path_that_is_not_there_stops_the_start(self):
         code, err = self.failed("--app", "./nothing.so")
         self.assertEqual(code, 1)
         self.assertIn("--app ./nothing.so: No such file or directory", err)
 
-    def test_an_application_starts_once(self):
+    def test_B_SO_2_an_application_starts_once(self):
         self.node("up@127.0.0.1", "--app", "counter", "--app", "counter")
         out = self.check(["status"], 0)[1]
         self.assertEqual(out.count("counter 1.0"), 1, out)
@@ -220,7 +253,7 @@ class Start(Case):
         node = Node(self, "--config", path, "--name", "opt@127.0.0.1")
         self.assertRegex(node.ready, "^opt@127.0.0.1 ready")
 
-    def test_a_mistake_in_the_configuration_has_its_place(self):
+    def test_B_CFG_1_a_mistake_in_the_configuration_has_its_place(self):
         path = self.write("bad.config", "[{agner,\n  [{nmae, x}]}].")
         code, err = self.failed("--config", path)
         self.assertEqual(code, 1)

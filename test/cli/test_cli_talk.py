@@ -139,7 +139,7 @@ class Talk(Case):
     def test_a_terminal_gets_columns(self):
         master, slave = pty.openpty()
         done = subprocess.run([AGNER, "names", "-r"], env=self.env(),
-                              stdout=slave, timeout=30)
+                              stdout=slave, timeout=100)
         os.close(slave)
         out = b""
         try:

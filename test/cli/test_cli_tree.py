@@ -169,7 +169,7 @@ class Tree(Case):
 
     def test_a_terminal_gets_columns(self):
         master, slave = pty.openpty()
-        done = subprocess.run([AGNER, "tree", "wood"], stdout=slave, timeout=30,
+        done = subprocess.run([AGNER, "tree", "wood"], stdout=slave, timeout=100,
                               env=self.env({"LC_ALL": "C.UTF-8"}))
         os.close(slave)
         out = b""

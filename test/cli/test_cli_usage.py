@@ -79,7 +79,7 @@ WRONG = [
      "agner ping: nohost: no @ in 'nohost'\n"
      "  try: a name like shop@10.0.0.7, or shop@10.0.0.7:4370\n"),
     (["cookie"],
-     "agner cookie: expected show-fingerprint|new\n"
+     "agner cookie: expected fingerprint|new|next|use|drop|seal|open [FILE]\n"
      "  try: agner help cookie\n"),
     (["start"],
      "agner start: the node has no name\n"
@@ -113,7 +113,7 @@ WRONG = [
 
 
 class Usage(Case):
-    def test_every_mistake_has_its_line_and_a_next_step(self):
+    def test_B_CLI_1_every_mistake_has_its_line_and_a_next_step(self):
         for args, expected in WRONG:
             with self.subTest(args=args):
                 code, out, err = self.run_it(*args)
@@ -124,7 +124,7 @@ class Usage(Case):
                     self.assertEqual(err, expected)
         self.assertFalse(os.path.exists(self.path("agner")), "nothing began")
 
-    def test_a_mebibyte_of_arguments_is_an_error_like_others(self):
+    def test_B_CLI_1_a_mebibyte_of_arguments_is_an_error_like_others(self):
         code, _, err = self.run_it("call", "x", *["y" * 100000] * 10)
         self.assertEqual(code, 2)
         self.assertLess(len(err), 400)

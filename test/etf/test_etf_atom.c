@@ -95,7 +95,7 @@ static void tells_texts_apart_by_every_byte(void **state)
 }
 
 /* B-ETF-7: characters count, not bytes. */
-static void counts_characters(void **state)
+static void B_ETF_7_counts_characters(void **state)
 {
     char text[1100];
 
@@ -140,7 +140,7 @@ static void refuses_what_is_not_utf8(void **state)
 static void boxes_what_the_budget_does_not_cover(void **state)
 {
     struct etf_region *r = etf_region_new(0);
-    struct etf_atom_budget budget = { 10 };
+    struct etf_atom_budget budget = { .left = 10 };
     uint32_t before = etf_atom_count();
 
     (void)state;
@@ -225,10 +225,10 @@ static void gives_all_threads_the_same_word(void **state)
 }
 
 /* Last: the table is full after it, for the whole program. */
-static void boxes_atoms_when_the_table_is_full(void **state)
+static void B_ETF_7_boxes_atoms_when_the_table_is_full(void **state)
 {
     static const uint8_t unknown[] = { 119, 6, 'n', 'e', 'w', 'o', 'n', 'e' };
-    struct etf_atom_budget budget = { UINT32_MAX };
+    struct etf_atom_budget budget = { .left = UINT32_MAX };
     struct etf_region *r = etf_region_new(0);
     etf_term t;
     size_t used;
@@ -254,12 +254,12 @@ int main(void)
         cmocka_unit_test(knows_fixed_atoms_before_any_call),
         cmocka_unit_test(gives_one_word_for_one_text),
         cmocka_unit_test(tells_texts_apart_by_every_byte),
-        cmocka_unit_test(counts_characters),
+        cmocka_unit_test(B_ETF_7_counts_characters),
         cmocka_unit_test(refuses_what_is_not_utf8),
         cmocka_unit_test(boxes_what_the_budget_does_not_cover),
         cmocka_unit_test(treats_a_boxed_atom_as_the_same_atom),
         cmocka_unit_test(gives_all_threads_the_same_word),
-        cmocka_unit_test(boxes_atoms_when_the_table_is_full),
+        cmocka_unit_test(B_ETF_7_boxes_atoms_when_the_table_is_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

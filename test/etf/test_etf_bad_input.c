@@ -75,7 +75,7 @@ static void assert_refused(const uint8_t *bytes, size_t size,
 
 /* ---- B-ETF-1 ---- */
 
-static void wants_the_version_byte(void **state)
+static void B_ETF_1_wants_the_version_byte(void **state)
 {
     static const uint8_t wrong[] = { 130, 97, 1 };
     struct agner_error error;
@@ -100,7 +100,7 @@ static const char known_tags[] =
 
 /* Alone, in a tuple, in a list, as a tail, as a key, as a value, in a fun: what
  * is no tag is refused where it stands; what is one is never "unknown". */
-static void refuses_each_unknown_tag_at_every_level(void **state)
+static void B_ETF_2_refuses_each_unknown_tag_at_every_level(void **state)
 {
     static const struct {
         uint8_t before[8];
@@ -141,7 +141,7 @@ static void refuses_each_unknown_tag_at_every_level(void **state)
 
 /* ---- B-ETF-3 and B-ETF-4 ---- */
 
-static void refuses_a_tuple_longer_than_its_input(void **state)
+static void B_ETF_3_refuses_a_tuple_longer_than_its_input(void **state)
 {
     (void)state;
     REFUSED(AGNER_ETRUNCATED, "byte 5: more elements than bytes left", 105,
@@ -158,7 +158,7 @@ static void put32(uint8_t *p, uint32_t v)
 
 /* Every length field, at every edge, with a few bytes behind it. The region is
  * far too small for what is declared: nothing may be taken in advance. */
-static void believes_no_length_before_the_bytes_are_there(void **state)
+static void B_ETF_4_believes_no_length_before_the_bytes_are_there(void **state)
 {
     static const uint32_t edges[] = {
         0,          1,          2,           0x7f,       0x80,       0x81,
@@ -212,7 +212,7 @@ static void believes_no_length_before_the_bytes_are_there(void **state)
 
 /* 16 bytes of memory for one byte of input is the most that there is; past
  * ETF_DECODED_MAX it ends, though the region would have room. */
-static void stops_at_the_limit_of_a_decoded_term(void **state)
+static void B_ETF_4_stops_at_the_limit_of_a_decoded_term(void **state)
 {
     size_t count = ETF_DECODED_MAX / 16 + 1;
     uint8_t *bytes = malloc(count + 6);
@@ -234,7 +234,8 @@ static void stops_at_the_limit_of_a_decoded_term(void **state)
     etf_region_free(large);
 }
 
-static void refuses_a_tuple_of_more_than_its_arity_has_bits(void **state)
+static void
+B_ETF_4_refuses_a_tuple_of_more_than_its_arity_has_bits(void **state)
 {
     size_t count = (size_t)ETF_TUPLE_MAX + 1;
     uint8_t *bytes = malloc(count + 5);
@@ -294,7 +295,7 @@ static void assert_too_deep(const uint8_t *part, size_t size, bool closed)
     free(bytes);
 }
 
-static void refuses_nesting_beyond_its_depth(void **state)
+static void B_ETF_5_refuses_nesting_beyond_its_depth(void **state)
 {
     static const uint8_t tuple[] = { 104, 1 };
     static const uint8_t last[] = { 104, 2, 97, 1 };
@@ -365,7 +366,7 @@ static void refuses_nesting_beyond_its_depth(void **state)
 }
 
 /* A tail that is a list goes on with the list: that is length, not depth. */
-static void takes_a_list_of_tails_for_a_long_list(void **state)
+static void B_ETF_5_takes_a_list_of_tails_for_a_long_list(void **state)
 {
     static const uint8_t cell[] = { 108, 0, 0, 0, 1, 97, 7 };
     static const uint8_t empty[] = { 108, 0, 0, 0, 0 };
@@ -386,7 +387,7 @@ static void takes_a_list_of_tails_for_a_long_list(void **state)
 }
 
 /* What was decoded at the full depth is encoded, compared and hashed. */
-static void handles_the_full_depth(void **state)
+static void B_ETF_5_handles_the_full_depth(void **state)
 {
     static const uint8_t tuple[] = { 104, 2, 97, 1 };
     static const uint8_t nil = 106;
@@ -411,7 +412,7 @@ static void handles_the_full_depth(void **state)
 
 /* ---- B-ETF-6 ---- */
 
-static void decides_odd_values_as_erlang_does(void **state)
+static void B_ETF_6_decides_odd_values_as_erlang_does(void **state)
 {
     int64_t v;
     double d;
@@ -445,7 +446,7 @@ static void decides_odd_values_as_erlang_does(void **state)
 
 /* n log n: a map with 300,000 keys in falling order, and one with the last two
  * equal, decode at once or are refused. */
-static void finds_equal_keys_among_many(void **state)
+static void B_ETF_6_finds_equal_keys_among_many(void **state)
 {
     const uint32_t count = 300000;
     size_t size = 5 + (size_t)count * 6;
@@ -474,7 +475,7 @@ static void finds_equal_keys_among_many(void **state)
 
 /* ---- B-ETF-7 ---- */
 
-static void refuses_long_and_broken_atoms(void **state)
+static void B_ETF_7_refuses_long_and_broken_atoms(void **state)
 {
     uint8_t bytes[600];
 
@@ -501,9 +502,9 @@ static void refuses_long_and_broken_atoms(void **state)
     assert_true(etf_same(ACCEPTED(100, 0, 2, 'o', 'k').term, ETF_A(ok)));
 }
 
-static void interns_no_more_than_the_budget(void **state)
+static void B_ETF_7_interns_no_more_than_the_budget(void **state)
 {
-    struct etf_atom_budget budget = { 100 };
+    struct etf_atom_budget budget = { .left = 100 };
     const struct etf_decode_options options = { .budget = &budget };
     uint32_t before = etf_atom_count();
     uint8_t bytes[16] = { 119, 10 };
@@ -567,7 +568,7 @@ static enum agner_err inflate_outcome(const uint8_t *bytes, size_t size,
     return etf_from_binary(region, bytes, size, NULL, &t, used, &error);
 }
 
-static void inflates_exactly_what_is_declared(void **state)
+static void B_ETF_8_inflates_exactly_what_is_declared(void **state)
 {
     static const uint8_t term[] = { 109, 0, 0, 0, 3, 'a', 'b', 'c', 0, 0, 0 };
     static const uint8_t nested[] = { 80, 0, 0, 0, 1, 106 };
@@ -601,7 +602,7 @@ static void inflates_exactly_what_is_declared(void **state)
 
 /* A megabyte of zeros in a kilobyte that declares 100 bytes: it is not inflated
  * further than that. */
-static void stops_inflating_at_the_declared_size(void **state)
+static void B_ETF_8_stops_inflating_at_the_declared_size(void **state)
 {
     uint8_t *zeros = calloc(1, 1 << 20);
     uint8_t bytes[4096];
@@ -621,7 +622,7 @@ static void stops_inflating_at_the_declared_size(void **state)
 
 /* ---- B-ETF-9 ---- */
 
-static void tells_our_identifiers_from_others(void **state)
+static void B_ETF_9_tells_our_identifiers_from_others(void **state)
 {
     static const uint8_t ours[] = { 88, 119, 3, 'm', '@', 'n', 0, 0, 0,
                                     5,  0,   0, 0,   6,   0,   0, 0, 7 };
@@ -657,7 +658,7 @@ static void tells_our_identifiers_from_others(void **state)
     assert_false(etf_pid_is_local(pid));
 }
 
-static void refuses_odd_identifiers(void **state)
+static void B_ETF_9_refuses_odd_identifiers(void **state)
 {
     (void)state;
     REFUSED(AGNER_EMALFORMED, "byte 1: atom expected", 88, 97, 1, 0, 0, 0, 0);
@@ -675,7 +676,7 @@ static void refuses_odd_identifiers(void **state)
 
 /* ---- B-ETF-10 ---- */
 
-static void refuses_bytes_after_the_term_when_asked_to(void **state)
+static void B_ETF_10_refuses_bytes_after_the_term_when_asked_to(void **state)
 {
     static const uint8_t bytes[] = { 97, 1, 97, 2 };
     const struct etf_decode_options exact = { .exact = true };
@@ -691,7 +692,7 @@ static void refuses_bytes_after_the_term_when_asked_to(void **state)
 
 /* ---- B-ETF-11 ---- */
 
-static void bounds_bits_and_arities(void **state)
+static void B_ETF_11_bounds_bits_and_arities(void **state)
 {
     etf_bytes bytes;
     unsigned bits;
@@ -729,26 +730,27 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wants_the_version_byte),
-        cmocka_unit_test(refuses_each_unknown_tag_at_every_level),
-        cmocka_unit_test(refuses_a_tuple_longer_than_its_input),
-        cmocka_unit_test(believes_no_length_before_the_bytes_are_there),
-        cmocka_unit_test(stops_at_the_limit_of_a_decoded_term),
-        cmocka_unit_test(refuses_a_tuple_of_more_than_its_arity_has_bits),
-        cmocka_unit_test(refuses_nesting_beyond_its_depth),
-        cmocka_unit_test(takes_a_list_of_tails_for_a_long_list),
-        cmocka_unit_test(handles_the_full_depth),
-        cmocka_unit_test(decides_odd_values_as_erlang_does),
-        cmocka_unit_test(finds_equal_keys_among_many),
-        cmocka_unit_test(refuses_long_and_broken_atoms),
-        cmocka_unit_test(interns_no_more_than_the_budget),
+        cmocka_unit_test(B_ETF_1_wants_the_version_byte),
+        cmocka_unit_test(B_ETF_2_refuses_each_unknown_tag_at_every_level),
+        cmocka_unit_test(B_ETF_3_refuses_a_tuple_longer_than_its_input),
+        cmocka_unit_test(B_ETF_4_believes_no_length_before_the_bytes_are_there),
+        cmocka_unit_test(B_ETF_4_stops_at_the_limit_of_a_decoded_term),
+        cmocka_unit_test(
+            B_ETF_4_refuses_a_tuple_of_more_than_its_arity_has_bits),
+        cmocka_unit_test(B_ETF_5_refuses_nesting_beyond_its_depth),
+        cmocka_unit_test(B_ETF_5_takes_a_list_of_tails_for_a_long_list),
+        cmocka_unit_test(B_ETF_5_handles_the_full_depth),
+        cmocka_unit_test(B_ETF_6_decides_odd_values_as_erlang_does),
+        cmocka_unit_test(B_ETF_6_finds_equal_keys_among_many),
+        cmocka_unit_test(B_ETF_7_refuses_long_and_broken_atoms),
+        cmocka_unit_test(B_ETF_7_interns_no_more_than_the_budget),
         cmocka_unit_test(copies_boxed_atoms_out_of_the_cache),
-        cmocka_unit_test(inflates_exactly_what_is_declared),
-        cmocka_unit_test(stops_inflating_at_the_declared_size),
-        cmocka_unit_test(tells_our_identifiers_from_others),
-        cmocka_unit_test(refuses_odd_identifiers),
-        cmocka_unit_test(refuses_bytes_after_the_term_when_asked_to),
-        cmocka_unit_test(bounds_bits_and_arities),
+        cmocka_unit_test(B_ETF_8_inflates_exactly_what_is_declared),
+        cmocka_unit_test(B_ETF_8_stops_inflating_at_the_declared_size),
+        cmocka_unit_test(B_ETF_9_tells_our_identifiers_from_others),
+        cmocka_unit_test(B_ETF_9_refuses_odd_identifiers),
+        cmocka_unit_test(B_ETF_10_refuses_bytes_after_the_term_when_asked_to),
+        cmocka_unit_test(B_ETF_11_bounds_bits_and_arities),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -346,7 +346,7 @@ static void lets_readers_finish_before_a_resource_goes(void **state)
 }
 
 /* B-ETF-5: constant C stack, whatever the nesting. */
-static void copies_a_million_levels(void **state)
+static void B_ETF_5_copies_a_million_levels(void **state)
 {
     struct etf_region *r = etf_region_new(0);
     etf_term tuples = etf_nil(), heads = etf_nil(), maps = etf_nil();
@@ -405,7 +405,7 @@ int main(void)
         cmocka_unit_test(leaves_a_large_binary_at_the_end_to_who_asks),
         cmocka_unit_test(counts_owners_on_many_threads),
         cmocka_unit_test(lets_readers_finish_before_a_resource_goes),
-        cmocka_unit_test(copies_a_million_levels),
+        cmocka_unit_test(B_ETF_5_copies_a_million_levels),
         cmocka_unit_test(refuses_a_copy_that_would_explode),
     };
 

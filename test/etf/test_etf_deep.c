@@ -101,7 +101,7 @@ static void *print_deep(void *arg)
     return NULL;
 }
 
-static void prints_a_million_levels(void **state)
+static void B_ETF_5_prints_a_million_levels(void **state)
 {
     (void)state;
     on_a_small_stack(print_deep, NULL);
@@ -237,7 +237,7 @@ static void a_million_elements_are_no_depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prints_a_million_levels),
+        cmocka_unit_test(B_ETF_5_prints_a_million_levels),
         cmocka_unit_test(lays_many_levels_out),
         cmocka_unit_test(parses_up_to_the_limit_and_refuses_beyond),
         cmocka_unit_test(a_million_elements_are_no_depth),

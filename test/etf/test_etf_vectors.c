@@ -218,7 +218,7 @@ static bool is_refusal(const char *verdict)
 }
 
 /* Where releases disagree, either verdict will do. */
-static void judges_bad_input_as_erlang_does(void **state)
+static void B_ETF_6_judges_bad_input_as_erlang_does(void **state)
 {
     struct json_lines *j = json_lines_open(VECTORS "/bad.jsonl.gz");
     struct etf_region *r = etf_region_new(0);
@@ -291,7 +291,7 @@ static void refuses_unknown_names_when_safe(void **state)
 }
 
 /* B-ETF-1: nothing that is cut short is taken for whole, or for broken. */
-static void refuses_every_prefix_as_truncated(void **state)
+static void B_ETF_1_refuses_every_prefix_as_truncated(void **state)
 {
     struct json_lines *j = json_lines_open(VECTORS "/terms.jsonl.gz");
     struct etf_region *r = etf_region_new(0);
@@ -332,8 +332,8 @@ int main(void)
         cmocka_unit_test(writes_the_old_forms_when_asked),
         cmocka_unit_test(hashes_as_erlang_does),
         cmocka_unit_test(orders_as_erlang_does),
-        cmocka_unit_test(judges_bad_input_as_erlang_does),
-        cmocka_unit_test(refuses_every_prefix_as_truncated),
+        cmocka_unit_test(B_ETF_6_judges_bad_input_as_erlang_does),
+        cmocka_unit_test(B_ETF_1_refuses_every_prefix_as_truncated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,7 @@
  * run_corpus.c -- a fuzz target as a plain test: every file of its corpus,
  * once, and every prefix of it.
  *
- * With clang the same target is a libFuzzer program instead:
- *     clang -fsanitize=fuzzer,address,undefined ... fuzz_x.c
+ * tools/fuzz makes programs of libFuzzer of the same targets.
  */
 #include <dirent.h>
 #include <stdint.h>

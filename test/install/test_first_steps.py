@@ -5,15 +5,17 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from loopback import free_port
+
 BUILD, MESON = sys.argv[1:3]
-WAIT = 30  # seconds: a deadline for what takes milliseconds
+WAIT = 100  # seconds: a deadline for what takes milliseconds
 
 
 class FirstSteps(unittest.TestCase):
@@ -29,9 +31,7 @@ class FirstSteps(unittest.TestCase):
                  for name in names}
         cls.folder = os.path.join(cls.root, "empty")
         os.mkdir(cls.folder)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            epmd = s.getsockname()[1]
+        epmd = free_port()
         cls.env = dict(
             os.environ, HOME=cls.root, XDG_RUNTIME_DIR=cls.root,
             ERL_EPMD_PORT=str(epmd), LC_ALL="C.UTF-8",

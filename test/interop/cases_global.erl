@@ -1,7 +1,7 @@
 %% cases_global.erl -- names and locks of all nodes: Erlang's and ours in one network.
 -module(cases_global).
 -export([cases/0, keeper/2, hold/1, call/4, lose/3, add/3]).
--import(suite, [do/2, do/3, puppet/0, puppet/1, heard/2, next/0, wait/1, on/4, erl/1, agner/1,
+-import(suite, [do/2, do/3, puppet/0, puppet/1, heard/2, next/0, wait/1, on/4, erl/1, erl/2, agner/1,
                 stop/1]).
 
 cases() ->
@@ -481,8 +481,8 @@ partitions() ->
 %% Two nodes of theirs and ours, apart from the suite's own: E is told what to do by its
 %% standard input, and tells the others.
 trio() ->
-    {A, _} = E1 = erl("one"),
-    {B, _} = E2 = erl("two"),
+    {A, _} = E1 = erl("one", prevents),
+    {B, _} = E2 = erl("two", prevents),
     {C, _} = agner("ours"),
     connect(E1, C),
     connect(E2, C),

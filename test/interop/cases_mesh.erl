@@ -23,7 +23,7 @@ cases() ->
 %% ---- A node of either kind: {erl, Node, Handle}, {ours, Node}
 
 erl() ->
-    {Node, _} = E = suite:erl("mesh", ["-kernel", "prevent_overlapping_partitions", "false"]),
+    {Node, _} = E = suite:erl("mesh"),
     {ok, _} = on(E, pg, start, [?SCOPE]),
     {erl, Node, E}.
 

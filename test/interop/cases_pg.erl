@@ -390,7 +390,7 @@ three(Kind) ->
     wait(fun () -> {ok, L} = do(pg_members, {S, g}), lists:sort(L) =:= lists:sort([P, Q]) end).
 
 third(ours) -> suite:agner(third);
-third(theirs) -> suite:erl(third, ["-kernel", "prevent_overlapping_partitions", "false"]).
+third(theirs) -> suite:erl(third).
 
 third(ours, {Node, _}, S) ->
     D = {driver, Node},

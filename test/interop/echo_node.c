@@ -132,10 +132,15 @@ static bool start_lock(struct gen *self)
                             &options, &pid, NULL) == AGNER_OK;
 }
 
+static const char *const everything[] = { "agner: all", "erlang: all" };
+
 int main(int count, char **args)
 {
     struct node_options options = { .hidden = true,
                                     .listen_host = "127.0.0.1",
+                                    .erlang = NODE_ERLANG_LOOPBACK,
+                                    .permits = everything,
+                                    .permit_count = 2,
                                     .epmd = NODE_EPMD_NEED,
                                     .rt = { .log_level = RT_LOG_NOTICE } };
     struct agner_error error;

@@ -8,7 +8,7 @@
 
 static const struct puppet_op *const puppet_tables[] = {
     puppet_core, puppet_observer, puppet_global, puppet_pg,
-    puppet_peer, puppet_rpc,      puppet_spawn,
+    puppet_peer, puppet_rpc,      puppet_spawn,  puppet_stages,
 };
 
 /* The program has one node. */

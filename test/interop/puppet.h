@@ -40,6 +40,7 @@ extern const struct puppet_op puppet_pg[];
 extern const struct puppet_op puppet_peer[];
 extern const struct puppet_op puppet_rpc[];
 extern const struct puppet_op puppet_spawn[];
+extern const struct puppet_op puppet_stages[];
 
 /* Starts `driver`. `node` is for ops that need it: puppet_node(). */
 enum agner_err puppet_start(struct gen *self, struct node *node);

@@ -93,9 +93,9 @@ class Run:
             time.sleep(0.01)
         raise SystemExit("epmd does not answer")
 
-    def ours(self):
+    def ours(self, *options):
         program = self.start("ours", [self.program, self.name, COOKIE,
-                                      str(self.port)])
+                                      str(self.port), *options])
         program.expect("ready")
         return program
 

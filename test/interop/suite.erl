@@ -131,11 +131,18 @@ erl(Stem, Args) ->
     [Alive, Host] = string:split(atom_to_list(Name), "@"),
     keep(Name, fun () -> open_erl(list_to_atom(Alive), Host, Args) end, fun peer:stop/1).
 
-open_erl(Alive, Host, Args) ->
+%% Cases cut and refuse connections while the other nodes of the suite are in the same mesh:
+%% global must not cut further ones for it, unless that is what a case is about.
+open_erl(Alive, Host, prevents) -> open_erl(Alive, Host, true, []);
+open_erl(Alive, Host, Args) -> open_erl(Alive, Host, false, Args).
+
+open_erl(Alive, Host, Prevents, Args) ->
     {ok, Peer, _} = peer:start(#{name => Alive, host => Host, longnames => true,
                                  connection => standard_io,
-                                 args => ["-setcookie", cookie(), "-pa",
-                                          filename:dirname(code:which(?MODULE)) | Args]}),
+                                 args => ["-setcookie", cookie(),
+                                          "-kernel", "prevent_overlapping_partitions",
+                                          atom_to_list(Prevents),
+                                          "-pa", filename:dirname(code:which(?MODULE)) | Args]}),
     Peer.
 
 on({_, Keeper}, M, F, A) ->

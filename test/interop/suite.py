@@ -20,9 +20,10 @@ class Suite(run_interop.Run):
 
     def all(self):
         self.epmd()
-        ours = self.ours()
+        ours = self.ours("overlap")  # see open_erl in suite.erl
         erl = ["erl", "-noshell", "-name", f"suite{self.part}@127.0.0.1",
-               "-setcookie", run_interop.COOKIE, "-pa", self.folder]
+               "-setcookie", run_interop.COOKIE, "-pa", self.folder,
+               "-kernel", "prevent_overlapping_partitions", "false"]
         erl += self.erl_arguments
         erl += ["-run", "suite", "main", self.name, self.program, str(self.port)]
         erl += [f"cases_{subject}" for subject in self.subjects]

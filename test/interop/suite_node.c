@@ -88,9 +88,14 @@ static bool take_option(struct node_options *options, const char *text)
     return true;
 }
 
+static const char *const everything[] = { "agner: all", "erlang: all" };
+
 int main(int count, char **args)
 {
     struct node_options options = { .listen_host = "127.0.0.1",
+                                    .erlang = NODE_ERLANG_LOOPBACK,
+                                    .permits = everything,
+                                    .permit_count = 2,
                                     .epmd = NODE_EPMD_NEED,
                                     .rt = { .log_level = RT_LOG_CRITICAL } };
     struct agner_error error;

@@ -198,10 +198,15 @@ static bool start_all(struct gen *self)
            gen_start(self, &asker, etf_nil(), &options, NULL, NULL) == AGNER_OK;
 }
 
+static const char *const everything[] = { "agner: all", "erlang: all" };
+
 int main(int arg_count, char **args)
 {
     struct node_options options = { .hidden = true,
                                     .listen_host = "127.0.0.1",
+                                    .erlang = NODE_ERLANG_LOOPBACK,
+                                    .permits = everything,
+                                    .permit_count = 2,
                                     .epmd = NODE_EPMD_NEED,
                                     .rt = { .log_level = RT_LOG_NONE } };
     struct agner_error error;

@@ -2,10 +2,13 @@
 """The command and a real Erlang node, each way, with an epmd of the command."""
 import os
 import shutil
-import socket
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from loopback import free_port, with_erlang
 
 AGNER = os.environ["AGNER"]
 COOKIE = "interop-cookie"
@@ -26,9 +29,7 @@ class Command(unittest.TestCase):
     def setUp(self):
         self.home = tempfile.mkdtemp(prefix="agner-interop-")
         self.addCleanup(shutil.rmtree, self.home)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.env = dict(os.environ, HOME=self.home, XDG_RUNTIME_DIR=self.home,
                         ERL_EPMD_PORT=str(self.port))
         self.env.pop("XDG_CONFIG_HOME", None)
@@ -52,7 +53,7 @@ class Command(unittest.TestCase):
                     "beam@127.0.0.1", "-eval", SERVER], "up")
 
     def check(self, args, code, out):
-        done = subprocess.run([AGNER, *args], env=self.env, text=True,
+        done = subprocess.run([AGNER, *with_erlang(args)], env=self.env, text=True,
                               capture_output=True, timeout=60)
         self.assertEqual((done.returncode, done.stdout), (code, out),
                          done.stderr)
@@ -83,12 +84,14 @@ class Command(unittest.TestCase):
         self.check(["pub", *there, "{a, 1}", "{news, 5}"], 0, "2\n")
         self.check(["pub", *there, "nobody", "x"], 0, "0\n")
         self.check(["call", *there, "server", "heard"], 0, "[{news,5},{news,5}]\n")
-        done = subprocess.run([AGNER, "groups", *there, "--no-headers"], env=self.env,
-                              text=True, capture_output=True, timeout=60)
+        done = subprocess.run(
+            [AGNER, *with_erlang(["groups", *there, "--no-headers"])],
+            env=self.env, text=True, capture_output=True, timeout=60)
         self.assertRegex(done.stdout, r"^pg\t\{a,1\}\t<[\d.]+>\tbeam@127.0.0.1\t2\n$")
         self.check(["groups", *there, "--no-headers", "--scope", "none"], 0, "")
-        done = subprocess.run([AGNER, "pub", *there, "-p", "My.PubSub", "topic", "x"],
-                              env=self.env, text=True, capture_output=True, timeout=60)
+        done = subprocess.run(
+            [AGNER, *with_erlang(["pub", *there, "-p", "My.PubSub", "topic", "x"])],
+            env=self.env, text=True, capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 1)
         self.assertIn("Elixir.Phoenix.PubSub:broadcast on beam@127.0.0.1", done.stderr)
 
@@ -102,7 +105,7 @@ class Command(unittest.TestCase):
         def sup(action, *more):
             return ["sup", action, "-n", "beam@127.0.0.1", "kernel_safe_sup",
                     *more]
-        done = subprocess.run([AGNER, *sup("which")], env=self.env, text=True,
+        done = subprocess.run([AGNER, *with_erlang(sup("which"))], env=self.env, text=True,
                               capture_output=True, timeout=60)
         self.assertRegex(done.stdout, r"^ID\tPID\tTYPE\tMODULES\n"
                          r"probe\t<.*>\tworker\t\[timer\]\n$", done.stderr)
@@ -111,7 +114,7 @@ class Command(unittest.TestCase):
         self.check(sup("terminate", "probe"), 0, "")
         self.check(sup("which", "--no-headers"), 0,
                    "probe\tundefined\tworker\t[timer]\n")
-        done = subprocess.run([AGNER, *sup("restart", "probe")], env=self.env,
+        done = subprocess.run([AGNER, *with_erlang(sup("restart", "probe"))], env=self.env,
                               text=True, capture_output=True, timeout=60)
         self.assertRegex(done.stdout, r"^<\d+\.\d+\.\d+>\n$", done.stderr)
         self.check(sup("restart", "probe"), 1, "")  # it runs
@@ -130,7 +133,7 @@ class Command(unittest.TestCase):
         self.check(["ping", "beam@127.0.0.1", "--cookie-file", other], 4, "")
 
     def test_an_erlang_node_starts_applications_of_ours(self):
-        self.start([AGNER, "start", "--name", "ours@127.0.0.1"],
+        self.start([AGNER, *with_erlang(["start", "--name", "ours@127.0.0.1"])],
                    "ours@127.0.0.1 ready")
         done = subprocess.run(
             ["erl", "-noshell", "-start_epmd", "false", "-name",
@@ -160,8 +163,9 @@ class Command(unittest.TestCase):
             done.stderr)
 
     def test_an_erlang_node_pings_and_calls_ours(self):
-        self.start([AGNER, "start", "--name", "ours@127.0.0.1", "--app",
-                    "counter"], "ours@127.0.0.1 ready")
+        self.start([AGNER, *with_erlang(["start", "--name", "ours@127.0.0.1",
+                                         "--app", "counter"])],
+                   "ours@127.0.0.1 ready")
         done = subprocess.run(
             ["erl", "-noshell", "-start_epmd", "false", "-name",
              "beam@127.0.0.1", "-eval", """
@@ -184,8 +188,9 @@ class Command(unittest.TestCase):
             r"'ours@127.0.0.1'\]\.$", done.stderr)
 
     def test_a_node_shares_the_global_names_of_erlang_nodes(self):
-        self.start([AGNER, "start", "--name", "ours@127.0.0.1", "--app",
-                    "counter"], "ours@127.0.0.1 ready")
+        self.start([AGNER, *with_erlang(["start", "--name", "ours@127.0.0.1",
+                                         "--app", "counter"])],
+                   "ours@127.0.0.1 ready")
         done = subprocess.run(
             ["erl", "-noshell", "-start_epmd", "false", "-name",
              "beam@127.0.0.1", "-eval", """
@@ -207,7 +212,8 @@ class Command(unittest.TestCase):
         self.assertEqual(done.stdout, "100\n", done.stderr)
 
     def test_a_hidden_node_has_nothing_to_do_with_global(self):
-        self.start([AGNER, "start", "--hidden", "--name", "ours@127.0.0.1"],
+        self.start([AGNER, *with_erlang(["start", "--hidden", "--name",
+                                         "ours@127.0.0.1"])],
                    "ours@127.0.0.1 ready")
         done = subprocess.run(
             ["erl", "-noshell", "-start_epmd", "false", "-name",

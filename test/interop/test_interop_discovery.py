@@ -16,7 +16,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
-from loopback import free_port, has_multicast
+from loopback import free_port, has_multicast, with_erlang
 
 AGNER = os.environ["AGNER"]
 COOKIE = "interop-cookie-of-20"
@@ -88,11 +88,12 @@ class Discovery(unittest.TestCase):
                            name, *args, "-eval", code], "up")
 
     def ours(self, name, *args):
-        return self.start([AGNER, "start", "--name", name, "--listen",
-                           "127.0.0.1:0", *args], f"{name} ready")
+        return self.start([AGNER, *with_erlang(
+            ["start", "--name", name, "--listen", "127.0.0.1:0", *args])],
+            f"{name} ready")
 
     def run_it(self, *args):
-        done = subprocess.run([AGNER, *args], env=self.env, text=True,
+        done = subprocess.run([AGNER, *with_erlang(args)], env=self.env, text=True,
                               capture_output=True, timeout=WAIT)
         return done.returncode, done.stdout, done.stderr
 
@@ -142,7 +143,7 @@ class Discovery(unittest.TestCase):
                 "inet_dist_listen_max", str(port)]
         beam = self.erl("beam@127.0.0.1", IDLE, *dist)
         self.ours("a@127.0.0.1", "--epmd", "none", "--epmd-port",
-                  str(free_port()), "--peer", f"beam@127.0.0.1:{port}")
+                  str(free_port()), "--peer", f"erlang:beam@127.0.0.1:{port}")
         self.meet("a@127.0.0.1", "beam@127.0.0.1")
         self.end(beam)
         self.until(lambda: "beam@127.0.0.1" not in self.rows("a@127.0.0.1"))

@@ -17,7 +17,7 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
+        self.socket.settimeout(100)
         self.socket.connect(path)
         self.unpacker = msgpack.Unpacker(strict_map_key=False)
         self.id = 0

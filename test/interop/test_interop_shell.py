@@ -5,11 +5,14 @@ import pty
 import re
 import select
 import shutil
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from loopback import free_port, with_erlang
 
 AGNER = os.environ["AGNER"]
 WAIT = 60
@@ -23,9 +26,7 @@ class Shell(unittest.TestCase):
     def setUpClass(cls):
         cls.home = tempfile.mkdtemp(prefix="agner-interop-")
         cls.addClassCleanup(shutil.rmtree, cls.home)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()
         cls.env = dict(os.environ, HOME=cls.home, XDG_RUNTIME_DIR=cls.home,
                        XDG_STATE_HOME=cls.home, ERL_EPMD_PORT=str(port),
                        TERM="dumb")
@@ -36,8 +37,9 @@ class Shell(unittest.TestCase):
         os.chmod(path, 0o400)
         cls.start([AGNER, "epmd", "--listen", f"127.0.0.1:{port}"],
                   "epmd ready")
-        cls.start([AGNER, "start", "--name", OURS, "--listen", "127.0.0.1:0",
-                   "--app", "counter", "--app", "echo"], f"{OURS} ready")
+        cls.start([AGNER, *with_erlang(["start", "--name", OURS, "--listen",
+                                        "127.0.0.1:0", "--app", "counter",
+                                        "--app", "echo"])], f"{OURS} ready")
         cls.start(["erl", "-noshell", "-start_epmd", "false", "-name", BEAM,
                    "-eval", 'io:format("up~n"), receive stop -> ok end.'],
                   "up")
@@ -53,7 +55,7 @@ class Shell(unittest.TestCase):
             raise AssertionError(args)
 
     def run_it(self, *args, stdin=""):
-        done = subprocess.run([AGNER, *args], env=self.env, input=stdin,
+        done = subprocess.run([AGNER, *with_erlang(args)], env=self.env, input=stdin,
                               text=True, capture_output=True, timeout=WAIT)
         return done.returncode, done.stdout, done.stderr
 
@@ -173,7 +175,7 @@ class Shell(unittest.TestCase):
     def terminal(self, node):
         pid, fd = pty.fork()
         if pid == 0:
-            os.execve(AGNER, [AGNER, "shell", node], self.env)
+            os.execve(AGNER, [AGNER, *with_erlang(["shell", node])], self.env)
         self.addCleanup(os.waitpid, pid, 0)
         self.addCleanup(os.close, fd)
         return fd

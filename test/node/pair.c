@@ -10,11 +10,17 @@
 
 #include <cmocka.h>
 
+/* What peers may not is test_node_permit.c's. */
+static const char *const everything[] = { "agner: all", "erlang: all" };
+
 struct node_options pair_options(const char *name)
 {
     return (struct node_options){ .name = name,
                                   .cookie = PAIR_COOKIE,
                                   .listen_host = "127.0.0.1",
+                                  .erlang = NODE_ERLANG_ANY, /* raw peers */
+                                  .permits = everything,
+                                  .permit_count = 2,
                                   .epmd = NODE_EPMD_NONE,
                                   .rt = { .workers = 2,
                                           .log_level = RT_LOG_DEBUG } };

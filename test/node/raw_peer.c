@@ -18,7 +18,7 @@
 
 #include "flags.h"
 
-#define STEP_S 20
+#define STEP_S 60
 
 int raw_connect(uint16_t port)
 {

@@ -116,6 +116,34 @@ void rt_log(struct rt *rt, enum rt_log_level level, const char *format, ...)
     changed(rt);
 }
 
+/* Its memory is never short. */
+enum rt_memory_level rt_memory_level(const struct rt *rt)
+{
+    (void)rt;
+    return RT_MEMORY_OK;
+}
+
+bool rt__memory_refuses(struct rt *rt)
+{
+    (void)rt;
+    return false;
+}
+
+void rt__memory_watch(struct rt *rt,
+                      void (*changed_to)(void *ctx, enum rt_memory_level level),
+                      void *ctx)
+{
+    (void)rt;
+    (void)changed_to;
+    (void)ctx;
+}
+
+void rt_stats(struct rt *rt, struct rt_stats *stats)
+{
+    (void)rt;
+    memset(stats, 0, sizeof *stats);
+}
+
 void rt__carrier_set(struct rt *rt, const struct rt_carrier *carrier)
 {
     rt->carrier = *carrier;

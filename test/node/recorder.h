@@ -12,7 +12,7 @@
 #include <rt_carrier.h>
 #include <rt_world.h>
 
-#define RECORDER_WAIT_MS 20000 /* every wait of a test ends then */
+#define RECORDER_WAIT_MS 60000 /* every wait of a test ends then */
 
 /* How many lines there are now; lines are never removed. */
 size_t recorder_count(struct rt *rt);

@@ -5,6 +5,7 @@
  */
 #include <rt_world.h>
 
+#include "../loopback.h"
 #include "duo.h"
 
 static etf_term stop_with(struct gen *self, const char *reason)
@@ -133,22 +134,16 @@ static void conf_TestServer_ends_or_hears_of_an_exit(void **state)
 static void conf_TestNode_listens_where_it_is_told(void **state)
 {
     struct node_options options = pair_options("conf_one@127.0.0.1");
-    struct node *node = pair_start(&options); /* for a port that is free */
-    struct node_epmd_server *epmd = NULL;
     struct node_epmd_entry entries[4];
     size_t count = 4;
     struct rt_process_info info;
+    struct node *node;
     struct gen *self;
     etf_pid pid;
 
     (void)state;
-    options.listen_port = node_port(node);
-    node_stop(node, 0);
-    assert_int_equal(
-        node_epmd_serve(rt_world_real(), "127.0.0.1", 0, &epmd, NULL),
-        AGNER_OK);
-    options.epmd_port = node_epmd_port(epmd);
-    node_epmd_stop(epmd);
+    options.listen_port = loopback_port();
+    options.epmd_port = loopback_port();
     options.epmd = NODE_EPMD_AUTO;
     options.rt.log = duo_no_log;
     node = pair_start(&options);

@@ -358,7 +358,7 @@ static void check_cases(uint64_t flags, const struct text_case *cases,
 }
 
 /* B-DST-8 */
-static void refuses_control_messages_that_are_none(void **state)
+static void B_DST_8_refuses_control_messages_that_are_none(void **state)
 {
     static const struct text_case cases[] = {
         { "17", NULL, 0, "no tuple" },
@@ -429,7 +429,7 @@ static void spell(char *text, const char *shape, const char *from,
 }
 
 /* B-DST-8: each operation, with something else in place of each pid. */
-static void refuses_wrong_types_where_pids_are_due(void **state)
+static void B_DST_8_refuses_wrong_types_where_pids_are_due(void **state)
 {
     static const char *const shapes[] = {
         "{1, <, >}",        "{2, '', >}",       "{3, <, >, r}",
@@ -461,7 +461,7 @@ static void refuses_wrong_types_where_pids_are_due(void **state)
 }
 
 /* B-DST-9 */
-static void refuses_a_sender_that_is_not_the_peer_s(void **state)
+static void B_DST_9_refuses_a_sender_that_is_not_the_peer_s(void **state)
 {
     static const char *const controls[] = {
         "{1, '$c', '$b'}",
@@ -494,7 +494,7 @@ static void refuses_a_sender_that_is_not_the_peer_s(void **state)
 }
 
 /* B-DST-9, B-DST-10, and what OTP takes although newer forms were agreed. */
-static void takes_what_is_odd_but_legal(void **state)
+static void B_DST_10_takes_what_is_odd_but_legal(void **state)
 {
     static const struct text_case cases[] = {
         /* A stale creation of the peer, and of us. */
@@ -594,7 +594,7 @@ static void an_alternate_signal_is_what_its_flags_say(void **state)
 }
 
 /* B-DST-8: a message that ends early, has more behind it, or is none. */
-static void refuses_a_message_that_does_not_decode(void **state)
+static void B_DST_8_refuses_a_message_that_does_not_decode(void **state)
 {
     static const struct {
         const char *bytes;
@@ -623,7 +623,7 @@ static void refuses_a_message_that_does_not_decode(void **state)
 }
 
 /* B-DST-8: every prefix of every kind of message. */
-static void refuses_every_prefix(void **state)
+static void B_DST_8_refuses_every_prefix(void **state)
 {
     unsigned kind;
 
@@ -754,13 +754,13 @@ int main(void)
         cmocka_unit_test(monitors_and_their_ends_keep_the_name),
         cmocka_unit_test(every_size_of_reference_and_of_unlink_id),
         cmocka_unit_test(an_atom_of_1020_bytes_fits_wherever_it_stands),
-        cmocka_unit_test(refuses_control_messages_that_are_none),
-        cmocka_unit_test(refuses_wrong_types_where_pids_are_due),
-        cmocka_unit_test(refuses_a_sender_that_is_not_the_peer_s),
-        cmocka_unit_test(takes_what_is_odd_but_legal),
+        cmocka_unit_test(B_DST_8_refuses_control_messages_that_are_none),
+        cmocka_unit_test(B_DST_8_refuses_wrong_types_where_pids_are_due),
+        cmocka_unit_test(B_DST_9_refuses_a_sender_that_is_not_the_peer_s),
+        cmocka_unit_test(B_DST_10_takes_what_is_odd_but_legal),
         cmocka_unit_test(an_alternate_signal_is_what_its_flags_say),
-        cmocka_unit_test(refuses_a_message_that_does_not_decode),
-        cmocka_unit_test(refuses_every_prefix),
+        cmocka_unit_test(B_DST_8_refuses_a_message_that_does_not_decode),
+        cmocka_unit_test(B_DST_8_refuses_every_prefix),
         cmocka_unit_test(spawn_requests_and_replies_survive),
         cmocka_unit_test(a_name_past_the_limit_of_atoms_is_text),
         cmocka_unit_test(leaves_the_buffer_alone_when_a_term_cannot_leave),

@@ -110,7 +110,8 @@ static void add(struct node__routes *routes, const char *name, uint16_t port,
         .name = name, .host = "h", .port = port, .weight = weight
     };
 
-    assert_int_equal(node__routes_add(routes, &route, false, NULL), AGNER_OK);
+    assert_int_equal(node__routes_add(routes, &route, NULL, false, NULL),
+                     AGNER_OK);
 }
 
 static uint16_t port_of(struct node__routes *routes, const char *name)
@@ -157,15 +158,17 @@ static void a_route_is_checked(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        assert_int_equal(node__routes_add(&routes, &wrong[i], false, NULL),
-                         AGNER_EINVAL);
+        assert_int_equal(
+            node__routes_add(&routes, &wrong[i], NULL, false, NULL),
+            AGNER_EINVAL);
     memset(cookie, 'c', sizeof cookie);
     cookie[256] = '\0';
-    assert_int_equal(node__routes_add(&routes, &route, false, NULL),
+    assert_int_equal(node__routes_add(&routes, &route, NULL, false, NULL),
                      AGNER_EINVAL);
     cookie[255] = '\0';
-    assert_int_equal(node__routes_add(&routes, &route, false, NULL), AGNER_OK);
-    assert_int_equal(node__routes_add(&routes, &route, false, NULL),
+    assert_int_equal(node__routes_add(&routes, &route, NULL, false, NULL),
+                     AGNER_OK);
+    assert_int_equal(node__routes_add(&routes, &route, NULL, false, NULL),
                      AGNER_EALREADY);
     assert_true(node__routes_resolve(&routes, "a@h", &place));
     assert_string_equal(place.host, "h"); /* the name's own */
@@ -181,14 +184,16 @@ static void the_last_address_counts(void **state)
     struct node_route_spec route = { .name = "a@h", .port = 1 };
 
     (void)state;
-    assert_int_equal(node__routes_add(&routes, &route, true, NULL), AGNER_OK);
+    assert_int_equal(node__routes_add(&routes, &route, NULL, true, NULL),
+                     AGNER_OK);
     route.port = 2;
-    assert_int_equal(node__routes_add(&routes, &route, true, NULL), AGNER_OK);
+    assert_int_equal(node__routes_add(&routes, &route, NULL, true, NULL),
+                     AGNER_OK);
     assert_int_equal(port_of(&routes, "a@h"), 2);
     assert_int_equal(routes.count, 1);
     add(&routes, "b@h", 3, 0);
     route.name = "b@h";
-    assert_int_equal(node__routes_add(&routes, &route, true, NULL),
+    assert_int_equal(node__routes_add(&routes, &route, NULL, true, NULL),
                      AGNER_EALREADY);
     node__routes_fini(&routes);
 }
@@ -204,7 +209,7 @@ static void there_is_a_most_of_routes(void **state)
         (void)snprintf(name, sizeof name, "a%d@h", i);
         add(&routes, name, 1, 0);
     }
-    assert_int_equal(node__routes_add(&routes, &route, false, NULL),
+    assert_int_equal(node__routes_add(&routes, &route, NULL, false, NULL),
                      AGNER_ELIMIT);
     node__routes_fini(&routes);
 }

@@ -376,7 +376,7 @@ static void ends_both_sides_after_each_status_that_refuses(void **state)
 }
 
 /* B-DST-5 */
-static void refuses_another_cookie_and_sends_no_digest(void **state)
+static void B_DST_5_refuses_another_cookie_and_sends_no_digest(void **state)
 {
     struct pair p;
     size_t before;
@@ -396,9 +396,55 @@ static void refuses_another_cookie_and_sends_no_digest(void **state)
     pair_fini(&p);
 }
 
+static bool another_cookie(void *ctx, size_t index, char *cookie)
+{
+    static const char *const cookies[] = { "former", "next" };
+
+    (void)ctx;
+    if (index == 2)
+        return false;
+    (void)strcpy(cookie, cookies[index]);
+    return true;
+}
+
+/* While a cluster changes its cookie: each of ours is accepted, and the peer is
+ * answered with its own. One that a peer has for itself stays the only one. */
+static void accepts_further_cookies_of_ours(void **state)
+{
+    static const struct {
+        const char *shown, *own;
+        enum node__hs_state accepted, dialled;
+    } cases[] = {
+        { "secret", NULL, HS_UP, HS_UP },
+        { "former", NULL, HS_UP, HS_UP },
+        { "next", NULL, HS_UP, HS_UP },
+        { "nobody's", NULL, HS_FAILED, HS_ACK },
+        { "next", "its own", HS_FAILED, HS_ACK },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pair p;
+
+        pair_init(&p);
+        p.a.cookie = cases[i].shown;
+        p.a.cookie_size = strlen(cases[i].shown);
+        p.b.another = another_cookie;
+        pair_begin(&p);
+        pair_run(&p);
+        if (cases[i].own != NULL)
+            node__handshake_cookies(&p.acceptor, cases[i].own, cases[i].own);
+        (void)node__handshake_decide(&p.acceptor, HS_OK, &p.to_a);
+        pair_run(&p);
+        assert_int_equal(p.acceptor.state, cases[i].accepted);
+        assert_int_equal(p.dialler.state, cases[i].dialled);
+        pair_fini(&p);
+    }
+}
+
 /* B-DST-5: whoever sends our own challenge back could send our own digest back.
  */
-static void refuses_its_own_challenge(void **state)
+static void B_DST_5_refuses_its_own_challenge(void **state)
 {
     struct pair p;
 
@@ -415,7 +461,7 @@ static void refuses_its_own_challenge(void **state)
 }
 
 /* B-DST-5 */
-static void refuses_a_digest_with_any_bit_turned(void **state)
+static void B_DST_5_refuses_a_digest_with_any_bit_turned(void **state)
 {
     unsigned bit;
 
@@ -437,7 +483,7 @@ static void refuses_a_digest_with_any_bit_turned(void **state)
 }
 
 /* B-DST-3: 0x01070f94, bit 26 standing for all of them. */
-static void names_the_mandatory_flag_that_is_missing(void **state)
+static void B_DST_3_names_the_mandatory_flag_that_is_missing(void **state)
 {
     unsigned bit, mandatory = 0;
 
@@ -478,7 +524,7 @@ static void names_the_mandatory_flag_that_is_missing(void **state)
     assert_int_equal(mandatory, 11);
 }
 
-static void the_initiator_checks_flags_too(void **state)
+static void B_DST_3_the_initiator_checks_flags_too(void **state)
 {
     struct pair p;
 
@@ -537,7 +583,7 @@ static enum node__hs_state accept_bytes(struct node__handshake *hs,
 }
 
 /* B-DST-2 */
-static void refuses_names_that_cannot_be(void **state)
+static void B_DST_2_refuses_names_that_cannot_be(void **state)
 {
     char longest[300], too_long[300];
     const struct {
@@ -594,7 +640,7 @@ static void ignores_what_follows_the_name(void **state)
 }
 
 /* B-DST-1, B-DST-4 */
-static void fails_with_a_cause_on_what_is_no_first_message(void **state)
+static void B_DST_1_fails_with_a_cause_on_what_is_no_first_message(void **state)
 {
     static const struct {
         const char *bytes;
@@ -630,7 +676,7 @@ static void fails_with_a_cause_on_what_is_no_first_message(void **state)
 
 /* B-DST-1: nothing, one byte: the deadline ends it, with what was waited for.
  */
-static void waits_on_every_prefix_of_a_message(void **state)
+static void B_DST_1_waits_on_every_prefix_of_a_message(void **state)
 {
     uint8_t bytes[64];
     size_t size = put_name(bytes, OFFER, "a@b", 3, 0), cut;
@@ -683,7 +729,7 @@ static enum node__hs_state dial_and_hear(struct node__handshake *hs,
 }
 
 /* B-DST-4 */
-static void the_initiator_fails_on_messages_out_of_place(void **state)
+static void B_DST_4_the_initiator_fails_on_messages_out_of_place(void **state)
 {
     static const struct {
         const char *bytes;
@@ -826,17 +872,19 @@ int main(void)
         cmocka_unit_test(says_what_real_nodes_said_in_each_recording),
         cmocka_unit_test(connects_after_each_status_that_goes_on),
         cmocka_unit_test(ends_both_sides_after_each_status_that_refuses),
-        cmocka_unit_test(refuses_another_cookie_and_sends_no_digest),
-        cmocka_unit_test(refuses_its_own_challenge),
-        cmocka_unit_test(refuses_a_digest_with_any_bit_turned),
-        cmocka_unit_test(names_the_mandatory_flag_that_is_missing),
-        cmocka_unit_test(the_initiator_checks_flags_too),
-        cmocka_unit_test(refuses_names_that_cannot_be),
+        cmocka_unit_test(B_DST_5_refuses_another_cookie_and_sends_no_digest),
+        cmocka_unit_test(accepts_further_cookies_of_ours),
+        cmocka_unit_test(B_DST_5_refuses_its_own_challenge),
+        cmocka_unit_test(B_DST_5_refuses_a_digest_with_any_bit_turned),
+        cmocka_unit_test(B_DST_3_names_the_mandatory_flag_that_is_missing),
+        cmocka_unit_test(B_DST_3_the_initiator_checks_flags_too),
+        cmocka_unit_test(B_DST_2_refuses_names_that_cannot_be),
         cmocka_unit_test(ignores_what_follows_the_name),
-        cmocka_unit_test(fails_with_a_cause_on_what_is_no_first_message),
-        cmocka_unit_test(waits_on_every_prefix_of_a_message),
+        cmocka_unit_test(
+            B_DST_1_fails_with_a_cause_on_what_is_no_first_message),
+        cmocka_unit_test(B_DST_1_waits_on_every_prefix_of_a_message),
         cmocka_unit_test(leaves_the_bytes_after_the_last_message),
-        cmocka_unit_test(the_initiator_fails_on_messages_out_of_place),
+        cmocka_unit_test(B_DST_4_the_initiator_fails_on_messages_out_of_place),
         cmocka_unit_test(gives_a_name_to_whoever_asks_for_one),
         cmocka_unit_test(the_greater_name_wins_when_both_dial),
         cmocka_unit_test(tells_each_step_and_no_secret),

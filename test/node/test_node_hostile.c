@@ -16,7 +16,6 @@
 
 #include <cmocka.h>
 
-#include "admission.h"
 #include "flags.h"
 #include "fragment.h"
 #include "pair.h"
@@ -26,6 +25,13 @@
 #define A        "a@127.0.0.1"
 #define FRIEND   "friend@127.0.0.1"
 #define STRANGER "stranger@127.0.0.1"
+
+/* Of a source: the defaults of node_limits.h. */
+#define FAILURES 5
+#define WAITING  8
+
+/* Less than that passes between two turns of a thread, on any machine. */
+#define SHORT_MS 1500
 
 /* A node, and a peer that must not notice anything. */
 struct scene {
@@ -103,7 +109,7 @@ struct bytes {
 #define BYTES(text) (text), sizeof(text) - 1
 
 /* B-DST-1, B-DST-4: closed at once, and the log says why. */
-static void garbage_is_closed_at_once(void **state)
+static void B_DST_1_garbage_is_closed_at_once(void **state)
 {
     static const struct bytes table[] = {
         { "HTTP", BYTES("GET / HTTP/1.1\r\n\r\n"), "HTTP" },
@@ -138,9 +144,9 @@ static void garbage_is_closed_at_once(void **state)
 }
 
 /* B-DST-1: nothing, one byte, and half a message end at the deadline. */
-static void silence_ends_at_the_deadline(void **state)
+static void B_DST_1_silence_ends_at_the_deadline(void **state)
 {
-    struct scene scene = scene_with(200, 0);
+    struct scene scene = scene_with(SHORT_MS, 0);
     int silent = raw_connect(scene.port);
     int one = raw_connect(scene.port);
     int half = raw_connect(scene.port);
@@ -180,7 +186,7 @@ static int say_name(uint16_t port, const char *name, size_t size,
 }
 
 /* B-DST-2: refused, and no atom is made of it. */
-static void names_that_cannot_be_are_refused(void **state)
+static void B_DST_2_names_that_cannot_be_are_refused(void **state)
 {
     static const struct bytes table[] = {
         { "empty", BYTES(""), "" },
@@ -232,7 +238,7 @@ static void expect_status(int fd, const char *status)
 }
 
 /* B-DST-2: our own name, and one that is connected. */
-static void names_that_are_taken_get_their_status(void **state)
+static void B_DST_2_names_that_are_taken_get_their_status(void **state)
 {
     struct scene scene = scene_with(0, 0);
     uint32_t atoms = etf_atom_count();
@@ -277,7 +283,7 @@ static void a_peer_that_came_back_replaces_itself(void **state)
 }
 
 /* B-DST-3: each mandatory flag; unknown bits are ignored. */
-static void missing_flags_are_named(void **state)
+static void B_DST_3_missing_flags_are_named(void **state)
 {
     static const struct {
         uint64_t flag;
@@ -311,14 +317,14 @@ static void missing_flags_are_named(void **state)
 
 /* B-DST-5: a wrong cookie; five in a row, and the next dial is not even read.
  */
-static void wrong_cookies_close_the_door(void **state)
+static void B_DST_5_wrong_cookies_close_the_door(void **state)
 {
     struct scene scene = scene_with(0, 0);
     struct node__handshake hs;
     int fd;
 
     (void)state;
-    for (int i = 0; i < NODE_FAILURES_FREE + 1; i++) {
+    for (int i = 0; i < FAILURES + 1; i++) {
         assert_int_equal(raw_dial(scene.port, STRANGER, A, "wrong", 0, &hs),
                          -1);
         assert_int_equal(hs.error.code, AGNER_EAUTH);
@@ -341,7 +347,7 @@ static void who_only_hangs_up_has_not_failed(void **state)
     int fd;
 
     (void)state;
-    for (int i = 0; i < NODE_FAILURES_FREE + 2; i++) {
+    for (int i = 0; i < FAILURES + 2; i++) {
         fd = say_name(scene.port, BYTES(STRANGER), NODE__FLAGS_OFFERED);
         expect_status(fd, "ok");
         shutdown(fd, SHUT_WR);
@@ -358,14 +364,15 @@ static void who_only_hangs_up_has_not_failed(void **state)
 static void unfinished_handshakes_are_few(void **state)
 {
     struct scene scene = scene_with(0, 0);
-    int fds[NODE_WAITING_OF_SOURCE_MAX + 1];
+    int fds[WAITING + 1];
 
     (void)state;
-    for (int i = 0; i <= NODE_WAITING_OF_SOURCE_MAX; i++)
+    for (int i = 0; i <= WAITING; i++)
         fds[i] = raw_connect(scene.port);
-    assert_int_equal(raw_read_to_end(fds[NODE_WAITING_OF_SOURCE_MAX]), 0);
+    assert_int_equal(raw_read_to_end(fds[WAITING]), 0);
     (void)recorder_expect_log(scene.rt, "too many unfinished handshakes");
-    for (int i = 0; i <= NODE_WAITING_OF_SOURCE_MAX; i++)
+    assert_int_equal(node_limit_met(scene.a, NODE_LIMIT_HANDSHAKES_SOURCE), 1);
+    for (int i = 0; i <= WAITING; i++)
         close(fds[i]);
     end_scene(&scene);
 }
@@ -374,7 +381,7 @@ static void unfinished_handshakes_are_few(void **state)
  * ---------------------------------------------------- */
 
 /* B-DST-7, 8, 9, 11, 12: one packet each that ends its connection. */
-static void bad_packets_end_their_connection(void **state)
+static void B_DST_8_bad_packets_end_their_connection(void **state)
 {
     static const struct bytes table[] = {
         { "one byte", BYTES("\0\0\0\1\x83"), "one byte" },
@@ -435,7 +442,7 @@ static void bad_packets_end_their_connection(void **state)
 }
 
 /* B-DST-9: a sender that is not the peer's. */
-static void a_forged_sender_ends_the_connection(void **state)
+static void B_DST_9_a_forged_sender_ends_the_connection(void **state)
 {
     struct scene scene = scene_with(0, 0);
     struct node__handshake hs;
@@ -464,7 +471,7 @@ static void a_forged_sender_ends_the_connection(void **state)
 
 /* B-DST-7: what a length promises is not allocated, and costs nobody else time.
  */
-static void a_promised_packet_waits_for_its_bytes(void **state)
+static void B_DST_7_a_promised_packet_waits_for_its_bytes(void **state)
 {
     struct scene scene = scene_with(0, 0);
     struct node__handshake hs;
@@ -492,11 +499,11 @@ static void a_promised_packet_waits_for_its_bytes(void **state)
 
 /* B-DST-12: sequences that are never finished have a limit in number, and end
  * with the tick time. */
-static void unfinished_sequences_are_bounded(void **state)
+static void B_DST_12_unfinished_sequences_are_bounded(void **state)
 {
     static const uint8_t first[] = { 131, 69, 0, 0, 0, 0, 0, 0, 0,  0, 0,
                                      0,   0,  0, 0, 0, 0, 2, 0, 97, 1 };
-    struct scene scene = scene_with(0, 400);
+    struct scene scene = scene_with(0, SHORT_MS);
     struct node__handshake hs;
     int fd = raw_dial(scene.port, STRANGER, A, PAIR_COOKIE, 0, &hs);
     uint8_t packet[sizeof first];
@@ -532,7 +539,7 @@ static void unfinished_sequences_are_bounded(void **state)
 }
 
 /* B-DST-14: a reset at each byte of a packet. */
-static void a_reset_at_any_byte_is_a_loss(void **state)
+static void B_DST_14_a_reset_at_any_byte_is_a_loss(void **state)
 {
     struct linger reset = { .l_onoff = 1 };
     struct scene scene = scene_with(0, 0);
@@ -558,20 +565,20 @@ static void a_reset_at_any_byte_is_a_loss(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(garbage_is_closed_at_once),
-        cmocka_unit_test(silence_ends_at_the_deadline),
-        cmocka_unit_test(names_that_cannot_be_are_refused),
-        cmocka_unit_test(names_that_are_taken_get_their_status),
+        cmocka_unit_test(B_DST_1_garbage_is_closed_at_once),
+        cmocka_unit_test(B_DST_1_silence_ends_at_the_deadline),
+        cmocka_unit_test(B_DST_2_names_that_cannot_be_are_refused),
+        cmocka_unit_test(B_DST_2_names_that_are_taken_get_their_status),
         cmocka_unit_test(a_peer_that_came_back_replaces_itself),
-        cmocka_unit_test(missing_flags_are_named),
-        cmocka_unit_test(wrong_cookies_close_the_door),
+        cmocka_unit_test(B_DST_3_missing_flags_are_named),
+        cmocka_unit_test(B_DST_5_wrong_cookies_close_the_door),
         cmocka_unit_test(who_only_hangs_up_has_not_failed),
         cmocka_unit_test(unfinished_handshakes_are_few),
-        cmocka_unit_test(bad_packets_end_their_connection),
-        cmocka_unit_test(a_forged_sender_ends_the_connection),
-        cmocka_unit_test(a_promised_packet_waits_for_its_bytes),
-        cmocka_unit_test(unfinished_sequences_are_bounded),
-        cmocka_unit_test(a_reset_at_any_byte_is_a_loss),
+        cmocka_unit_test(B_DST_8_bad_packets_end_their_connection),
+        cmocka_unit_test(B_DST_9_a_forged_sender_ends_the_connection),
+        cmocka_unit_test(B_DST_7_a_promised_packet_waits_for_its_bytes),
+        cmocka_unit_test(B_DST_12_unfinished_sequences_are_bounded),
+        cmocka_unit_test(B_DST_14_a_reset_at_any_byte_is_a_loss),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,28 +143,30 @@ static void our_name_changes_and_old_texts_stay(void **state)
 
 static void cookies_are_kept_by_peer(void **state)
 {
+    const struct cookies long_ones = { .out = "out", .in = "in" };
+    const struct cookies short_ones = { .out = "x", .in = "y" };
     struct policy policy = { 0 };
     struct cookies cookies;
 
     (void)state;
     assert_false(node__policy_find(&policy, "a@h", &cookies));
-    assert_int_equal(node__policy_cookies(&policy, "a@h", "out", "in"),
+    assert_int_equal(node__policy_cookies(&policy, "a@h", &long_ones),
                      AGNER_OK);
     assert_true(node__policy_find(&policy, "a@h", &cookies));
     assert_string_equal(cookies.out, "out");
     assert_string_equal(cookies.in, "in");
     assert_false(node__policy_find(&policy, "b@h", &cookies));
     /* A shorter one leaves nothing of a longer one. */
-    assert_int_equal(node__policy_cookies(&policy, "a@h", "x", "y"), AGNER_OK);
+    assert_int_equal(node__policy_cookies(&policy, "a@h", &short_ones),
+                     AGNER_OK);
     assert_true(node__policy_find(&policy, "a@h", &cookies));
     assert_string_equal(cookies.out, "x");
     assert_string_equal(cookies.in, "y");
     no_memory = true;
-    assert_int_equal(node__policy_cookies(&policy, "c@h", "x", "y"),
+    assert_int_equal(node__policy_cookies(&policy, "c@h", &short_ones),
                      AGNER_ENOMEM);
     no_memory = false;
-    assert_int_equal(node__policy_cookies(&policy, "a@h", NULL, NULL),
-                     AGNER_OK);
+    assert_int_equal(node__policy_cookies(&policy, "a@h", NULL), AGNER_OK);
     assert_false(node__policy_find(&policy, "a@h", &cookies));
     /* That is no list of who may. */
     assert_true(node__policy_allows(&policy, "z@h"));
@@ -193,6 +195,7 @@ static void who_was_not_allowed_is_not(void **state)
 
 static void rows_have_a_limit(void **state)
 {
+    const struct cookies cookies = { .out = "x", .in = "x" };
     struct policy policy = { 0 };
     char name[32];
     unsigned i;
@@ -203,9 +206,9 @@ static void rows_have_a_limit(void **state)
         assert_int_equal(node__policy_allow(&policy, name), AGNER_OK);
     }
     assert_int_equal(node__policy_allow(&policy, "more@h"), AGNER_ELIMIT);
-    assert_int_equal(node__policy_cookies(&policy, "more@h", "x", "x"),
+    assert_int_equal(node__policy_cookies(&policy, "more@h", &cookies),
                      AGNER_ELIMIT);
-    assert_int_equal(node__policy_cookies(&policy, "n7@h", "x", "x"), AGNER_OK);
+    assert_int_equal(node__policy_cookies(&policy, "n7@h", &cookies), AGNER_OK);
     node__policy_fini(&policy);
 }
 

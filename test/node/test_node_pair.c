@@ -16,11 +16,15 @@
 #include <atomic.h>
 #include <rt_world.h>
 
+#include "../loopback.h"
 #include "pair.h"
 
 #define A       "a@127.0.0.1"
 #define B       "b@127.0.0.1"
-#define WAIT_MS 20000
+#define WAIT_MS 60000
+
+/* Less than that passes between two turns of a thread, on any machine. */
+#define TICK_MS 1500
 
 struct pair {
     struct node *a, *b;
@@ -346,7 +350,7 @@ static void a_node_that_stops_is_missed(void **state)
                              etf_nil(), WAIT_MS, NULL),
                      AGNER_OK);
     rt_detach(pair.at_b);
-    node_stop(pair.b, 1000);
+    node_stop(pair.b, 20000);
     /* The last signals of its processes go out before the connection ends. */
     assert_true(
         etf_match(next(pair.at_a), "{'DOWN', __, process, __, shutdown}"));
@@ -455,11 +459,9 @@ static void names_are_found_through_epmd_and_taken_once(void **state)
     struct node *none = NULL, *one, *other;
     struct agner_error error;
     struct gen *self;
-    struct node *probe = pair_start(&b); /* for a port that is free */
 
     (void)state;
-    a.epmd_port = b.epmd_port = node_port(probe);
-    node_stop(probe, 0);
+    a.epmd_port = b.epmd_port = loopback_port();
     a.epmd = NODE_EPMD_NEED;
     assert_int_equal(node_start(&a, &none, &error), AGNER_ENOCONN);
     a.epmd = b.epmd = NODE_EPMD_AUTO;
@@ -559,7 +561,7 @@ static uint64_t bytes_from_b(const struct pair *pair)
  * so do ticks, of which a node that misses some is taken for dead (G37). */
 static void stuck_code_does_not_stop_the_network(void **state)
 {
-    struct pair pair = new_pair_of_one_worker(200);
+    struct pair pair = new_pair_of_one_worker(TICK_MS);
     struct stuck stuck = { .world = rt_world_real() };
     _Atomic uint32_t nothing = 0;
     etf_pid pid, at_b = seen_from_a(&pair, rt_self(pair.at_b));

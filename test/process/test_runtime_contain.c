@@ -145,7 +145,7 @@ static void child(void)
     etf_pid pid;
 
     (void)setrlimit(RLIMIT_CORE, &none);
-    alarm(20); /* a fault that comes again and again is no end */
+    alarm(100); /* a fault that comes again and again is no end */
     self = open_runtime(&rt);
     (void)open_runtime(&second);
     if (rt_start(self, &victim, etf_nil(), NULL, &pid, NULL) == AGNER_OK)

@@ -673,6 +673,71 @@ static void a_runtime_ends_though_processes_are_born_for_ever(void **state)
     }
 }
 
+/* ---- One box in many messages ---------------------------------------------
+ */
+
+static void around(struct bed *bed)
+{
+    const char *const text = "some text";
+    struct etf_box *box;
+    etf_term long_binary, message, items = etf_nil();
+    char bytes[400];
+    etf_pid gone;
+
+    memset(bytes, 'x', sizeof bytes);
+    for (int i = 20; i > 0; i--)
+        items = etf_make(bed->self, "[{_, _} | _]", text, i, items);
+    box = etf_box_new(items);
+    assert_non_null(box);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+            rt_send_around(bed->self, rt_self_term(bed->self),
+                           etf_make(bed->self, "{events, {_, _}, []}", i, text),
+                           box, 0),
+            AGNER_OK);
+    /* What cannot be held together by the box is copied. */
+    long_binary = etf_binary(rt_region(bed->self), bytes, sizeof bytes);
+    assert_int_equal(rt_send_around(bed->self, rt_self_term(bed->self),
+                                    etf_make(bed->self, "{_, []}", long_binary),
+                                    box, 0),
+                     AGNER_OK);
+    assert_int_equal(
+        rt_send_around(bed->self, rt_self_term(bed->self), items, box, 0),
+        AGNER_EINVAL);
+    assert_int_equal(rt_send_around(bed->self, etf_atom("nobody"),
+                                    etf_make(bed->self, "{a, []}"), box, 0),
+                     AGNER_ENONAME);
+    gone = bed_puppet(bed, NULL);
+    bed_order(bed, gone, "{exit, normal}");
+    assert_int_equal(rt_wait(bed->self, gone, WAIT_MS), AGNER_OK);
+    assert_int_equal(rt_send_around(bed->self, etf_from_pid(NULL, gone),
+                                    etf_make(bed->self, "{a, []}"), box, 0),
+                     AGNER_ENOPROC);
+    etf_box_free(box); /* the messages have it */
+    for (int i = 0; i < 4; i++) {
+        etf_term events, event, rest;
+        int64_t n;
+
+        assert_int_equal(rt_receive(bed->self, WAIT_MS, &message), AGNER_OK);
+        events = etf_tuple_items(message)[etf_tuple_size(message) - 1];
+        assert_int_equal(etf_list_size(events), 20);
+        for (int64_t k = 1; etf_list_next(&events, &event); k++) {
+            assert_true(etf_match(event, "{_, _}", &rest, &n));
+            assert_int_equal(n, k);
+        }
+        if (i < 3) {
+            assert_true(etf_match(message, "{events, {_, __}, __}", &n));
+            assert_int_equal(n, i);
+        }
+    }
+}
+
+static void one_box_may_be_in_many_messages(void **state)
+{
+    (void)state;
+    bed_everywhere(around, SEEDS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +755,7 @@ int main(void)
         cmocka_unit_test(blocking_work_waits_for_no_other),
         cmocka_unit_test(the_limit_of_processes_is_for_all_workers),
         cmocka_unit_test(a_runtime_ends_though_processes_are_born_for_ever),
+        cmocka_unit_test(one_box_may_be_in_many_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,7 +235,7 @@ static void rights(struct bed *bed)
         rt_event_register(bed->self, etf_atom("other"), NULL, &other),
         AGNER_OK);
     etf_format(text, sizeof text, rt_event_list(bed->rt, r));
-    assert_string_equal(text, "[network,news,other]");
+    assert_string_equal(text, "[alarm,network,news,other]");
     assert_int_equal(
         rt_event_send(bed->self, etf_atom("news"), other, ETF_A(ok)),
         AGNER_EOWNER);

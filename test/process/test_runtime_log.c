@@ -43,11 +43,13 @@ static void seen_fini(struct seen *seen)
     (void)pthread_mutex_destroy(&seen->lock);
 }
 
-/* A runtime with that handler only. */
+/* A runtime with that handler only, and without the watchdog, which logs that a
+ * process takes long: on a slow machine any does. */
 static void open_with(struct bed *bed, uint64_t seed, struct seen *seen,
                       struct rt_log_handler handler)
 {
     struct rt_options options = { .workers = 2,
+                                  .watchdog_ms = RT_INFINITY,
                                   .log_handlers = &handler,
                                   .log_handler_count = 1 };
 

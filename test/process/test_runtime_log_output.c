@@ -69,9 +69,12 @@ static const char *messages(const char *text)
     return all;
 }
 
+/* Without the watchdog, which logs that a process takes long: on a slow machine
+ * any does. */
 static struct rt *open_runtime(struct rt_log_handler handler)
 {
     struct rt_options options = { .workers = 1,
+                                  .watchdog_ms = RT_INFINITY,
                                   .log_handlers = &handler,
                                   .log_handler_count = 1 };
     struct agner_error error;
@@ -551,8 +554,7 @@ static void a_handler_that_is_stuck_holds_up_no_other(void **state)
     assert_int_equal(rt_log_flush(rt, 1), AGNER_ETIMEOUT);
     do {
         assert_int_equal(rt_log_handlers(rt, infos, 2), 2);
-    } while (infos[1].waiting > 0);
-    assert_int_equal(infos[1].written, 1000);
+    } while (infos[1].written < 1000);
     assert_true(infos[0].dropped > 0);
     (void)pthread_mutex_unlock(&gate.lock);
     flush(rt);

@@ -187,13 +187,17 @@ static void released(struct bed *bed)
     struct rt_spawn_options options = { .mailbox_max = 3,
                                         .overflow = RT_OVERFLOW_BLOCK };
     struct flood f = { .boss = rt_self(bed->self) };
+    struct rt_process_info info;
     etf_pid pid;
 
     assert_int_equal(
         rt_spawn(bed->self, stuck_reader, &f.boss, &options, &f.to), AGNER_OK);
     bed_expect(bed, "ready");
     assert_int_equal(rt_spawn(bed->self, flooder, &f, NULL, &pid), AGNER_OK);
-    (void)rt_sleep(bed->self, 5);
+    do { /* it has its three, and who sends the fourth waits */
+        (void)rt_sleep(bed->self, 1);
+        assert_int_equal(rt_process_glance(bed->rt, f.to, &info), AGNER_OK);
+    } while (info.mailbox_count < 3);
     assert_int_equal(rt_exit_signal(bed->self, f.to, ETF_A(kill)), AGNER_OK);
     bed_expect(bed, "{sent,3}");
 }

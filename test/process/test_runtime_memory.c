@@ -302,6 +302,61 @@ static enum agner_err offer(struct desk *d)
                                 NULL);
 }
 
+static void never_runs(struct rt_hook *hook, struct rt *rt)
+{
+    (void)hook;
+    (void)rt;
+}
+
+static enum agner_err op_hook(struct desk *d)
+{
+    struct rt_hook hook = { .run = never_runs };
+    enum agner_err err = rt_hook_add(d->self, &hook);
+
+    assert_int_equal(rt_hook_remove(rt_of(d->self), &hook), err == AGNER_OK);
+    return err;
+}
+
+/* Without memory nothing was begun; with it, nothing can fail any more. */
+static enum agner_err op_wait(struct desk *d)
+{
+    struct rt_waiter w[3];
+    enum agner_err err = rt_wait_begin(d->self, w, 3);
+
+    if (err != AGNER_OK)
+        return err;
+    failing_in = 1;
+    rt_wake(rt_of(d->self), d->self, &w[1]);
+    assert_int_equal(rt_wait_block(d->self, RT_INFINITY), AGNER_OK);
+    rt_wait_end(d->self, w, 3);
+    assert_int_equal(failing_in, 1);
+    return AGNER_OK;
+}
+
+static etf_term shows_text(const struct rt_figures *figures,
+                           struct etf_region *r)
+{
+    (void)figures;
+    return etf_make(r, "{_, _, _, _}", (int64_t)1, INT64_MAX, INT64_MAX,
+                    INT64_MAX);
+}
+
+static enum agner_err op_figures(struct desk *d)
+{
+    struct rt_figures figures = { .kind = "text", .show = shows_text };
+    struct etf_region *r = etf_region_new(0);
+    etf_term list;
+
+    if (r == NULL)
+        return AGNER_ENOMEM;
+    figures.pid = d->puppet;
+    rt_figures_add(rt_of(d->self), &figures);
+    list = rt_figures_list(rt_of(d->self), r, "text");
+    rt_figures_remove(rt_of(d->self), &figures);
+    etf_region_free(r);
+    return etf_is_none(list) ? AGNER_ENOMEM : AGNER_OK;
+}
+
 /* On this node, where the request and its service are one. */
 static enum agner_err op_spawn_node(struct desk *d)
 {
@@ -436,6 +491,9 @@ CASE(behavior)
 CASE(event)
 CASE(after)
 CASE(tag)
+CASE(hook)
+CASE(wait)
+CASE(figures)
 CASE(spawn_node)
 CASE(spawn_request)
 
@@ -546,6 +604,9 @@ int main(void)
         cmocka_unit_test(event_fails_whole),
         cmocka_unit_test(after_fails_whole),
         cmocka_unit_test(tag_fails_whole),
+        cmocka_unit_test(hook_fails_whole),
+        cmocka_unit_test(wait_fails_whole),
+        cmocka_unit_test(figures_fails_whole),
         cmocka_unit_test(spawn_node_fails_whole),
         cmocka_unit_test(spawn_request_fails_whole),
         cmocka_unit_test(a_far_spawn_request_fails_whole),

@@ -341,6 +341,238 @@ static void blocking_work_is_done_on_its_own_threads(void **state)
     on_all(run_blocking);
 }
 
+/* ---- Help that was called in vain
+ * ------------------------------------------------------------- */
+
+#define MEETERS 6
+
+static struct {
+    etf_pid boss;
+    _Atomic unsigned here;
+    _Atomic bool alone; /* somebody waited in vain */
+} meeting;
+
+static void say_ok(struct gen *self, void *arg)
+{
+    (void)arg;
+    (void)rt_send_pid(self, meeting.boss, ETF_A(ok));
+}
+
+/* Computes until another one runs at the same time: so on another worker. */
+static void meet(struct gen *self, void *arg)
+{
+    uint64_t end_ms = rt_now_ms(rt_of(self)) + 20000;
+
+    atomic_fetch_add(&meeting.here, 1);
+    while (atomic_load(&meeting.here) < 2)
+        if (rt_now_ms(rt_of(self)) > end_ms) {
+            atomic_store(&meeting.alone, true);
+            break;
+        }
+    say_ok(self, arg);
+}
+
+static void spawn_and_wait(struct gen *self, void (*code)(struct gen *, void *),
+                           unsigned count)
+{
+    etf_term message;
+    unsigned i;
+
+    for (i = 0; i < count; i++)
+        (void)rt_spawn(self, code, NULL, NULL, NULL);
+    for (i = 0; i < count; i++)
+        (void)rt_receive(self, 30000, &message);
+    rt_reset(self);
+}
+
+static void call_meeting(struct gen *self, void *arg)
+{
+    unsigned i;
+
+    (void)arg;
+    meeting.boss = rt_self(self);
+    for (i = 0; i < 100u * SCALE; i++)
+        spawn_and_wait(self, say_ok, 8);
+    spawn_and_wait(self, meet, MEETERS);
+}
+
+/* The bursts are over before anybody could help with them. No watchdog: the
+ * workers must find what waits by themselves. */
+static void who_was_called_in_vain_helps_later(void **state)
+{
+    struct rt_options options = { .workers = 2, .watchdog_ms = RT_INFINITY };
+    struct bed bed;
+    etf_pid pid;
+
+    (void)state;
+    bed_open_with(&bed, 0, options, NULL);
+    assert_int_equal(rt_spawn(bed.self, call_meeting, NULL, NULL, &pid),
+                     AGNER_OK);
+    assert_int_equal(rt_wait(bed.self, pid, 60000), AGNER_OK);
+    assert_int_equal(atomic_load(&meeting.here), MEETERS);
+    assert_false(atomic_load(&meeting.alone));
+    bed_close(&bed);
+}
+
+/* ---- Low priority, and what comes from outside
+ * ----------------------------------------------------- */
+
+static _Atomic bool yielded_enough;
+
+static void yielder(struct gen *self, void *arg)
+{
+    (void)rt_send_pid(self, *(etf_pid *)arg, ETF_A(ok));
+    while (!atomic_load(&yielded_enough))
+        rt_yield(self);
+}
+
+static void outsider(struct gen *self, void *arg)
+{
+    (void)rt_send_pid(self, *(etf_pid *)arg, ETF_A(ok));
+}
+
+/* G13. No watchdog, which may get a spare worker going. */
+static void low_priority_keeps_nobody_away(void **state)
+{
+    const struct rt_options options = { .workers = 1,
+                                        .watchdog_ms = RT_INFINITY };
+    const struct rt_spawn_options low = { .priority = RT_PRIORITY_LOW };
+    struct bed bed;
+    etf_pid me;
+    unsigned i;
+
+    (void)state;
+    bed_open_with(&bed, 0, options, NULL);
+    me = rt_self(bed.self);
+    atomic_store(&yielded_enough, false);
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(
+            rt_spawn(bed.self, yielder, &me, i < 2 ? NULL : &low, NULL),
+            AGNER_OK);
+        bed_expect(&bed, "ok");
+    }
+    /* The worker's own queue is never empty, nor is the low one. */
+    assert_int_equal(rt_spawn(bed.self, outsider, &me, NULL, NULL), AGNER_OK);
+    bed_expect(&bed, "ok");
+    atomic_store(&yielded_enough, true);
+    bed_close(&bed);
+}
+
+/* ---- Long turns, and deadlines
+ * ----------------------------------------------------- */
+
+#define NAPS 20u
+
+static struct {
+    _Atomic uint32_t turns;
+    _Atomic bool over;
+    uint32_t late; /* turns of others while it slept */
+} hall;
+
+/* A turn as long as a slice. */
+static void turner(struct gen *self, void *arg)
+{
+    uint64_t begun_ms;
+
+    (void)arg;
+    while (!atomic_load(&hall.over)) {
+        begun_ms = rt_now_ms(rt_of(self));
+        while (rt_now_ms(rt_of(self)) == begun_ms)
+            continue;
+        atomic_fetch_add(&hall.turns, 1);
+        rt_yield(self);
+    }
+}
+
+static void napper(struct gen *self, void *arg)
+{
+    uint32_t before = atomic_load(&hall.turns);
+    unsigned i;
+
+    for (i = 0; i < NAPS; i++)
+        (void)rt_sleep(self, 2);
+    hall.late = atomic_load(&hall.turns) - before;
+    atomic_store(&hall.over, true);
+    (void)rt_send_pid(self, *(etf_pid *)arg, ETF_A(ok));
+}
+
+/* It took 47 of the turns, when the wheel was looked at each 16. */
+static void run_naps(struct bed *bed)
+{
+    etf_pid me = rt_self(bed->self);
+
+    atomic_store(&hall.over, false);
+    assert_int_equal(rt_spawn(bed->self, turner, NULL, NULL, NULL), AGNER_OK);
+    assert_int_equal(rt_spawn(bed->self, turner, NULL, NULL, NULL), AGNER_OK);
+    assert_int_equal(rt_spawn(bed->self, napper, &me, NULL, NULL), AGNER_OK);
+    bed_expect(bed, "ok");
+    assert_in_range(hall.late / NAPS, 0, 30);
+}
+
+static void who_sleeps_wakes_though_turns_are_long(void **state)
+{
+    (void)state;
+    on_workers(1, run_naps);
+}
+
+/* ---- Full slices, and what comes from outside
+ * ----------------------------------------------------- */
+
+#define VISITS 20u
+
+static _Atomic uint64_t busy_ms; /* in which it ran */
+
+static enum rt_next busy_message(struct gen *self, const struct rt_message *m)
+{
+    static uint64_t last_ms;
+    uint64_t now_ms = rt_now_ms(rt_of(self));
+
+    (void)m;
+    if (now_ms != last_ms)
+        atomic_fetch_add(&busy_ms, 1);
+    last_ms = now_ms;
+    (void)rt_send_pid(self, rt_self(self), ETF_A(ok));
+    return RT_NEXT;
+}
+
+static const struct rt_behavior busy = { .name = "busy",
+                                         .message = busy_message };
+
+static enum rt_next echo_message(struct gen *self, const struct rt_message *m)
+{
+    (void)rt_send_pid(self, m->sender, m->term);
+    return RT_NEXT;
+}
+
+static const struct rt_behavior echo = { .name = "echo",
+                                         .message = echo_message };
+
+/* It took 64 slices. No watchdog, which may get a spare worker going. */
+static void who_is_called_from_outside_runs_soon(void **state)
+{
+    const struct rt_options options = { .workers = 1,
+                                        .watchdog_ms = RT_INFINITY };
+    struct bed bed;
+    etf_pid pid, other;
+    uint64_t before_ms;
+    unsigned i;
+
+    (void)state;
+    bed_open_with(&bed, 0, options, NULL);
+    assert_int_equal(rt_start(bed.self, &echo, etf_nil(), NULL, &pid, NULL),
+                     AGNER_OK);
+    assert_int_equal(rt_start(bed.self, &busy, etf_nil(), NULL, &other, NULL),
+                     AGNER_OK);
+    (void)rt_send_pid(bed.self, other, ETF_A(ok));
+    before_ms = atomic_load(&busy_ms);
+    for (i = 0; i < VISITS; i++) {
+        (void)rt_send_pid(bed.self, pid, ETF_A(ok));
+        bed_expect(&bed, "ok");
+    }
+    assert_in_range((atomic_load(&busy_ms) - before_ms) / VISITS, 0, 20);
+    bed_close(&bed);
+}
+
 /* ---- Many at once
  * ------------------------------------------------------------------------------
  */
@@ -376,6 +608,10 @@ int main(void)
         cmocka_unit_test(every_call_has_one_outcome),
         cmocka_unit_test(a_stuck_callback_delays_nobody_else),
         cmocka_unit_test(blocking_work_is_done_on_its_own_threads),
+        cmocka_unit_test(who_was_called_in_vain_helps_later),
+        cmocka_unit_test(low_priority_keeps_nobody_away),
+        cmocka_unit_test(who_sleeps_wakes_though_turns_are_long),
+        cmocka_unit_test(who_is_called_from_outside_runs_soon),
         cmocka_unit_test(a_crowd_ends_with_the_runtime),
     };
 

@@ -52,7 +52,7 @@ enum agner_err sim_file_put(struct sim *sim, const char *path,
 enum agner_err sim__file_read(void *ctx, const char *path, size_t bytes_max,
                               struct etf_buffer *b, struct agner_error *error)
 {
-    struct sim *sim = ctx;
+    struct sim *sim = ((struct sim_machine *)ctx)->sim;
     const struct file *file = *find(sim, path);
     enum agner_err err;
 
@@ -80,7 +80,7 @@ enum agner_err sim__output_open(void *ctx, enum rt_output_kind kind,
                                 struct rt_output_info *info,
                                 struct agner_error *error)
 {
-    struct sim *sim = ctx;
+    struct sim *sim = ((struct sim_machine *)ctx)->sim;
     struct rt_output *o = calloc(1, sizeof *o);
     enum agner_err err = AGNER_OK;
 
@@ -131,7 +131,7 @@ enum agner_err sim__output_write(void *ctx, struct rt_output *output,
                                  uint64_t wait_ms, size_t *written,
                                  struct agner_error *error)
 {
-    struct sim *sim = ctx;
+    struct sim *sim = ((struct sim_machine *)ctx)->sim;
     enum agner_err err = AGNER_OK;
 
     (void)wait_ms;
@@ -160,7 +160,7 @@ void sim__output_close(void *ctx, struct rt_output *output)
 enum agner_err sim__file_rename(void *ctx, const char *from, const char *to,
                                 struct agner_error *error)
 {
-    struct sim *sim = ctx;
+    struct sim *sim = ((struct sim_machine *)ctx)->sim;
     const struct file *file = *find(sim, from);
     enum agner_err err;
 
@@ -172,6 +172,98 @@ enum agner_err sim__file_rename(void *ctx, const char *from, const char *to,
     if (err != AGNER_OK)
         return agner_fail(error, err, "%s: %s", from, agner_strerror(err));
     return AGNER_OK;
+}
+
+/* ---- Private files ------------------------------------------------------- */
+
+/* A simulation has one user, so all files are private, and all folders there;
+ * what changes them does so in one step. */
+enum agner_err sim__private_read(void *ctx, const char *path, void *bytes,
+                                 size_t room, size_t *size,
+                                 struct agner_error *error)
+{
+    struct etf_buffer b = { 0 };
+    enum agner_err err = sim__file_read(ctx, path, room, &b, error);
+
+    if (err == AGNER_OK) {
+        if (b.size > 0)
+            memcpy(bytes, b.data, b.size);
+        *size = b.size;
+    }
+    etf_buffer_fini(&b);
+    return err;
+}
+
+enum agner_err sim__private_write(void *ctx, const char *path,
+                                  const void *bytes, size_t size, bool fresh,
+                                  struct agner_error *error)
+{
+    struct sim *sim = ((struct sim_machine *)ctx)->sim;
+    enum agner_err err;
+
+    if (sim__fault(sim, sim->options.file_error_ppm))
+        return agner_fail(error, AGNER_ESYSTEM, "%s: a simulated error", path);
+    if (fresh && *find(sim, path) != NULL)
+        return agner_fail(error, AGNER_ETAKEN, "%s: file exists", path);
+    err = sim_file_put(sim, path, size > 0 ? bytes : "", size);
+    if (err != AGNER_OK)
+        return agner_fail(error, err, "%s: %s", path, agner_strerror(err));
+    return AGNER_OK;
+}
+
+enum agner_err sim__private_folder(void *ctx, const char *path, bool make,
+                                   struct agner_error *error)
+{
+    (void)ctx;
+    (void)path;
+    (void)make;
+    (void)error;
+    return AGNER_OK;
+}
+
+enum agner_err sim__private_lock(void *ctx, const char *folder, int *lock,
+                                 struct agner_error *error)
+{
+    (void)ctx;
+    (void)folder;
+    (void)error;
+    *lock = 0;
+    return AGNER_OK;
+}
+
+void sim__private_unlock(void *ctx, int lock)
+{
+    (void)ctx;
+    (void)lock;
+}
+
+/* ---- Mappings ----------------------------------------------------------- */
+
+/* Nobody looks at such a file after the end of the program that it outlives. */
+struct rt_mapping {
+    uint64_t words[1];
+};
+
+enum agner_err sim__file_map(void *ctx, const char *path, unsigned keep,
+                             size_t size, struct rt_mapping **mapping,
+                             uint8_t **bytes, struct agner_error *error)
+{
+    struct sim *sim = ((struct sim_machine *)ctx)->sim;
+
+    (void)keep;
+    if (sim__fault(sim, sim->options.file_error_ppm))
+        return agner_fail(error, AGNER_ESYSTEM, "%s: a simulated error", path);
+    *mapping = calloc(1, size + 4096);
+    if (*mapping == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "%s: out of memory", path);
+    *bytes = (uint8_t *)(((uintptr_t)*mapping + 4095) & ~(uintptr_t)4095);
+    return AGNER_OK;
+}
+
+void sim__file_unmap(void *ctx, struct rt_mapping *mapping)
+{
+    (void)ctx;
+    free(mapping);
 }
 
 void sim__files_free(struct sim *sim)

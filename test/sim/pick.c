@@ -15,10 +15,14 @@
 #define FAIR_STEPS   500u  /* every so many steps anybody may run */
 #define STARVE_STEPS 4000u /* about so long one victim starves */
 
-static struct source *at(struct sim *sim, size_t choice, size_t *index)
+/* Choices are counted from the one after who ran last, round and round: so 0
+ * is whose turn it is, and a tape of zeros is fair. */
+static struct source *at(struct sim *sim, size_t total, size_t choice,
+                         size_t *index)
 {
     struct source *source = sim->sources;
 
+    choice = (choice + sim->chooser.before) % total;
     while (choice >= source->count) {
         choice -= source->count;
         source = source->next;
@@ -29,7 +33,7 @@ static struct source *at(struct sim *sim, size_t choice, size_t *index)
 
 static struct source *pick_uniform(struct sim *sim, size_t total, size_t *index)
 {
-    return at(sim, (size_t)sim_draw(sim, total), index);
+    return at(sim, total, (size_t)sim_draw(sim, total), index);
 }
 
 static bool is(const struct demoted *who, const struct source *source,
@@ -131,26 +135,6 @@ static struct source *pick_lifo(struct sim *sim, size_t *index)
     return latest;
 }
 
-static struct source *pick_in_turn(struct sim *sim, size_t *index)
-{
-    struct source *first = NULL, *source;
-
-    for (source = sim->sources; source != NULL; source = source->next) {
-        if (source->count == 0)
-            continue;
-        if (source->number > sim->chooser.last)
-            break;
-        if (first == NULL)
-            first = source;
-    }
-    if (source == NULL)
-        source = first;
-    assert(source != NULL);
-    sim->chooser.last = source->number;
-    *index = 0;
-    return source;
-}
-
 struct source *sim__pick(struct sim *sim, size_t total, size_t *index)
 {
     if (sim->steps % FAIR_STEPS == FAIR_STEPS - 1)
@@ -165,7 +149,7 @@ struct source *sim__pick(struct sim *sim, size_t total, size_t *index)
     case SIM_PICK_LIFO:
         return pick_lifo(sim, index);
     case SIM_PICK_ROUND_ROBIN:
-        return pick_in_turn(sim, index);
+        return at(sim, total, 0, index);
     }
     return pick_uniform(sim, total, index);
 }
@@ -177,7 +161,7 @@ void sim__chooser_init(struct sim *sim)
 
     if (sim->options.change_points > SIM_CHANGE_POINTS_MAX)
         sim->options.change_points = SIM_CHANGE_POINTS_MAX;
-    chooser->salt = sim__next(&sim->world_random);
+    chooser->salt = sim_draw(sim, UINT64_C(1) << 62);
     for (i = 0; i < sim->options.change_points; i++) {
         uint64_t step = sim_draw(sim, sim->options.steps_expected);
 

@@ -54,12 +54,12 @@ uint64_t sim__delay_ns(struct rt_conn *conn)
     return sim__net_delay_ns(conn->sim);
 }
 
-/* Below one as often as options say: cut anywhere, or to a single byte. */
+/* As often as options say: cut anywhere, or to a single byte. */
 static size_t cut(struct sim *sim, size_t size)
 {
     if (size < 2 || !sim__chance(sim, sim->options.cut_ppm))
         return size;
-    return sim_draw(sim, 3) == 0 ? 1 : 1 + (size_t)sim_draw(sim, size);
+    return sim_draw(sim, 3) == 2 ? 1 : size - (size_t)sim_draw(sim, size);
 }
 
 /* ---- Writing ----------------------------------------------------------------
@@ -100,7 +100,7 @@ static size_t room(const struct rt_conn *conn)
     if (peer == NULL && conn->in.silent)
         return conn->in.size > conn->lost ? (size_t)(conn->in.size - conn->lost)
                                           : 0;
-    if (peer == NULL)
+    if (peer == NULL || conn->shut)
         return CHUNK_MAX;
     return peer->in.size - (size_t)(peer->in.in - peer->in.out);
 }
@@ -204,7 +204,7 @@ static void linger(struct rt_conn *conn)
 static void send_chunk(struct rt_conn *conn)
 {
     struct sim *sim = conn->sim;
-    struct rt_conn *peer = conn->peer;
+    struct rt_conn *peer = conn->shut ? NULL : conn->peer;
     size_t space = room(conn);
     size_t size = cut(sim, queued(conn, space < CHUNK_MAX ? space : CHUNK_MAX));
     struct write_list complete = { NULL, NULL };
@@ -213,7 +213,7 @@ static void send_chunk(struct rt_conn *conn)
     sim__event(sim, "bytes out", conn->hear.number, size);
     if (peer == NULL) {
         conn->lost += size;
-        if (!conn->in.silent && conn->in.reset_ns == RT_NEVER)
+        if (!conn->in.silent && !conn->shut && conn->in.reset_ns == RT_NEVER)
             conn->in.reset_ns = sim->now_ns + 2 * sim__delay_ns(conn);
     } else if (size > 0) {
         set_mark(conn, &peer->in, size);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RETRY_MS 100u /* what could not be accepted waits so long */
+
 static struct rt_conn *of_hear(struct source *source)
 {
     return (struct rt_conn *)((char *)source - offsetof(struct rt_conn, hear));
@@ -56,6 +58,13 @@ static void hear_accepted(struct rt_conn *conn)
 {
     struct rt_listener *listener = conn->listener;
 
+    if (sim__no_descriptor(conn->loop->machine)) {
+        conn->event_ns = conn->sim->now_ns + RETRY_MS * UINT64_C(1000000);
+        if (listener->owner.refused != NULL)
+            listener->owner.refused(listener->owner.ctx, listener,
+                                    SIM__NO_DESCRIPTOR);
+        return;
+    }
     conn->listener = NULL;
     conn->event_ns = RT_NEVER;
     listener->owner.accepted(listener->owner.ctx, listener, conn, &conn->from);
@@ -188,8 +197,8 @@ struct rt_conn *sim__conn_new(struct rt_loop *loop, enum end_state state,
     conn->say = (struct source){
         .kind = "say", .ready = can_say, .when = when_to_say, .run = say
     };
-    sim__source_add(loop->sim, &conn->hear);
-    sim__source_add(loop->sim, &conn->say);
+    sim__source_add(loop->machine, &conn->hear);
+    sim__source_add(loop->machine, &conn->say);
     conn->next = loop->conns;
     conn->link = &loop->conns;
     if (loop->conns != NULL)
@@ -202,8 +211,8 @@ void sim__conn_free(struct rt_conn *conn)
 {
     if (conn->peer != NULL)
         conn->peer->peer = NULL;
-    sim__source_remove(conn->sim, &conn->hear);
-    sim__source_remove(conn->sim, &conn->say);
+    sim__source_remove(&conn->hear);
+    sim__source_remove(&conn->say);
     *conn->link = conn->next;
     if (conn->next != NULL)
         conn->next->link = conn->link;
@@ -223,7 +232,7 @@ static void tell_peer(struct rt_conn *conn)
     at_ns = conn->sim->now_ns + sim__delay_ns(conn);
     if (peer->in.end_ns == RT_NEVER && conn->state != END_LINGERING)
         peer->in.end_ns = at_ns > peer->in.last_ns ? at_ns : peer->in.last_ns;
-    if (conn->in.in != conn->in.out && sim_draw(conn->sim, 2) == 0)
+    if (conn->in.in != conn->in.out && sim_draw(conn->sim, 2) == 1)
         peer->in.reset_ns = at_ns;
     peer->peer = NULL;
     conn->peer = NULL;

@@ -29,6 +29,14 @@ static enum agner_err check(const struct rt_loop *loop,
     return AGNER_OK;
 }
 
+static void refuse(struct rt_conn *conn, enum agner_err why, const char *text)
+{
+    conn->state = END_REFUSED;
+    conn->event_ns = conn->sim->now_ns + sim__delay_ns(conn);
+    conn->why = why;
+    (void)snprintf(conn->text, sizeof conn->text, "%s", text);
+}
+
 enum agner_err sim__dial(struct rt_loop *loop, const struct rt_address *address,
                          uint64_t timeout_ms, const struct rt_conn_owner *owner,
                          struct rt_conn **out, struct agner_error *error)
@@ -51,6 +59,10 @@ enum agner_err sim__dial(struct rt_loop *loop, const struct rt_address *address,
     if (address->kind == RT_ADDRESS_TCP &&
         sim__fault(sim, sim->options.silent_dial_ppm))
         conn->event_ns = RT_NEVER;
+    if (loop->machine->crashed)
+        conn->event_ns = RT_NEVER;
+    else if (sim__no_descriptor(loop->machine))
+        refuse(conn, AGNER_ESYSTEM, SIM__NO_DESCRIPTOR);
     sim__event(sim, "dial", conn->hear.number, address->port);
     *out = conn;
     return AGNER_OK;
@@ -88,14 +100,6 @@ uint64_t sim__dial_when(const struct rt_conn *conn)
     if (conn->event_ns >= conn->deadline_ns || is_held_up(conn))
         return conn->deadline_ns;
     return conn->event_ns;
-}
-
-static void refuse(struct rt_conn *conn, enum agner_err why, const char *text)
-{
-    conn->state = END_REFUSED;
-    conn->event_ns = conn->sim->now_ns + sim__delay_ns(conn);
-    conn->why = why;
-    (void)snprintf(conn->text, sizeof conn->text, "%s", text);
 }
 
 /* The dial is at its other end. */

@@ -1,6 +1,6 @@
 /*
- * sim_faults.c -- partitions, resets, clogs: what tests ask for, and what is
- * drawn.
+ * sim_faults.c -- partitions, resets, half-closes, clogs: what tests ask for,
+ * and what is drawn.
  *
  * A partition is a list of rules, each "nothing gets from this place to that
  * one"; every connection knows whether one of them holds it up.
@@ -23,7 +23,10 @@ bool sim__is_known_as(const struct rt_loop *loop, const char *who)
 {
     const struct place_name *name;
 
-    if (who == NULL || strcmp(loop->name, who) == 0)
+    if (loop->machine->crashed)
+        return false;
+    if (who == NULL || strcmp(loop->name, who) == 0 ||
+        strcmp(loop->machine->name, who) == 0)
         return true;
     for (name = loop->names; name != NULL; name = name->next)
         if (strcmp(name->host, who) == 0 || strcmp(name->host_port, who) == 0)
@@ -174,10 +177,35 @@ static void reset_half(struct rt_conn *conn)
     part(conn);
 }
 
+/* The other end hears the end of what comes from here, behind what is on its
+ * way; what it says still comes. */
+static void half_close(struct rt_conn *conn)
+{
+    struct window *to = &conn->peer->in;
+    uint64_t at_ns = conn->sim->now_ns + sim__delay_ns(conn);
+
+    if (conn->shut || (conn->state != END_OPEN && conn->state != END_ANSWERED))
+        return;
+    conn->shut = true;
+    to->end_ns = at_ns > to->last_ns ? at_ns : to->last_ns;
+}
+
 static void stop_up(struct rt_conn *conn, uint64_t until_ns)
 {
     conn->in.clogged_ns = until_ns;
     conn->peer->in.clogged_ns = until_ns;
+}
+
+void sim__clog_machine(struct sim_machine *machine, uint64_t until_ns)
+{
+    struct rt_loop *loop;
+    struct rt_conn *conn;
+
+    for (loop = machine->sim->loops; loop != NULL; loop = loop->next)
+        for (conn = loop->machine == machine ? loop->conns : NULL; conn != NULL;
+             conn = conn->next)
+            if (conn->peer != NULL && conn->kind == RT_ADDRESS_TCP)
+                stop_up(conn, until_ns);
 }
 
 void sim__chunk_faults(struct rt_conn *from, struct rt_conn *to)
@@ -188,6 +216,8 @@ void sim__chunk_faults(struct rt_conn *from, struct rt_conn *to)
     if (sim__fault(sim, options->clog_ppm))
         stop_up(from,
                 sim->now_ns + 1000000 * (1 + sim_draw(sim, options->clog_ms)));
+    if (sim__fault(sim, options->half_close_ppm))
+        half_close(from);
     if (!sim__fault(sim, options->reset_ppm))
         return;
     if (sim__fault(sim, options->half_open_ppm))
@@ -196,7 +226,7 @@ void sim__chunk_faults(struct rt_conn *from, struct rt_conn *to)
         reset(from);
 }
 
-enum deed { RESET, RESET_HALF, CLOG };
+enum deed { RESET, RESET_HALF, HALF_CLOSE, CLOG };
 
 static void do_to(struct rt_conn *conn, enum deed deed, uint64_t until_ns)
 {
@@ -206,6 +236,9 @@ static void do_to(struct rt_conn *conn, enum deed deed, uint64_t until_ns)
         break;
     case RESET_HALF:
         reset_half(conn);
+        break;
+    case HALF_CLOSE:
+        half_close(conn);
         break;
     case CLOG:
         stop_up(conn, until_ns);
@@ -248,6 +281,12 @@ size_t sim_reset_half(struct sim *sim, const char *a, const char *b)
 {
     sim_trace(sim, "reset half");
     return for_each_between(sim, a, b, RESET_HALF, 0);
+}
+
+size_t sim_half_close(struct sim *sim, const char *a, const char *b)
+{
+    sim_trace(sim, "half close");
+    return for_each_between(sim, a, b, HALF_CLOSE, 0);
 }
 
 size_t sim_clog(struct sim *sim, const char *a, const char *b, uint64_t ms)

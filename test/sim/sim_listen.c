@@ -36,8 +36,8 @@ struct rt_listener *sim__find_listener(struct sim *sim,
     struct rt_listener *listener;
 
     for (loop = sim->loops; loop != NULL; loop = loop->next)
-        for (listener = loop->listeners; listener != NULL;
-             listener = listener->next)
+        for (listener = loop->machine->crashed ? NULL : loop->listeners;
+             listener != NULL; listener = listener->next)
             if (serves(listener, address))
                 return listener;
     return NULL;

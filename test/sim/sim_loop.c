@@ -44,7 +44,8 @@ static void work(struct source *source, size_t index)
 
 static uint64_t next_timer(struct source *source)
 {
-    return loop_timer_next(&of_time(source)->timers);
+    return sim__when_ns(source->machine,
+                        loop_timer_next(&of_time(source)->timers));
 }
 
 static size_t is_due(struct source *source)
@@ -57,7 +58,7 @@ static void fire(struct source *source, size_t index)
     struct rt_loop *loop = of_time(source);
 
     (void)index;
-    loop_timer_fire(&loop->timers, loop->sim->now_ns);
+    loop_timer_fire(&loop->timers, sim__local_ns(loop->machine));
 }
 
 static void post(struct rt_loop *loop, struct rt_task *task)
@@ -89,8 +90,8 @@ static void interrupt(struct rt_loop *loop)
 static void timer_start(struct rt_loop *loop, struct rt_loop_timer *timer,
                         uint64_t after_ms, uint64_t repeat_ms)
 {
-    loop_timer_start(&loop->timers, timer, loop->sim->now_ns, after_ms,
-                     repeat_ms);
+    loop_timer_start(&loop->timers, timer, sim__local_ns(loop->machine),
+                     after_ms, repeat_ms);
 }
 
 static void timer_stop(struct rt_loop *loop, struct rt_loop_timer *timer)
@@ -101,12 +102,14 @@ static void timer_stop(struct rt_loop *loop, struct rt_loop_timer *timer)
 static enum agner_err loop_new(const struct rt_world *world, const char *name,
                                struct rt_loop **out, struct agner_error *error)
 {
-    struct sim *sim = world->ctx;
+    struct sim_machine *machine = world->ctx;
+    struct sim *sim = machine->sim;
     struct rt_loop *loop = calloc(1, sizeof *loop);
 
     if (loop == NULL)
         return agner_fail(error, AGNER_ENOMEM, "loop %s", name);
     loop->sim = sim;
+    loop->machine = machine;
     (void)snprintf(loop->name, sizeof loop->name, "%s", name);
     loop->work = (struct source){
         .kind = "task", .ready = has_task, .when = never, .run = work
@@ -114,8 +117,8 @@ static enum agner_err loop_new(const struct rt_world *world, const char *name,
     loop->time = (struct source){
         .kind = "timer", .ready = is_due, .when = next_timer, .run = fire
     };
-    sim__source_add(sim, &loop->work);
-    sim__source_add(sim, &loop->time);
+    sim__source_add(machine, &loop->work);
+    sim__source_add(machine, &loop->time);
     loop->next = sim->loops;
     loop->link = &sim->loops;
     if (sim->loops != NULL)
@@ -138,8 +141,8 @@ static void free_loop(struct rt_loop *loop)
         loop->names = name->next;
         free(name);
     }
-    sim__source_remove(loop->sim, &loop->work);
-    sim__source_remove(loop->sim, &loop->time);
+    sim__source_remove(&loop->work);
+    sim__source_remove(&loop->time);
     *loop->link = loop->next;
     if (loop->next != NULL)
         loop->next->link = loop->link;

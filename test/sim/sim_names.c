@@ -2,7 +2,7 @@
  * sim_names.c -- what a host's name stands for, and asking for all of it.
  *
  * An answer takes as long as anything else in the network, and is what the name
- * stands for at the time of the answer.
+ * stands for at the time of the answer, or, as a drawn fault, stood for before.
  */
 #include "sim_net.h"
 
@@ -13,6 +13,7 @@
 /* A name and one of its addresses; those of one name in the order added. */
 struct host {
     struct host *next;
+    bool former; /* of before the last sim_host_put() */
     char name[256], address[256];
 };
 
@@ -45,7 +46,7 @@ const char *sim__resolve(const struct sim *sim, const char *host)
     const struct host *each;
 
     for (each = sim->hosts; each != NULL; each = each->next)
-        if (strcmp(each->name, host) == 0)
+        if (!each->former && strcmp(each->name, host) == 0)
             return each->address;
     if (strcmp(host, "localhost") == 0)
         return "127.0.0.1";
@@ -79,10 +80,11 @@ enum agner_err sim_host_put(struct sim *sim, const char *name,
     while (*link != NULL) {
         struct host *host = *link;
 
-        if (strcmp(host->name, name) == 0) {
+        if (host->former && strcmp(host->name, name) == 0) {
             *link = host->next;
             free(host);
         } else {
+            host->former |= strcmp(host->name, name) == 0;
             link = &host->next;
         }
     }
@@ -125,10 +127,11 @@ static void take_out(struct rt_resolve *resolve)
     *resolve->link = resolve->next;
     if (resolve->next != NULL)
         resolve->next->link = resolve->link;
-    sim__source_remove(resolve->loop->sim, &resolve->answer);
+    sim__source_remove(&resolve->answer);
 }
 
-static size_t collect(const struct sim *sim, const char *host,
+/* What it stands for, or (stale) stood for before, if it did. */
+static size_t collect(const struct sim *sim, const char *host, bool stale,
                       struct rt_address *addresses)
 {
     const struct host *each;
@@ -137,10 +140,10 @@ static size_t collect(const struct sim *sim, const char *host,
 
     for (each = sim->hosts; each != NULL && count < RT_RESOLVE_MAX;
          each = each->next)
-        if (strcmp(each->name, host) == 0)
+        if (each->former == stale && strcmp(each->name, host) == 0)
             (void)snprintf(addresses[count++].host, sizeof addresses->host,
                            "%s", each->address);
-    only = count > 0 ? NULL : sim__resolve(sim, host);
+    only = count > 0 || stale ? NULL : sim__resolve(sim, host);
     if (only != NULL)
         (void)snprintf(addresses[count++].host, sizeof addresses->host, "%s",
                        only);
@@ -152,15 +155,22 @@ static void answer(struct source *source, size_t index)
     struct rt_resolve *resolve = of_source(source);
     struct sim *sim = resolve->loop->sim;
     struct rt_address *addresses = calloc(RT_RESOLVE_MAX, sizeof *addresses);
+    bool failed = sim__fault(sim, sim->options.name_error_ppm);
+    bool stale = sim__fault(sim, sim->options.name_stale_ppm);
     size_t count = 0;
 
     (void)index;
     take_out(resolve);
-    if (addresses != NULL)
-        count = collect(sim, resolve->host, addresses);
+    if (addresses != NULL && stale)
+        count = collect(sim, resolve->host, true, addresses);
+    if (addresses != NULL && count == 0)
+        count = collect(sim, resolve->host, false, addresses);
     sim__event(sim, "name answered", resolve->answer.number, count);
     if (addresses == NULL)
         resolve->done(resolve->ctx, AGNER_ENOMEM, NULL, 0, "out of memory");
+    else if (failed)
+        resolve->done(resolve->ctx, AGNER_ESYSTEM, NULL, 0,
+                      "a simulated error");
     else if (count == 0)
         resolve->done(resolve->ctx, AGNER_ENONAME, NULL, 0,
                       "unknown node or service");
@@ -194,7 +204,7 @@ enum agner_err sim__ask_name(struct rt_loop *loop, const char *host,
     resolve->answer = (struct source){
         .kind = "name", .ready = is_there, .when = when, .run = answer
     };
-    sim__source_add(loop->sim, &resolve->answer);
+    sim__source_add(loop->machine, &resolve->answer);
     resolve->next = loop->resolves;
     resolve->link = &loop->resolves;
     if (loop->resolves != NULL)

@@ -28,6 +28,8 @@
 #define FLUSH_MS    5000u
 #define DIAL_MS     127000u /* the system's own patience with a silent host */
 
+#define SIM__NO_DESCRIPTOR "too many open files"
+
 enum end_state {
     END_DIALLING,
     END_ANSWERED,
@@ -74,6 +76,7 @@ struct rt_conn {
     enum end_state state;
     enum rt_address_kind kind;
     bool owned, reading;
+    bool shut;      /* half closed: what we write goes nowhere */
     bool peer_done; /* FLUSHING: the peer's end of stream was heard */
     struct rt_conn_owner owner;
     struct rt_address to;   /* what was dialled */
@@ -105,6 +108,7 @@ struct place_name {
 
 struct rt_loop {
     struct sim *sim;
+    struct sim_machine *machine;
     struct rt_loop *next, **link;
     char name[64];
     struct place_name *names; /* owned; newest first */
@@ -227,5 +231,9 @@ void sim__update_cuts(struct sim *sim);
 void sim__forget_loop(struct rt_loop *loop);
 /* What may happen after a chunk was put into the window of `to`. */
 void sim__chunk_faults(struct rt_conn *from, struct rt_conn *to);
+/* Nothing gets there or from there before then. */
+void sim__clog_machine(struct sim_machine *machine, uint64_t until_ns);
+/* Can a machine open no socket now? */
+bool sim__no_descriptor(struct sim_machine *machine);
 
 #endif

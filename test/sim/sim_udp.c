@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define WAITING_MAX 512u /* datagrams in one receiver's buffer */
+#define PORT_FIRST  1024u
+#define PORTS       64000u /* from there on */
 
 struct datagram {
     struct datagram *next;
@@ -69,13 +71,26 @@ static bool is_taken(const struct sim *sim, const struct rt_udp_options *o)
          loop = loop->next)
         for (const struct rt_udp *udp = loop->udps; udp != NULL;
              udp = udp->next)
-            if (udp->options.port == o->port &&
+            if (!loop->machine->crashed && udp->options.port == o->port &&
                 (udp->options.group[0] == '\0' || o->group[0] == '\0') &&
                 (sim__is_everywhere(udp->options.host) ||
                  sim__is_everywhere(o->host) ||
                  strcmp(udp->options.host, o->host) == 0))
                 return true;
     return false;
+}
+
+/* The first free one from a drawn one on; 0: none is. */
+static uint16_t free_port(struct sim *sim, struct rt_udp_options *o)
+{
+    unsigned first = (unsigned)sim_draw(sim, PORTS), i;
+
+    for (i = 0; i < PORTS; i++) {
+        o->port = (uint16_t)(PORT_FIRST + (first + i) % PORTS);
+        if (!is_taken(sim, o))
+            return o->port;
+    }
+    return 0;
 }
 
 enum agner_err sim__udp_open(struct rt_loop *loop,
@@ -98,10 +113,9 @@ enum agner_err sim__udp_open(struct rt_loop *loop,
     udp->loop = loop;
     udp->owner = *owner;
     udp->options = *options;
-    while (udp->options.port == 0 ||
-           (options->port == 0 && is_taken(sim, &udp->options)))
-        udp->options.port = (uint16_t)(1024 + sim_draw(sim, 64000));
-    if (is_taken(sim, &udp->options)) {
+    if (options->port == 0)
+        udp->options.port = free_port(sim, &udp->options);
+    if (udp->options.port == 0 || is_taken(sim, &udp->options)) {
         free(udp);
         return agner_fail(error, AGNER_ETAKEN, "datagrams on port %u: in use",
                           (unsigned)options->port);
@@ -109,7 +123,7 @@ enum agner_err sim__udp_open(struct rt_loop *loop,
     udp->hear = (struct source){
         .kind = "datagram", .ready = can_hear, .when = when, .run = hear
     };
-    sim__source_add(sim, &udp->hear);
+    sim__source_add(loop->machine, &udp->hear);
     udp->next = loop->udps;
     udp->link = &loop->udps;
     if (loop->udps != NULL)
@@ -169,7 +183,8 @@ enum agner_err sim__udp_send(struct rt_udp *udp, const char *host,
     sim__event(sim, "datagram", udp->hear.number, size);
     for (struct rt_loop *loop = sim->loops; loop != NULL; loop = loop->next)
         for (struct rt_udp *to = loop->udps; to != NULL; to = to->next) {
-            if (!is_for(to, host, port) || sim__is_cut(udp->loop, loop))
+            if (!is_for(to, host, port) || sim__is_cut(udp->loop, loop) ||
+                udp->loop->machine->crashed || loop->machine->crashed)
                 continue;
             if (!sim__fault(sim, sim->options.datagram_ppm))
                 put(to, &from, bytes, size);
@@ -182,7 +197,7 @@ enum agner_err sim__udp_send(struct rt_udp *udp, const char *host,
 
 void sim__udp_close(struct rt_udp *udp)
 {
-    sim__source_remove(udp->loop->sim, &udp->hear);
+    sim__source_remove(&udp->hear);
     *udp->link = udp->next;
     if (udp->next != NULL)
         udp->next->link = udp->link;

@@ -261,6 +261,7 @@ static void a_flush_gives_up_after_five_seconds(void **state)
     net_connect(&net);
     scene_run(&net.there, stop_reading, net.served);
     send_bytes(net.client, 500000);
+    assert_true(sim_run(net.sim, 100)); /* as much as there is room for */
     start_ns = sim_now_ns(net.sim);
     scene_run(&net.here, close_with_flush, net.client);
     assert_true(sim_run_until(net.sim, end_is_closed, net.client, 60000));
@@ -407,9 +408,82 @@ static void the_same_seed_is_the_same_run(void **state)
     }
 }
 
+/* ---- Names ----------------------------------------------------------------
+ */
+
+struct question {
+    unsigned answers;
+    enum agner_err err;
+    char address[256];
+};
+
+static void answered(void *ctx, enum agner_err err,
+                     const struct rt_address *addresses, size_t count,
+                     const char *text)
+{
+    struct question *question = ctx;
+
+    (void)text;
+    question->answers++;
+    question->err = err;
+    if (count > 0)
+        (void)snprintf(question->address, sizeof question->address, "%s",
+                       addresses[0].host);
+}
+
+static void ask(struct scene *scene, void *arg)
+{
+    struct rt_resolve *resolve;
+
+    EXPECT(scene, scene->net->resolve(scene->loop, "db", answered, arg,
+                                      &resolve, NULL) == AGNER_OK);
+}
+
+static void ask_once(struct net *net, struct question *question)
+{
+    question->address[0] = '\0';
+    scene_run(&net->here, ask, question);
+    assert_true(sim_run(net->sim, 100));
+}
+
+/* What a name stood for before is what a stale answer says. */
+static void answers_may_be_stale_or_fail(void **state)
+{
+    struct sim_options options = { .name_stale_ppm = 1000000 };
+    struct question question = { .answers = 0 };
+    struct net net;
+
+    (void)state;
+    net_open(&net, 9, &options);
+    net_connect(&net);
+    assert_int_equal(sim_host_put(net.sim, "db", "10.0.0.7"), AGNER_OK);
+    ask_once(&net, &question);
+    assert_string_equal(question.address, "10.0.0.7"); /* there is no other */
+    assert_int_equal(sim_host_put(net.sim, "db", "10.0.0.8"), AGNER_OK);
+    ask_once(&net, &question);
+    assert_string_equal(question.address, "10.0.0.7");
+    sim_faults(net.sim, false);
+    ask_once(&net, &question);
+    assert_string_equal(question.address, "10.0.0.8");
+    assert_int_equal(sim_host_put(net.sim, "db", NULL), AGNER_OK);
+    ask_once(&net, &question);
+    assert_int_equal(question.err, AGNER_ENONAME);
+    assert_int_equal(question.answers, 4);
+    net_close(&net);
+
+    options = (struct sim_options){ .name_error_ppm = 1000000 };
+    net_open(&net, 9, &options);
+    net_connect(&net);
+    assert_int_equal(sim_host_put(net.sim, "db", "10.0.0.7"), AGNER_OK);
+    ask_once(&net, &question);
+    assert_int_equal(question.err, AGNER_ESYSTEM);
+    net_close(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_may_be_stale_or_fail),
         cmocka_unit_test(a_partition_holds_everything_up_until_it_heals),
         cmocka_unit_test(a_partition_can_have_one_direction),
         cmocka_unit_test(a_partition_is_only_of_those_named),

@@ -160,7 +160,7 @@ static void race(struct world *w)
 }
 
 /* G35, B-DST-6: a thousand races, each ends in exactly one connection. */
-static void a_race_ends_in_one_connection(void **state)
+static void B_DST_6_a_race_ends_in_one_connection(void **state)
 {
     unsigned races = 0;
 
@@ -175,6 +175,33 @@ static void a_race_ends_in_one_connection(void **state)
     assert_int_equal(races, 1000);
 }
 
+/* B-DST-6: who dials a node that stops is not let in, and is told so in time;
+ * whoever it was connected to hears of its end. */
+static void B_DST_6_a_node_that_stops_lets_nobody_in(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct world w = begin(seed, 0, 0);
+        struct dialler to_b = { w.sim, B };
+        etf_term message;
+        etf_pid pid;
+
+        check(&w, rt_spawn(w.at_a, dial, &to_b, NULL, &pid) == AGNER_OK, "?");
+        (void)sim_run(w.sim, sim_draw(w.sim, 3));
+        rt_detach(w.at_b);
+        node_stop(w.b, 1000);
+        (void)sim_run(w.sim, 10000);
+        check(&w, node_peers(w.a, NULL, 0) == 0, "connected to nobody");
+        /* It may have got in before, once. */
+        (void)rt_receive(w.at_a, 0, &message);
+        check(&w, rt_receive(w.at_a, 0, &message) == AGNER_ETIMEOUT, "twice");
+        check(&w, !rt_is_alive(node_rt(w.a), pid), "it still dials");
+        rt_detach(w.at_a);
+        node_stop(w.a, 1000);
+        sim_free(w.sim);
+    }
+}
+
 /* ---- Who may, with which cookies
  * ---------------------------------------------
  */
@@ -183,15 +210,16 @@ static void cookies_are_of_a_peer_and_a_direction(void **state)
 {
     static const struct {
         const char *a_out, *a_in, *b_out, *b_in;
-        enum agner_err err;
+        enum agner_err a_dials, b_dials;
     } table[] = {
-        { "x", "y", "y", "x", AGNER_OK },
-        { "x", "x", "x", "x", AGNER_OK },
-        { "x", "x", "x", NULL, AGNER_OK },
-        { "x", "y", "y", "y", AGNER_EAUTH },
-        { "x", "y", "x", "x", AGNER_EAUTH },
-        { NULL, NULL, "x", "x", AGNER_EAUTH },
-        { PAIR_COOKIE, NULL, NULL, NULL, AGNER_OK },
+        { "x", "y", "y", "x", AGNER_OK, AGNER_OK },
+        { "x", "x", "x", "x", AGNER_OK, AGNER_OK },
+        { "x", "x", "x", NULL, AGNER_OK, AGNER_OK },
+        /* Who dials shows its own, which the other has to know. */
+        { "x", "y", "y", "y", AGNER_EAUTH, AGNER_OK },
+        { "x", "y", "x", "x", AGNER_OK, AGNER_EAUTH },
+        { NULL, NULL, "x", "x", AGNER_EAUTH, AGNER_EAUTH },
+        { PAIR_COOKIE, NULL, NULL, NULL, AGNER_OK, AGNER_OK },
     };
 
     (void)state;
@@ -208,7 +236,8 @@ static void cookies_are_of_a_peer_and_a_direction(void **state)
                 AGNER_OK);
             err = way == 0 ? node_connect(w.at_a, w.a, B, NULL)
                            : node_connect(w.at_b, w.b, A, NULL);
-            check(&w, err == table[i].err, "another outcome");
+            check(&w, err == (way == 0 ? table[i].a_dials : table[i].b_dials),
+                  "another outcome");
             /* Taken back, the node's own is good. */
             assert_int_equal(node_cookie_set(w.a, B, NULL, NULL), AGNER_OK);
             assert_int_equal(node_cookie_set(w.b, A, NULL, NULL), AGNER_OK);
@@ -448,7 +477,7 @@ static void a_closed_list_gives_no_names(void **state)
 /* G37: silence is found between a quarter less and a quarter more than the tick
  * time, whatever it is. Bytes that came before count, so that from the cut on
  * it may be a quarter less again. */
-static void silence_is_found_in_its_time(void **state)
+static void B_DST_14_silence_is_found_in_its_time(void **state)
 {
     static const uint64_t ticks_ms[] = { 4000, 60000 };
 
@@ -471,6 +500,8 @@ static void silence_is_found_in_its_time(void **state)
         }
 }
 
+#define TICK 18 /* bytes of one on a secure link: an empty record */
+
 /* An idle connection stays, and its ticks are few: one a quarter of the tick
  * time each way, and as many answers at most. */
 static void an_idle_connection_ticks_and_stays(void **state)
@@ -489,9 +520,9 @@ static void an_idle_connection_ticks_and_stays(void **state)
         (void)sim_run(w.sim, TIMES * ticks_ms[i]);
         check(&w, only_peer(w.a, &after), "closed");
         check(&w, after.up_ms == before.up_ms + TIMES * ticks_ms[i], "another");
-        check(&w, after.bytes_out - before.bytes_out >= TIMES * 4 * 4 - 4,
+        check(&w, after.bytes_out - before.bytes_out >= (TIMES * 4 - 1) * TICK,
               "too few ticks");
-        check(&w, after.bytes_out - before.bytes_out <= 2 * TIMES * 4 * 4,
+        check(&w, after.bytes_out - before.bytes_out <= 2 * TIMES * 4 * TICK,
               "too many ticks");
         check(&w, talk(&w), "it carries nothing");
         end(&w);
@@ -512,7 +543,7 @@ static void tick_times_may_differ(void **state)
         (void)sim_run(w.sim, 600000);
         check(&w, only_peer(w.a, &after), "closed");
         check(&w, after.up_ms >= before.up_ms + 600000, "another");
-        check(&w, after.bytes_in - before.bytes_in <= UINT64_C(2) * 4 * 600,
+        check(&w, after.bytes_in - before.bytes_in <= UINT64_C(2) * TICK * 600,
               "answers beyond measure");
         end(&w);
     }
@@ -521,7 +552,8 @@ static void tick_times_may_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_race_ends_in_one_connection),
+        cmocka_unit_test(B_DST_6_a_race_ends_in_one_connection),
+        cmocka_unit_test(B_DST_6_a_node_that_stops_lets_nobody_in),
         cmocka_unit_test(cookies_are_of_a_peer_and_a_direction),
         cmocka_unit_test(cookies_that_cannot_be_are_refused),
         cmocka_unit_test(only_who_is_allowed_connects),
@@ -529,7 +561,7 @@ int main(void)
         cmocka_unit_test(a_node_is_given_its_name),
         cmocka_unit_test(two_peers_give_one_name),
         cmocka_unit_test(a_closed_list_gives_no_names),
-        cmocka_unit_test(silence_is_found_in_its_time),
+        cmocka_unit_test(B_DST_14_silence_is_found_in_its_time),
         cmocka_unit_test(an_idle_connection_ticks_and_stays),
         cmocka_unit_test(tick_times_may_differ),
     };

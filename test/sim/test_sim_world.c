@@ -94,13 +94,13 @@ static struct toy *toy_new(struct sim *sim, unsigned steps)
                                       .identity = toy_identity };
     for (i = 0; i < PROCESSES; i++)
         toy->left[i] = steps;
-    sim_world(sim)->enter(sim, &toy->entity);
+    sim_world(sim)->enter(sim_world(sim)->ctx, &toy->entity);
     return toy;
 }
 
 static void toy_free(struct toy *toy)
 {
-    sim_world(toy->sim)->leave(toy->sim, &toy->entity);
+    sim_world(toy->sim)->leave(sim_world(toy->sim)->ctx, &toy->entity);
     free(toy);
 }
 
@@ -267,8 +267,8 @@ static void the_program_and_the_world_draw_apart(void **state)
     (void)state;
     for (i = 0; i < 10; i++)
         (void)sim_draw(a, 1000);
-    sim_world(a)->random(a, bytes, sizeof bytes);
-    sim_world(b)->random(b, same, sizeof same);
+    sim_world(a)->random(sim_world(a)->ctx, bytes, sizeof bytes);
+    sim_world(b)->random(sim_world(b)->ctx, same, sizeof same);
     assert_memory_equal(bytes, same, sizeof bytes);
     for (i = 0; i < 10; i++)
         (void)sim_draw(b, 1000);
@@ -375,6 +375,45 @@ static void expect_file(struct sim *sim, const char *path, const char *text)
     etf_buffer_fini(&b);
 }
 
+static void private_files_are_whole(void **state)
+{
+    struct sim *sim = sim_with(11, SIM_PICK_UNIFORM);
+    const struct rt_world *world = sim_world(sim);
+    struct agner_error error;
+    char bytes[8];
+    size_t size;
+    int lock;
+
+    (void)state;
+    assert_int_equal(world->private_folder(world->ctx, "/keys", true, NULL),
+                     AGNER_OK);
+    assert_int_equal(world->private_lock(world->ctx, "/keys", &lock, NULL),
+                     AGNER_OK);
+    assert_int_equal(
+        world->private_read(world->ctx, "/keys/a", bytes, 8, &size, &error),
+        AGNER_ENONAME);
+    assert_int_equal(
+        world->private_write(world->ctx, "/keys/a", "abc", 3, true, NULL),
+        AGNER_OK);
+    assert_int_equal(
+        world->private_write(world->ctx, "/keys/a", "xyz", 3, true, &error),
+        AGNER_ETAKEN);
+    assert_int_equal(
+        world->private_read(world->ctx, "/keys/a", bytes, 8, &size, NULL),
+        AGNER_OK);
+    assert_int_equal(size, 3);
+    assert_memory_equal(bytes, "abc", 3);
+    assert_int_equal(
+        world->private_read(world->ctx, "/keys/a", bytes, 2, &size, &error),
+        AGNER_ELIMIT);
+    assert_int_equal(
+        world->private_write(world->ctx, "/keys/a", NULL, 0, false, NULL),
+        AGNER_OK);
+    expect_file(sim, "/keys/a", "");
+    world->private_unlock(world->ctx, lock);
+    sim_free(sim);
+}
+
 static void what_is_written_is_in_the_files(void **state)
 {
     struct sim_options options = { .file_error_ppm = 1000000 };
@@ -475,6 +514,7 @@ int main(void)
         cmocka_unit_test(the_starved_one_comes_last),
         cmocka_unit_test(stalls_take_time),
         cmocka_unit_test(files_are_what_was_put),
+        cmocka_unit_test(private_files_are_whole),
         cmocka_unit_test(what_is_written_is_in_the_files),
         cmocka_unit_test(the_wall_clock_jumps),
         cmocka_unit_test(the_trace_shows_the_last_events),

@@ -32,8 +32,11 @@ static void add(struct sim *sim, uint64_t value)
 void sim__event(struct sim *sim, const char *text, uint64_t number,
                 uint64_t value)
 {
-    struct event *event = &sim->events[sim->event_count++ % TRACE_EVENTS];
+    struct event *event;
 
+    if (sim->apart != NULL)
+        return; /* what is buried is not a part of the run */
+    event = &sim->events[sim->event_count++ % TRACE_EVENTS];
     event->now_ns = sim->now_ns;
     event->step = sim->steps;
     event->number = number;

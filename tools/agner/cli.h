@@ -44,22 +44,32 @@ struct cli_options {
     bool help, json, no_headers, verbose, hidden, visible, connect, registered;
     bool found;
     bool foreground, detach, force, server, sup, statem, restarts, follow, list;
-    bool cast;
-    const char *node, *name, *cookie, *cookie_file, *config, *control, *epmd;
+    bool cast, replace, stage, saga, cluster;
+    bool no_shrink, here, whole;
+    const char *node, *name, *cookie, *cookie_file, *config, *epmd;
+    const char *control_keys;
     const char *log_level, *log_file, *log_format, *type;
     const char *actor, *level, *application, *handler;
-    const char *pubsub, *scope;
+    const char *pubsub, *scope, *to, *blackbox;
+    const char *out, *replay, *cases;
+    const char *trust, *trust_dir, *cluster_name;
+    const char *note, *seal_to, *passphrase_file;
     struct apps_application apps[CLI_APPS_MAX];
-    struct cli_texts envs, peers, discover;
+    struct cli_texts envs, peers, discover, controls, limits, permits;
     size_t app_count;
     struct apps_listen listen;
     int64_t tick_time_ms, timeout_ms, stop_time_ms;
-    int64_t workers, epmd_port, ready_fd, limit, port;
+    int64_t workers, epmd_port, ready_fd, limit, port, blackbox_size;
+    int64_t passphrase_fd;
+    int64_t erlang; /* enum node_erlang */
+    int64_t seeds, first, seed, seconds, twice, shrink_seconds;
 };
 
 struct cli {
     const struct command *command;
     struct cli_options o;
+    /* What stands before the command: cli_globals. NULL: not given. */
+    const char *control, *key, *server_key;
     const char *args[CLI_ARGS_MAX];
     size_t arg_count;
     const struct rt_world *world;
@@ -76,6 +86,7 @@ enum option_type {
     OPTION_APP,    /* may be given several times; min: enum gen_start_type */
     OPTION_TEXTS,  /* struct cli_texts */
     OPTION_NUMBER, /* int64_t from min to max */
+    OPTION_WORD,   /* int64_t: which of the words of `value`, "off|any" */
     OPTION_TIME,   /* int64_t: milliseconds, written 250ms, 5s, 2m, 1h */
     OPTION_LISTEN, /* HOST:PORT */
     OPTION_SECRET, /* OPTION_TEXT, blanked in the argument vector */
@@ -103,6 +114,7 @@ struct command {
     /* What the first argument may be, ending with NULL; or NULL: anything. */
     const char *const *actions;
     unsigned args_min, args_max;
+    unsigned arg_empty;           /* that may be empty, from 1; 0: none */
     const struct option *options; /* ends with a row without a name */
     int (*run)(struct cli *cli);
 };
@@ -123,8 +135,14 @@ struct command {
 #define CLI_HEADERS_ROW                                                       \
     { "no-headers", 0, NULL, "no row of titles", OPTION_FLAG,                 \
       CLI_OPTION(no_headers), 0, 0, NULL }
+/* Whom plain Erlang distribution is spoken with. */
+#define CLI_ERLANG_ROW                                                        \
+    { "erlang", 0, "off|loopback|any",                                        \
+      "speak plain with Erlang nodes (default off)", OPTION_WORD,             \
+      CLI_OPTION(erlang), 0, 0, NULL }
 /* How to reach a node that has no control socket here. */
 #define CLI_DIST_ROWS                                                         \
+    CLI_ERLANG_ROW,                                                           \
     { "connect", 0, NULL, "by Erlang distribution, not the control socket",   \
       OPTION_FLAG, CLI_OPTION(connect), 0, 0, NULL },                         \
     { "cookie-file", 0, "FILE", "where the cookie is", OPTION_TEXT,           \
@@ -139,16 +157,28 @@ struct command {
       OPTION_TEXT, CLI_OPTION(pubsub), 0, 0, "scope" },                       \
     { "scope", 0, "SCOPE", "GROUP is one of that scope (default pg)",         \
       OPTION_TEXT, CLI_OPTION(scope), 0, 0, "pubsub" }
+/* Whose keys are meant, or in which folder they are. */
+#define CLI_TRUST_ROWS                                                        \
+    { "node", 'n', "NODE", "whose (default: the node that runs)",             \
+      OPTION_TEXT, CLI_OPTION(node), 0, 0, "trust-dir" },                     \
+    { "trust-dir", 0, "DIR", "the folder they are in",                        \
+      OPTION_TEXT, CLI_OPTION(trust_dir), 0, 0, "node" }
 #define CLI_END_ROW { NULL, 0, NULL, NULL, OPTION_FLAG, 0, 0, 0, NULL }
 /* clang-format on */
 
 extern const struct command cmd_app, cmd_apps, cmd_call, cmd_cast,
-    cmd_completion, cmd_cookie, cmd_doctor, cmd_epmd, cmd_groups, cmd_info,
-    cmd_kill, cmd_loglevel, cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping,
-    cmd_ps, cmd_pub, cmd_rpc, cmd_send, cmd_shell, cmd_start, cmd_status,
-    cmd_stop, cmd_sub, cmd_sup, cmd_tree, cmd_version;
+    cmd_completion, cmd_config, cmd_cookie, cmd_doctor, cmd_dump, cmd_epmd,
+    cmd_groups, cmd_postmortem, cmd_waits, cmd_info, cmd_key, cmd_kill,
+    cmd_loglevel, cmd_logs, cmd_names, cmd_new, cmd_nodes, cmd_ping, cmd_ps,
+    cmd_pub, cmd_reload, cmd_rpc, cmd_saga, cmd_send, cmd_services, cmd_shell,
+    cmd_sim, cmd_stage, cmd_start, cmd_status, cmd_stop, cmd_sub, cmd_sup,
+    cmd_tree, cmd_trust, cmd_version;
 
 /* ---- commands.c ------------------------------------------------------- */
+
+/* Options that stand before the command, all with a value; ends with a row
+ * without a name. Offsets are in struct cli. */
+extern const struct option cli_globals[];
 
 extern const struct command *const cli_commands[]; /* in order of the help */
 extern const size_t cli_command_count;
@@ -220,6 +250,8 @@ etf_term cli_get(etf_term map, const char *key);
 /* Reads a term argument: Erlang syntax, `-` for stdin, `@FILE`. EXIT_DONE, or
  * EXIT_USAGE with the reason printed. */
 int cli_term(struct cli *cli, const char *text, etf_term *t);
+/* The same of bytes, whatever they are: *binary. */
+int cli_bytes(struct cli *cli, const char *text, etf_term *binary);
 
 /* ---- cookie.c --------------------------------------------------------- */
 
@@ -237,10 +269,84 @@ int cli_cookie(struct cli *cli, const char *file, bool make, char cookie[256],
 bool cli_cookie_place(struct cli *cli, const char *file,
                       char path[APPS_PATH_MAX]);
 
+/* Where one of ours is to be: `file`, or our own place, whose folder is made.
+ * As cli_cookie(). */
+int cli_cookie_own_place(struct cli *cli, const char *file,
+                         char path[APPS_PATH_MAX]);
+
+/* What --cookie said is not needed any more. */
+void cli_cookie_wipe(struct cli *cli);
+
+/* A new one, of 256 random bits. */
+void cli_cookie_make(struct cli *cli, char cookie[256]);
+
 /* `agner cookie new`: makes one in `file` (NULL: our own place), which must not
  * be there yet. As cli_cookie(). */
 int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
                    char path[APPS_PATH_MAX]);
+
+/* ---- trust_place.c: keys and known nodes
+ * ---------------------------------------- */
+
+/* Where `agner start` has the keys of the node `name`:
+ * $XDG_STATE_HOME/agner/NAME. False: there is no home, or it is no name of a
+ * file. */
+bool cli_trust_place(const char *name, char path[APPS_PATH_MAX]);
+
+/* Names of the nodes that have such a folder: up to `room`; returns how many.
+ */
+size_t cli_trust_nodes(char (*names)[256], size_t room);
+
+/* The folder that a command means: --trust-dir, that of -n, of the only node
+ * that runs, or the only one that is there. EXIT_DONE, or a code with the
+ * reason printed. */
+int cli_trust_folder(struct cli *cli, char path[APPS_PATH_MAX]);
+
+/* Reads a public key. EXIT_DONE, or EXIT_USAGE with the reason printed. */
+int cli_key(struct cli *cli, const char *text, uint8_t key[32]);
+
+/* The changes of known_nodes that `agner trust` and `agner key` make, and the
+ * nodes that run are told. EXIT_DONE, or a code with the reason printed. */
+int cli_trust_add(struct cli *cli, const char *name, const char *key);
+int cli_trust_revoke(struct cli *cli, const char *key);
+int cli_trust_remove(struct cli *cli, const char *which);
+
+/* An error of a file of secrets, with the command that mends it. */
+int cli_secret_fail(struct cli *cli, enum agner_err err, const char *text);
+
+/* Has the nodes of this user that run here read keys and cookies again.
+ * EXIT_DONE, or a code with the reason printed of one that could not. */
+int cli_reload_all(struct cli *cli);
+
+/* ---- passphrase.c ---------------------------------------------------------
+ */
+
+#define CLI_PASSPHRASE_MAX 1024u
+
+/* From --passphrase-file, --passphrase-fd, or the terminal; `twice`: the
+ * terminal asks again. The caller wipes it. EXIT_DONE, or a code with the
+ * reason printed. */
+int cli_passphrase(struct cli *cli, bool twice,
+                   char passphrase[CLI_PASSPHRASE_MAX]);
+
+/* ---- cookie_file.c: several cookies in one file ---------------------------
+ */
+
+enum cookie_change {
+    COOKIE_NEXT, /* a new one as the last line */
+    COOKIE_USE,  /* the last one first: the one that is shown */
+    COOKIE_DROP, /* all but the first go */
+    COOKIE_ADD,  /* this one as the last line, or as the only one */
+};
+
+/* Changes the cookie file; nodes that run here are told. `cookie`: of
+ * COOKIE_ADD. Prints what is in it then. An exit code. */
+int cli_cookie_change(struct cli *cli, enum cookie_change how,
+                      const char *cookie);
+/* Prints the fingerprints of all that are in it. */
+int cli_cookie_list(struct cli *cli);
+/* The last line: the newest. The caller wipes it. */
+int cli_cookie_last(struct cli *cli, char cookie[256]);
 
 /* ---- explain.c -------------------------------------------------------- */
 
@@ -271,9 +377,20 @@ int cli_explain(struct cli *cli, const struct cli_dial *dial);
 /* One line of `agner ping -v`, with the time since the dial began. */
 void cli_step(const struct cli *cli, enum node_step step, const char *text);
 
-/* ---- target.c: the node to talk to ------------------------------------ */
+struct client; /* of a control socket */
 
-struct client; /* of its control socket */
+/* ---- control_tcp.c ------------------------------------------------------ */
+
+/* Does it begin with tcp://? */
+bool cli_is_control_url(const char *text);
+/* tcp://HOST:PORT; without a host, this machine. False: it is none. */
+bool cli_control_url(const char *text, struct apps_listen *at);
+/* Opens the control socket there, with the keys that cli->key and
+ * cli->server_key, or their files, say. EXIT_DONE, or a code with the reason
+ * printed. */
+int cli_open_tcp(struct cli *cli, const char *url, struct client **client);
+
+/* ---- target.c: the node to talk to ------------------------------------ */
 
 struct target {
     const char *name;      /* NULL for a socket given by its path */
@@ -290,6 +407,9 @@ int cli_open(struct cli *cli, const char *name, bool dist, struct target *t);
 /* The same, by distribution in any case, and for functions there that print. */
 int cli_open_dist(struct cli *cli, const char *name, struct target *t);
 void cli_close(struct target *t);
+
+/* Is it said which node is to be asked, by -n or before the command? */
+bool cli_asks_node(const struct cli *cli);
 
 /* Names of the nodes of this user that run here: up to CLI_NODES_MAX. */
 size_t cli_nodes(const struct cli *cli, char (*names)[256]);
@@ -353,6 +473,28 @@ int cli_name(struct cli *cli, const char *text, etf_term *to);
  * reason printed. */
 int cli_tell(struct cli *cli, enum talk how, struct target *t, etf_term to,
              etf_term message, etf_term *reply);
+
+/* ---- figures.c: what stages, sagas and services show ------------------ */
+
+/* The rows of a kind: maps, of one process only if `which` is not NULL (then
+ * with `list`). EXIT_DONE, or a code with the reason printed. */
+int cli_figures(struct cli *cli, struct target *t, const char *kind,
+                const char *which, etf_term *rows);
+/* The one of `which`; EXIT_NOT_FOUND too. */
+int cli_figures_of(struct cli *cli, struct target *t, const char *kind,
+                   const char *which, etf_term *figures);
+/* Its registered name, or else what it calls itself. */
+etf_term cli_title(etf_term row);
+/* A number of a map, 0 when it is not there. */
+int64_t cli_number(etf_term row, const char *key);
+/* The map without what is shown as tables. */
+etf_term cli_without_lists(struct cli *cli, etf_term map);
+/* Milliseconds for a person; what is no number stays. */
+etf_term cli_duration(struct cli *cli, etf_term ms);
+
+/* What a service answers to a call: {ok, State}, or {error, Why}, with the
+ * reason printed. */
+int cli_service_answer(struct cli *cli, etf_term answer, etf_term *state);
 
 /* ---- topic.c ---------------------------------------------------------- */
 

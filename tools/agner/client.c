@@ -1,5 +1,5 @@
 /*
- * client.c -- a client of a control socket on a loop of its own.
+ * client.c -- a client of a control socket, UNIX or TCP, on a loop of its own.
  *
  * The loop's thread collects bytes until they are one message, and then leaves
  * them alone until the caller wants the next; `state` says what has happened,
@@ -7,7 +7,7 @@
  * the state is STATE_WAIT, and the caller's when it has seen STATE_WHOLE or
  * STATE_CLOSED: which of the two comes last it cannot know. What comes when
  * nobody waits is spilled, which only the loop touches; when that is too much
- * the node is not read.
+ * the node is not read. Over TCP all bytes go through a channel.
  */
 #include "client.h"
 
@@ -23,6 +23,8 @@
 #define ANSWER_MAX (64u << 20) /* bytes */
 #define SPILL_MAX  (1u << 20)  /* bytes; then the node has to wait */
 #define DIAL_MS    5000
+#define SHAKE_MS   5000 /* for the handshake of a channel, when it is open */
+#define PROLOGUE   "agner-control-1"
 
 enum state {
     STATE_WAIT,
@@ -39,6 +41,8 @@ struct client {
     struct etf_self self;
     uint32_t id;
     struct rt_address address;
+    struct client_tcp tcp; /* own: NULL, for a UNIX socket */
+    struct noise_keys own;
     struct rt_task task;
     bool awaited;           /* client_next() has asked, and not got it */
     _Atomic uint32_t state; /* enum state */
@@ -55,6 +59,16 @@ struct client {
     /* loop, always */
     struct etf_buffer spill; /* what came behind `in` */
     bool paused;
+    struct node_channel *channel; /* owned; NULL: a UNIX connection */
+    struct etf_buffer sealed;     /* `out`, through it */
+    struct rt_loop_timer shake;
+    bool ended; /* the node has said that it is the end */
+};
+
+/* What the channel itself has to say. */
+struct piece {
+    struct rt_write write; /* first */
+    struct etf_buffer bytes;
 };
 
 /* Order: release pairs with the acquire in wait_change(), which makes the
@@ -72,10 +86,78 @@ static enum state get_state(struct client *c)
 
 /* ---- On the loop's thread --------------------------------------------- */
 
+static void give_up(struct client *c, enum agner_err err, const char *text)
+{
+    agner_fail(&c->error, err, "%s: %s", c->address.host, text);
+    set_state(c, STATE_CLOSED);
+}
+
+static void piece_written(struct rt_write *write, enum agner_err err)
+{
+    struct piece *p = (struct piece *)(void *)write;
+
+    (void)err; /* `closed` tells */
+    etf_buffer_fini(&p->bytes);
+    free(p);
+}
+
+/* Takes `bytes`. */
+static void write_piece(struct client *c, struct etf_buffer *bytes)
+{
+    struct piece *p = calloc(1, sizeof *p);
+
+    if (p == NULL || bytes->size == 0) {
+        free(p);
+        etf_buffer_fini(bytes);
+        return;
+    }
+    p->bytes = *bytes;
+    p->write.bytes = p->bytes.data;
+    p->write.size = p->bytes.size;
+    p->write.done = piece_written;
+    c->world->net->write(c->conn, &p->write);
+}
+
+static void too_late(struct rt_loop_timer *timer)
+{
+    struct client *c =
+        (struct client *)(void *)((char *)timer -
+                                  offsetof(struct client, shake));
+
+    give_up(c, AGNER_ETIMEOUT, "no answer to the handshake in time");
+}
+
+static void shake_hands(struct client *c)
+{
+    struct node_channel_options o = { .initiator = true,
+                                      .prologue = PROLOGUE,
+                                      .own = &c->own,
+                                      .admits = c->tcp.admits,
+                                      .ctx = c->tcp.ctx };
+    struct etf_buffer out = { 0 };
+    enum agner_err err;
+
+    c->world->random(c->world->ctx, o.ephemeral, sizeof o.ephemeral);
+    err = node_channel_new(&o, &out, &c->channel);
+    node__noise_wipe(o.ephemeral, sizeof o.ephemeral);
+    if (err != AGNER_OK) {
+        give_up(c, err, agner_strerror(err));
+        return;
+    }
+    c->shake.fire = too_late;
+    c->world->net->timer_start(c->loop, &c->shake, SHAKE_MS, 0);
+    write_piece(c, &out);
+}
+
 static void opened(void *ctx, struct rt_conn *conn)
 {
+    struct client *c = ctx;
+
     (void)conn;
-    set_state(ctx, STATE_OPEN);
+    if (c->tcp.own != NULL)
+        shake_hands(c);
+    else
+        set_state(c, STATE_OPEN);
 }
 
 static void no_memory(struct client *c)
@@ -121,18 +203,59 @@ static void spill(struct client *c, const uint8_t *bytes, size_t size)
     }
 }
 
-static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
-                     size_t size)
+static void arrived(struct client *c, const uint8_t *bytes, size_t size)
 {
-    struct client *c = ctx;
-
-    (void)conn;
     if (get_state(c) != STATE_WAIT)
         spill(c, bytes, size);
     else if (etf_buffer_add(&c->in, bytes, size) != AGNER_OK)
         no_memory(c);
     else
         look(c);
+}
+
+/* The channel has failed. It asked whether the key is admitted, so a failure of
+ * the handshake that is not that is the protocol's. */
+static void refuse(struct client *c, bool was_up)
+{
+    give_up(c, was_up ? AGNER_ENOCONN : AGNER_EAUTH,
+            node_channel_text(c->channel));
+    c->world->net->close(c->conn, false);
+}
+
+static void through_channel(struct client *c, const uint8_t *bytes, size_t size)
+{
+    bool was_up = node_channel_state(c->channel) != NODE_CHANNEL_SHAKES;
+    struct etf_buffer plain = { 0 }, out = { 0 };
+
+    if (node_channel_state(c->channel) == NODE_CHANNEL_FAILED)
+        return;
+    if (node_channel_take(c->channel, bytes, size, &plain, &out) != AGNER_OK) {
+        etf_buffer_fini(&plain);
+        etf_buffer_fini(&out);
+        refuse(c, was_up);
+        return;
+    }
+    write_piece(c, &out);
+    if (!was_up && node_channel_state(c->channel) != NODE_CHANNEL_SHAKES) {
+        c->world->net->timer_stop(c->loop, &c->shake);
+        set_state(c, STATE_OPEN);
+    }
+    c->ended = node_channel_state(c->channel) == NODE_CHANNEL_ENDED;
+    if (plain.size > 0)
+        arrived(c, plain.data, plain.size);
+    etf_buffer_fini(&plain);
+}
+
+static void received(void *ctx, struct rt_conn *conn, const uint8_t *bytes,
+                     size_t size)
+{
+    struct client *c = ctx;
+
+    (void)conn;
+    if (c->channel != NULL)
+        through_channel(c, bytes, size);
+    else
+        arrived(c, bytes, size);
 }
 
 static void closed(void *ctx, struct rt_conn *conn, enum agner_err why,
@@ -142,6 +265,15 @@ static void closed(void *ctx, struct rt_conn *conn, enum agner_err why,
 
     (void)conn;
     c->conn = NULL;
+    if (c->channel != NULL) {
+        c->world->net->timer_stop(c->loop, &c->shake);
+        if (node_channel_state(c->channel) == NODE_CHANNEL_FAILED)
+            return; /* that has been said */
+        if (node_channel_state(c->channel) == NODE_CHANNEL_SHAKES) {
+            give_up(c, AGNER_EAUTH, "it does not let this client's key in");
+            return;
+        }
+    }
     agner_fail(&c->error, why == AGNER_OK ? AGNER_ENOCONN : why, "%s: %s",
                c->address.host, text);
     set_state(c, STATE_CLOSED);
@@ -178,6 +310,16 @@ static void run_send(struct rt_task *task)
     c->spill.size = 0; /* what nobody has asked for is not wanted now */
     c->write.bytes = c->out.data;
     c->write.size = c->out.size;
+    if (c->channel != NULL) {
+        c->sealed.size = 0;
+        if (node_channel_put(c->channel, c->out.data, c->out.size,
+                             &c->sealed) != AGNER_OK) {
+            give_up(c, AGNER_ENOCONN, "the connection is at its end");
+            return;
+        }
+        c->write.bytes = c->sealed.data;
+        c->write.size = c->sealed.size;
+    }
     c->write.done = written;
     c->world->net->write(c->conn, &c->write);
 }
@@ -222,24 +364,24 @@ static bool wait_change(struct client *c, enum state seen, uint64_t timeout_ms)
     return true;
 }
 
-enum agner_err client_open(const struct rt_world *world, const char *path,
-                           struct client **out, struct agner_error *error)
+static struct client *new_client(const struct rt_world *world)
 {
     struct client *c = calloc(1, sizeof *c);
-    enum agner_err err;
 
     if (c == NULL)
-        return agner_fail(error, AGNER_ENOMEM, "%s", path);
+        return NULL;
     c->world = world;
-    c->address.kind = RT_ADDRESS_UNIX;
     c->in.size_max = ANSWER_MAX;
-    if (strlen(path) >= sizeof c->address.host) {
-        free(c);
-        return agner_fail(error, AGNER_EINVAL, "%.100s...: path is too long",
-                          path);
-    }
-    memcpy(c->address.host, path, strlen(path) + 1);
-    err = world->net->loop_new(world, "client", &c->loop, error);
+    return c;
+}
+
+/* Dials what stands in `c`, which it takes. */
+static enum agner_err dial(struct client *c, struct client **out,
+                           struct agner_error *error)
+{
+    const struct rt_world *world = c->world;
+    enum agner_err err = world->net->loop_new(world, "client", &c->loop, error);
+
     if (err != AGNER_OK) {
         free(c);
         return err;
@@ -259,11 +401,48 @@ enum agner_err client_open(const struct rt_world *world, const char *path,
     return err;
 }
 
+enum agner_err client_open(const struct rt_world *world, const char *path,
+                           struct client **out, struct agner_error *error)
+{
+    struct client *c = new_client(world);
+
+    if (c == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "%s", path);
+    c->address.kind = RT_ADDRESS_UNIX;
+    if (strlen(path) >= sizeof c->address.host) {
+        free(c);
+        return agner_fail(error, AGNER_EINVAL, "%.100s...: path is too long",
+                          path);
+    }
+    memcpy(c->address.host, path, strlen(path) + 1);
+    return dial(c, out, error);
+}
+
+enum agner_err client_open_tcp(const struct rt_world *world,
+                               const struct client_tcp *tcp,
+                               struct client **out, struct agner_error *error)
+{
+    struct client *c = new_client(world);
+
+    if (c == NULL)
+        return agner_fail(error, AGNER_ENOMEM, "no memory");
+    c->address.kind = RT_ADDRESS_TCP;
+    memcpy(c->address.host, tcp->at.host, sizeof c->address.host);
+    c->address.port = tcp->at.port;
+    c->own = *tcp->own;
+    c->tcp = *tcp;
+    c->tcp.own = &c->own;
+    return dial(c, out, error);
+}
+
 void client_close(struct client *c)
 {
     if (c == NULL)
         return;
     c->world->net->loop_free(c->loop); /* closes the connection */
+    node_channel_free(c->channel);
+    node__noise_wipe(&c->own, sizeof c->own);
+    etf_buffer_fini(&c->sealed);
     etf_buffer_fini(&c->in);
     etf_buffer_fini(&c->out);
     etf_buffer_fini(&c->spill);
@@ -390,5 +569,5 @@ enum agner_err client_wait_closed(struct client *c, uint64_t timeout_ms)
         if (!wait_change(c, seen, timeout_ms))
             return AGNER_ETIMEOUT;
     }
-    return AGNER_OK;
+    return c->channel != NULL && !c->ended ? AGNER_ENOCONN : AGNER_OK;
 }

@@ -6,8 +6,26 @@
 #define AGNER_CLIENT_H
 
 #include "agner_apps.h"
+#include "node_channel.h"
 
 struct client;
+
+/* How a node is reached over TCP. */
+struct client_tcp {
+    struct apps_listen at;
+    const struct noise_keys *own; /* the client's; copied */
+    /* Is that the node's key? On another thread, before the client is there. */
+    bool (*admits)(void *ctx, const uint8_t key[NOISE_KEY_SIZE]);
+    void *ctx;
+};
+
+/* Connects to a node's control socket over TCP, encrypted. Returns new.
+ * AGNER_EAUTH (one side does not admit the other's key), AGNER_EPROTO (it
+ * speaks something else), AGNER_ENOCONN, AGNER_ETIMEOUT, AGNER_ENOMEM,
+ * AGNER_ESYSTEM. */
+enum agner_err client_open_tcp(const struct rt_world *world,
+                               const struct client_tcp *tcp,
+                               struct client **out, struct agner_error *error);
 
 /* Connects to the socket at `path`. Returns new. AGNER_ENOCONN, AGNER_ESYSTEM,
  * AGNER_ENOMEM, AGNER_ETIMEOUT. */
@@ -38,7 +56,8 @@ enum agner_err client_next(struct client *c, uint64_t timeout_ms,
                            struct etf_region *r, etf_bytes *method,
                            etf_term *params, struct agner_error *error);
 
-/* Waits until the node closes the connection. AGNER_ETIMEOUT. */
+/* Waits until the node closes the connection. AGNER_ETIMEOUT; AGNER_ENOCONN:
+ * over TCP, it was cut, and the node has not said so. */
 enum agner_err client_wait_closed(struct client *c, uint64_t timeout_ms);
 
 #endif

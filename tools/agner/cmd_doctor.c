@@ -104,6 +104,7 @@ static int run(struct cli *cli)
     cli->quiet = true;
     if (cli->o.cookie == NULL)
         doctor_cookie(&d);
+    doctor_trust(&d);
     look_at_node(&d, cli->arg_count > 0 ? cli->args[0] : cli->o.node);
     cli->quiet = false;
     if (cli->o.json)
@@ -123,12 +124,13 @@ const struct command cmd_doctor = {
     .summary = "look for what is wrong, and say what to do about it",
     .example = "agner doctor\nagner doctor shop@10.0.0.7\nagner doctor --json",
     .text =
-        "Looks at the cookie, this machine, and the node that runs here or "
-        "NODE, which\nmay be an Erlang node: its host, epmd, ports both ways, "
-        "cookie, flags, clock,\nlimits, mailboxes, restarts, long callbacks, "
-        "dead letters and link queues. Each\nline: ok, warn or fail, what, "
-        "the number, what it means, and a command. Exit\ncode 0 without a "
-        "`fail`; a node that cannot be reached has that of `agner ping`.",
+        "Looks at the cookie, keys, this machine, and the node that runs here "
+        "or NODE,\nwhich may be an Erlang node: its host, epmd, ports both "
+        "ways, cookie, flags,\nclock, limits, mailboxes, restarts, long "
+        "callbacks, dead letters and link\nqueues. Each line: ok, warn or "
+        "fail, what, the number, what it means, and a\ncommand. Exit code 0 "
+        "without a `fail`; a node that cannot be reached has that of\n`agner "
+        "ping`.",
     .args_max = 1,
     .options = options,
     .run = run,

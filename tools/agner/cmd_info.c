@@ -24,7 +24,7 @@ static int run(struct cli *cli)
     const char *node = which != NULL && is_node(which) ? which : NULL;
     struct etf_region *r = cli->region;
     struct target t;
-    etf_term info;
+    etf_term info, control = ETF_NONE;
     int code = cli_open(cli, node, false, &t);
 
     if (code != EXIT_DONE)
@@ -36,8 +36,15 @@ static int run(struct cli *cli)
     else
         code = cli_method(cli, &t, "agner.info", etf_map(r, NULL, 0),
                           GEN_CALL_TIMEOUT_MS, &info);
+    if (code == EXIT_DONE && (which == NULL || node != NULL))
+        code = cli_method(cli, &t, "agner.control", etf_map(r, NULL, 0),
+                          GEN_CALL_TIMEOUT_MS, &control);
     cli_close(&t);
-    return code == EXIT_DONE ? cli_sections(cli, info) : code;
+    if (code != EXIT_DONE)
+        return code;
+    if (!etf_is_none(control))
+        info = etf_map_put(r, info, etf_atom("control"), control);
+    return cli_sections(cli, info);
 }
 
 const struct command cmd_info = {

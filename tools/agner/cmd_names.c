@@ -85,6 +85,9 @@ static int run(struct cli *cli)
     if (cli->o.found)
         return ask(cli, "agner.found", found_columns,
                    sizeof found_columns / sizeof found_columns[0]);
+    if (cli->control != NULL)
+        return cli_fail(cli, EXIT_USAGE, "--registered or --found",
+                        "epmd is not asked by way of a node");
     entries = calloc(ENTRIES_MAX, sizeof *entries);
     if (entries == NULL)
         return cli_fail(cli, EXIT_REMOTE, "again later", "out of memory");

@@ -18,6 +18,10 @@ static const struct option options[] = {
       CLI_OPTION(sup), 0, 0, NULL },
     { "statem", 0, NULL, "a gen_statem", OPTION_FLAG, CLI_OPTION(statem), 0, 0,
       NULL },
+    { "stage", 0, NULL, "two stages: a source and a sink", OPTION_FLAG,
+      CLI_OPTION(stage), 0, 0, NULL },
+    { "saga", 0, NULL, "a saga with a worker", OPTION_FLAG, CLI_OPTION(saga), 0,
+      0, NULL },
     CLI_JSON_ROW,
     CLI_HELP_ROW,
     CLI_END_ROW,
@@ -36,13 +40,17 @@ static const struct part {
     { "src/", 0 },
     { "src/NAME_app.c", 0 },
     { "src/NAME_parts.h", 0 },
+    { "src/NAME_saga.c", TEMPLATE_SAGA },
     { "src/NAME_server.c", TEMPLATE_SERVER },
+    { "src/NAME_stage.c", TEMPLATE_STAGE },
     { "src/NAME_statem.c", TEMPLATE_STATEM },
     { "src/NAME_sup.c", TEMPLATE_SUP },
     { "test/", 0 },
     { "test/NAME_test.h", 0 },
     { "test/test_app.c", 0 },
+    { "test/test_saga.c", TEMPLATE_SAGA },
     { "test/test_server.c", TEMPLATE_SERVER },
+    { "test/test_stage.c", TEMPLATE_STAGE },
     { "test/test_statem.c", TEMPLATE_STATEM },
     { "test/test_sup.c", TEMPLATE_SUP },
 };
@@ -69,9 +77,13 @@ static unsigned wanted(const struct cli_options *o)
         set |= TEMPLATE_SERVER;
     if (o->statem)
         set |= TEMPLATE_STATEM;
+    if (o->stage)
+        set |= TEMPLATE_STAGE;
+    if (o->saga)
+        set |= TEMPLATE_SAGA;
     if (o->sup || set == 0)
         set |= TEMPLATE_SUP;
-    if ((set & (TEMPLATE_SERVER | TEMPLATE_STATEM)) == 0)
+    if (set == TEMPLATE_SUP)
         set |= TEMPLATE_SERVER;
     return set;
 }

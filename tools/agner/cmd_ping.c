@@ -67,19 +67,19 @@ static int run(struct cli *cli)
     struct target t;
     int code;
 
-    if (cli->o.verbose && (name == NULL || cli->o.node != NULL))
+    if (cli->o.verbose && (name == NULL || cli_asks_node(cli)))
         return cli_fail(cli, EXIT_USAGE, "agner ping -v NODE",
                         "--verbose wants a NODE, and no other one to ask");
     if (cli->o.verbose)
         code = cli_connect(cli, name, !cli->o.json, &t);
-    else if (cli->o.node != NULL)
+    else if (cli_asks_node(cli))
         code = cli_open(cli, NULL, false, &t);
     else
         code = cli_open(cli, name, true, &t);
     if (code != EXIT_DONE)
         return code;
     code = t.client != NULL
-               ? by_socket(cli, &t, cli->o.node != NULL ? name : NULL)
+               ? by_socket(cli, &t, cli_asks_node(cli) ? name : NULL)
                : ask(cli, &t);
     cli_close(&t);
     return code;

@@ -22,6 +22,11 @@ static int say_exception(struct cli *cli, const struct gen_erpc_exception *e)
         return cli_fail(cli, EXIT_NOT_FOUND,
                         "agner shell NODE, whose TAB lists functions",
                         "%s has no function %s", cli->args[0], reason);
+    if (e->kind == GEN_RPC_ERROR && etf_atom_is(why, "not_allowed"))
+        return cli_fail(cli, EXIT_REFUSED,
+                        "agner start --permit 'PEER: default, rpc' there, "
+                        "whose log names PEER and the permission",
+                        "%s does not allow us that function", cli->args[0]);
     return cli_fail(cli, EXIT_REMOTE, "the log of that node",
                     "exception %s: %s", cli_exception_class(e),
                     etf_format(reason, sizeof reason, why));

@@ -15,8 +15,8 @@
  *                                                        application, or a
  *                                                        transient one, ended
  *   {signal, N}             the signal thread            stop, exit code 0;
- *                                                        SIGHUP only where the
- *                                                        log has no file
+ *                                                        SIGHUP only at a
+ *                                                        terminal, see below
  *   stop                    agner.stop                   the same
  *
  * While the node stops, a second signal ends the program at once.
@@ -27,12 +27,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "node_channel.h"
 #include "rt_world.h"
 
 #include "start.h"
 
 #define STOP_MS       30000
 #define NODE_GRACE_MS 1000
+#define GIVE_UP_S     10 /* after that the program ends, whoever still computes */
 #define LOG_WAIT_MS   500 /* for the log to be written, where it matters */
 
 static const struct option options[] = {
@@ -46,7 +48,7 @@ static const struct option options[] = {
       OPTION_APP, CLI_OPTION(apps), GEN_APP_PERMANENT, 0, NULL },
     { "env", 0, "[APP.]KEY=TERM", "set in the environment; may be repeated",
       OPTION_TEXTS, CLI_OPTION(envs), 0, 0, NULL },
-    { "peer", 0, "NAME[:PORT]", "stay connected to it; may be repeated",
+    { "peer", 0, "[erlang:]NAME[:PORT]", "stay connected; may be repeated",
       OPTION_TEXTS, CLI_OPTION(peers), 0, 0, NULL },
     { "discover", 0, "WAY", "find nodes: dns:HOST[:PORT], gossip, epmd[:HOST]",
       OPTION_TEXTS, CLI_OPTION(discover), 0, 0, NULL },
@@ -56,8 +58,17 @@ static const struct option options[] = {
       CLI_OPTION(cookie_file), 0, 0, "cookie" },
     { "cookie", 0, "COOKIE", "the cookie itself (others may see it)",
       OPTION_SECRET, CLI_OPTION(cookie), 0, 0, "cookie-file" },
-    { "listen", 0, "HOST:PORT", "address for other nodes; port 0: any",
+    { "trust", 0, "first-use|listed", "whose keys are believed", OPTION_TEXT,
+      CLI_OPTION(trust), 0, 0, NULL },
+    { "trust-dir", 0, "DIR|none", "where its key and known_nodes are",
+      OPTION_TEXT, CLI_OPTION(trust_dir), 0, 0, NULL },
+    { "cluster-name", 0, "TEXT", "only nodes that say the same connect",
+      OPTION_TEXT, CLI_OPTION(cluster_name), 0, 0, NULL },
+    { "listen", 0, "HOST:PORT", "for other nodes (default 127.0.0.1:0)",
       OPTION_LISTEN, CLI_OPTION(listen), 0, 0, NULL },
+    CLI_ERLANG_ROW,
+    { "permit", 0, "PEER: ...", "what a peer may do here; may be repeated",
+      OPTION_TEXTS, CLI_OPTION(permits), 0, 0, NULL },
     { "epmd", 0, "auto|need|none", "use of epmd (default auto)", OPTION_TEXT,
       CLI_OPTION(epmd), 0, 0, NULL },
     { "epmd-port", 0, "PORT", "where epmd listens (default 4369)",
@@ -68,10 +79,15 @@ static const struct option options[] = {
       CLI_OPTION(visible), 0, 0, "hidden" },
     { "tick-time", 0, "TIME", "net_ticktime (default 60s)", OPTION_TIME,
       CLI_OPTION(tick_time_ms), 1000, 86400000, NULL },
+    { "limit", 0, "NAME=NUMBER", "of docs/limits.md; may be repeated",
+      OPTION_TEXTS, CLI_OPTION(limits), 0, 0, NULL },
     { "workers", 0, "N", "threads that run processes (default: cores)",
       OPTION_NUMBER, CLI_OPTION(workers), 1, 1024, NULL },
-    { "control", 0, "PATH|none", "where the control socket is", OPTION_TEXT,
-      CLI_OPTION(control), 0, 0, NULL },
+    { "control", 0, "PATH|none|URL",
+      "its control socket; URL: tcp://HOST:PORT, too", OPTION_TEXTS,
+      CLI_OPTION(controls), 0, 0, NULL },
+    { "control-keys", 0, "FILE", "clients of the control socket over TCP",
+      OPTION_TEXT, CLI_OPTION(control_keys), 0, 0, NULL },
     { "stop-time", 0, "TIME", "how long applications may stop (default 30s)",
       OPTION_TIME, CLI_OPTION(stop_time_ms), 0, 86400000, NULL },
     { "log-level", 0, "LEVEL", "emergency to debug, or none (default notice)",
@@ -84,6 +100,10 @@ static const struct option options[] = {
       OPTION_FLAG, CLI_OPTION(foreground), 0, 0, "detach" },
     { "log-file", 0, "FILE", "append the log there (default: stderr)",
       OPTION_TEXT, CLI_OPTION(log_file), 0, 0, NULL },
+    { "blackbox", 0, "FILE|none", "what happens is noted there (NODE.box)",
+      OPTION_TEXT, CLI_OPTION(blackbox), 0, 0, NULL },
+    { "blackbox-size", 0, "BYTES", "of it for each worker (default 262144)",
+      OPTION_NUMBER, CLI_OPTION(blackbox_size), 16384, 67108864, NULL },
     { "log-format", 0, "text|json|journald", "the log's form (default text)",
       OPTION_TEXT, CLI_OPTION(log_format), 0, 0, NULL },
     CLI_HELP_ROW,
@@ -106,8 +126,27 @@ struct start {
 
 /* ---- Signals ---------------------------------------------------------- */
 
+/* SIGHUP is what a terminal says at its end, to a node that logs to it; to any
+ * other one it is a wish. */
+static bool goes_on(const struct start *st)
+{
+    return st->s.log.kind != RT_LOG_STDERR || st->cli->o.detach;
+}
+
+/* Log file, keys and cookies. */
+static void read_again(struct start *st)
+{
+    struct agner_error error = { AGNER_OK, "" };
+
+    rt_log_reopen(node_rt(st->node)); /* somebody has moved it */
+    if (node_reload(st->node, &error) != AGNER_OK)
+        rt_log(node_rt(st->node), RT_LOG_ERROR,
+               "keys and cookies stay as they were: %s", error.text);
+}
+
 /* A thread of its own waits for signals, so that nothing runs in a handler.
- * SIGURG is ours: it ends the thread. */
+ * SIGURG is ours: it ends the thread. So is SIGALRM: code that never returns
+ * cannot be ended, but the program can. */
 static void wait_for_signals(void *arg)
 {
     struct start *st = arg;
@@ -117,9 +156,15 @@ static void wait_for_signals(void *arg)
     while (sigwait(&st->signal_set, &got) == 0 && got != SIGURG) {
         struct etf_region *r;
 
-        if (got == SIGHUP && st->s.log.kind == RT_LOG_FILE) {
-            rt_log_reopen(node_rt(st->node)); /* somebody has moved it */
+        if (got == SIGHUP && goes_on(st)) {
+            read_again(st);
             continue;
+        }
+        if (got == SIGALRM) {
+            (void)fprintf(stderr, "agner start: stopped, though a process is "
+                                  "in code that does not return\n");
+            (void)unlink(st->s.control_path);
+            _exit(EXIT_REMOTE);
         }
         if (stopping) {
             (void)unlink(st->s.control_path);
@@ -143,6 +188,7 @@ static void block_signals(struct start *st)
     (void)sigaddset(&st->signal_set, SIGINT);
     (void)sigaddset(&st->signal_set, SIGHUP);
     (void)sigaddset(&st->signal_set, SIGURG);
+    (void)sigaddset(&st->signal_set, SIGALRM);
     (void)pthread_sigmask(SIG_BLOCK, &st->signal_set, NULL);
 }
 
@@ -207,9 +253,14 @@ static enum agner_err start_starter(struct start *st)
 
 /* ---- Up and down ------------------------------------------------------ */
 
+static bool is_of_log(const struct agner_error *error)
+{
+    return strncmp(error->text, "log handler ", 12) == 0;
+}
+
 static const char *next_step(const struct agner_error *error)
 {
-    if (strncmp(error->text, "log handler ", 12) == 0)
+    if (is_of_log(error))
         return "another --log-file or --log-format";
     if (error->code == AGNER_ETAKEN)
         return "another --name or --listen, or agner names";
@@ -224,27 +275,40 @@ static int start_node(struct start *st)
     enum agner_err err = node_start(&st->s.node, &st->node, &error);
 
     explicit_bzero(st->s.cookie, sizeof st->s.cookie);
+    cli_cookie_wipe(st->cli);
     if (err == AGNER_OK)
         return EXIT_DONE;
+    if (!is_of_log(&error) &&
+        (error.code == AGNER_ESYNTAX || error.code == AGNER_ENOTALLOWED))
+        return cli_secret_fail(st->cli, err, error.text);
     return cli_fail(st->cli, err == AGNER_EINVAL ? EXIT_USAGE : EXIT_REMOTE,
                     next_step(&error), "%s", error.text);
 }
 
-static int start_control(struct start *st)
+static int serve_control(struct start *st)
 {
+    struct noise_keys own = { { 0 }, { 0 } };
     struct apps_control_options o = { .node = st->node,
                                       .world = st->cli->world,
                                       .path = st->s.control_path,
+                                      .tcp = st->s.control_tcp,
+                                      .own = &own,
+                                      .keys_path = st->s.control_keys,
                                       .stop = stop_asked,
                                       .stop_ctx = st };
     struct agner_error error = { AGNER_OK, "" };
-    enum agner_err err;
+    enum agner_err err = AGNER_OK;
 
-    if (st->s.control_path[0] == '\0')
+    if (st->s.control_path[0] == '\0' && !o.tcp.set)
         return EXIT_DONE;
-    err = apps_control_dir(st->s.control_path, &error);
+    apps_limits_give_control(&st->s.config.limits, &o);
+    if (st->s.control_path[0] != '\0')
+        err = apps_control_dir(st->s.control_path, &error);
+    if (err == AGNER_OK && o.tcp.set)
+        err = start_control_key(st->cli, &st->s, &own, &error);
     if (err == AGNER_OK)
         err = apps_control_start(st->self, &o, &st->control, &error);
+    node__noise_wipe(&own, sizeof own);
     if (err == AGNER_OK)
         return EXIT_DONE;
     return cli_fail(st->cli, EXIT_REMOTE,
@@ -336,15 +400,18 @@ static int start_rest(struct start *st)
         return cli_fail(st->cli, EXIT_REMOTE, "the log above", "%s",
                         error.text);
     }
-    code = start_control(st);
+    code = serve_control(st);
     if (code == EXIT_DONE)
         code = start_cluster(st);
     if (code != EXIT_DONE)
         return code;
     err = st->cli->world->thread_start(st->cli->world->ctx, "signals",
                                        wait_for_signals, st, &st->signals);
-    if (err == AGNER_OK)
-        err = start_starter(st);
+    if (err != AGNER_OK)
+        return cli_fail(st->cli, EXIT_REMOTE, "again later",
+                        "no thread that waits for signals: %s",
+                        agner_strerror(err));
+    err = start_starter(st);
     if (err != AGNER_OK)
         return cli_fail(st->cli, EXIT_REMOTE, "again later", "%s",
                         agner_strerror(err));
@@ -364,7 +431,9 @@ static void stop(struct start *st)
             apps_control_stop(st->self, st->control);
         rt_detach(st->self);
     }
+    (void)alarm(GIVE_UP_S);
     node_stop(st->node, NODE_GRACE_MS);
+    (void)alarm(0);
     if (st->signals != NULL) {
         (void)kill(getpid(), SIGURG);
         st->cli->world->thread_join(st->cli->world->ctx, st->signals);
@@ -372,6 +441,19 @@ static void stop(struct start *st)
 }
 
 /* ---- The wait --------------------------------------------------------- */
+
+/* A name that others would use, and nobody who does comes through. */
+static void warn_of_loopback(struct start *st)
+{
+    const char *host = strchr(node_name(st->node), '@') + 1;
+
+    if (st->s.node.listen_host != NULL || apps_is_loopback(host))
+        return;
+    rt_log(node_rt(st->node), RT_LOG_NOTICE,
+           "%s: listens on 127.0.0.1 alone, though its name means %s: "
+           "--listen %s:0 is for nodes of other machines",
+           node_name(st->node), host, host);
+}
 
 static void say_ready(struct start *st)
 {
@@ -384,6 +466,7 @@ static void say_ready(struct start *st)
         (void)fputs(line, stdout);
         (void)fflush(stdout); /* nobody reads it: no failure of the node */
     }
+    warn_of_loopback(st);
     cli_notify("READY=1");
     start_detached(line, st->s.log.path);
     if (st->cli->o.detach) {
@@ -488,15 +571,18 @@ const struct command cmd_start = {
     .example = "agner start --app b/shop.so\n"
                "agner start --name shop@127.0.0.1 --app counter\n"
                "agner start --config shop.config --detach\n"
-               "agner start --name shop@10.0.0.7 --app /opt/shop/shop.so",
+               "agner start --name shop@10.0.0.7 --listen 10.0.0.7:0 --app "
+               "/opt/shop/shop.so",
     .text =
         "Prints \"NAME ready on port PORT\" when it is up and every "
         "application runs.\nSIGTERM, SIGINT and `agner stop` end it in "
-        "order; a second signal at once.\nA node whose host is 127.0.0.1 or "
-        "localhost listens there, any other on all\naddresses, unless "
-        "--listen says otherwise. It is visible unless --hidden is\n"
-        "given: nodes() of others has it, all visible nodes are connected, "
-        "and they\nshare the names of global. Without a cookie file\n"
+        "order; a second signal at once.\nIt listens on 127.0.0.1 alone "
+        "unless --listen says otherwise; nodes of other\nmachines need "
+        "--listen 0.0.0.0:0 or an address of this one. Erlang nodes may\n"
+        "connect, and are connected to, where --erlang says so. It is visible "
+        "unless\n--hidden is given: nodes() of others has it, all visible "
+        "nodes are connected,\nand they share the names of global. Without a "
+        "cookie file\n"
         "($XDG_CONFIG_HOME/agner/cookie, ~/.erlang.cookie) one is written.",
     .options = options,
     .run = run,

@@ -14,6 +14,7 @@ static const struct option options[] = {
 static int run(struct cli *cli)
 {
     uint64_t ms = cli->o.timeout_ms == CLI_ABSENT ? STOP_MS : cli_timeout(cli);
+    enum agner_err err = AGNER_OK;
     struct target t;
     etf_term result;
     int code = cli_open(cli, NULL, false, &t);
@@ -22,10 +23,15 @@ static int run(struct cli *cli)
         return code;
     code = cli_method(cli, &t, "agner.stop", etf_map(cli->region, NULL, 0),
                       GEN_CALL_TIMEOUT_MS, &result);
-    if (code == EXIT_DONE && client_wait_closed(t.client, ms) != AGNER_OK)
+    if (code == EXIT_DONE)
+        err = client_wait_closed(t.client, ms);
+    if (err == AGNER_ETIMEOUT)
         code = cli_fail(cli, EXIT_TIMEOUT,
                         "agner stop again with a longer --timeout, or kill it",
                         "the node has not stopped yet");
+    else if (err != AGNER_OK)
+        code = cli_fail(cli, EXIT_UNREACHABLE, "agner status",
+                        "the connection was cut before the node had stopped");
     cli_close(&t);
     if (code == EXIT_DONE && cli->o.json)
         code = cli_print(cli, ETF_A(ok));

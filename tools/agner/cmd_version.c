@@ -17,7 +17,7 @@ static int run(struct cli *cli)
     char text[64];
     int code = EXIT_DONE;
 
-    if (cli->o.node != NULL) {
+    if (cli_asks_node(cli)) {
         code = cli_open(cli, NULL, false, &t);
         if (code != EXIT_DONE)
             return code;

@@ -7,16 +7,30 @@
  */
 #include "cli.h"
 
+/* clang-format off */
+const struct option cli_globals[] = {
+    { "control", 0, "tcp://HOST:PORT", "the node to talk to, over TCP",
+      OPTION_TEXT, offsetof(struct cli, control), 0, 0, NULL },
+    { "key", 0, "FILE", "our key for that (~/.config/agner/key)",
+      OPTION_TEXT, offsetof(struct cli, key), 0, 0, NULL },
+    { "server-key", 0, "KEY", "the node's, unless FILE's folder has it",
+      OPTION_TEXT, offsetof(struct cli, server_key), 0, 0, NULL },
+    CLI_END_ROW,
+};
+/* clang-format on */
+
 #include <string.h>
 
 /* In the order of the help. */
 const struct command *const cli_commands[] = {
-    &cmd_new,    &cmd_start,  &cmd_stop,       &cmd_status,   &cmd_ping,
-    &cmd_call,   &cmd_cast,   &cmd_send,       &cmd_rpc,      &cmd_shell,
-    &cmd_kill,   &cmd_apps,   &cmd_app,        &cmd_tree,     &cmd_sup,
-    &cmd_ps,     &cmd_info,   &cmd_logs,       &cmd_loglevel, &cmd_nodes,
-    &cmd_groups, &cmd_pub,    &cmd_sub,        &cmd_names,    &cmd_epmd,
-    &cmd_cookie, &cmd_doctor, &cmd_completion, &cmd_version,
+    &cmd_new,   &cmd_start,      &cmd_stop,     &cmd_status,     &cmd_ping,
+    &cmd_call,  &cmd_cast,       &cmd_send,     &cmd_rpc,        &cmd_shell,
+    &cmd_kill,  &cmd_apps,       &cmd_app,      &cmd_tree,       &cmd_sup,
+    &cmd_ps,    &cmd_info,       &cmd_logs,     &cmd_loglevel,   &cmd_nodes,
+    &cmd_stage, &cmd_saga,       &cmd_services, &cmd_config,     &cmd_groups,
+    &cmd_pub,   &cmd_sub,        &cmd_names,    &cmd_epmd,       &cmd_cookie,
+    &cmd_key,   &cmd_trust,      &cmd_reload,   &cmd_doctor,     &cmd_waits,
+    &cmd_dump,  &cmd_postmortem, &cmd_sim,      &cmd_completion, &cmd_version,
 };
 
 const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
@@ -29,7 +43,7 @@ const struct exit_text cli_exit_codes[] = {
     { EXIT_REMOTE,      "the other side failed; what it said is printed" },
     { EXIT_USAGE,       "usage" },
     { EXIT_UNREACHABLE, "node unreachable" },
-    { EXIT_AUTH,        "authentication: cookie" },
+    { EXIT_AUTH,        "authentication: cookie or key" },
     { EXIT_TIMEOUT,     "no answer in time" },
     { EXIT_NOT_FOUND,   "no such name or process" },
     { EXIT_PROTOCOL,    "protocol or version mismatch" },

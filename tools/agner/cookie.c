@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "noise_psk.h"
 #include "rt_world.h"
 
 #define COOKIE_MAX 255
@@ -83,23 +84,12 @@ static int read_file(struct cli *cli, const char *path, char cookie[256])
 /* ---- A new one --------------------------------------------------------------
  */
 
-/* agner1- and 32 random bytes in base 32. */
-static void make_cookie(const struct rt_world *world, char cookie[256])
+void cli_cookie_make(struct cli *cli, char cookie[256])
 {
-    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
     uint8_t bytes[32];
-    unsigned bits = 0, count = 0;
-    char *to = cookie + sizeof "agner1-" - 1;
 
-    memcpy(cookie, "agner1-", sizeof "agner1-");
-    world->random(world->ctx, bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        bits = (bits << 8 | bytes[i]) & 0xfff;
-        for (count += 8; count >= 5; count -= 5)
-            *to++ = digits[bits >> (count - 5) & 31];
-    }
-    *to++ = digits[bits << (5 - count) & 31];
-    *to = '\0';
+    cli->world->random(cli->world->ctx, bytes, sizeof bytes);
+    node__psk_cookie(bytes, cookie);
     explicit_bzero(bytes, sizeof bytes);
 }
 
@@ -112,6 +102,8 @@ static void make_directories(const char *path)
 
     (void)snprintf(dir, sizeof dir, "%s", path);
     slash = strrchr(dir, '/');
+    if (slash == NULL)
+        return;
     *slash = '\0';
     if (mkdir(dir, 0700) == 0 || errno != ENOENT)
         return;
@@ -134,7 +126,7 @@ static int write_new(struct cli *cli, const char *path, char cookie[256])
     if (fd < 0)
         return refuse(cli, path, strerror(errno),
                       "--cookie-file FILE instead of");
-    make_cookie(cli->world, cookie);
+    cli_cookie_make(cli, cookie);
     size = strlen(cookie);
     cookie[size] = '\n';
     if (write(fd, cookie, size + 1) != (ssize_t)size + 1) {
@@ -188,6 +180,15 @@ static int given(struct cli *cli, char cookie[256], char path[APPS_PATH_MAX])
     return EXIT_DONE;
 }
 
+void cli_cookie_wipe(struct cli *cli)
+{
+    /* A copy of our own, which nobody else writes to: options.c. */
+    char *text = (char *)(uintptr_t)cli->o.cookie;
+
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+}
+
 bool cli_cookie_place(struct cli *cli, const char *file,
                       char path[APPS_PATH_MAX])
 {
@@ -201,8 +202,8 @@ bool cli_cookie_place(struct cli *cli, const char *file,
     return path[0] != '\0';
 }
 
-int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
-                   char path[APPS_PATH_MAX])
+int cli_cookie_own_place(struct cli *cli, const char *file,
+                         char path[APPS_PATH_MAX])
 {
     char own[APPS_PATH_MAX], erlang[APPS_PATH_MAX];
 
@@ -211,7 +212,16 @@ int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
         return cli_fail(cli, EXIT_USAGE, "--cookie-file FILE",
                         "there is no home for a cookie: HOME is not set");
     (void)snprintf(path, APPS_PATH_MAX, "%s", file != NULL ? file : own);
-    return write_new(cli, path, cookie);
+    make_directories(path);
+    return EXIT_DONE;
+}
+
+int cli_cookie_new(struct cli *cli, const char *file, char cookie[256],
+                   char path[APPS_PATH_MAX])
+{
+    int code = cli_cookie_own_place(cli, file, path);
+
+    return code == EXIT_DONE ? write_new(cli, path, cookie) : code;
 }
 
 int cli_cookie(struct cli *cli, const char *file, bool make, char cookie[256],

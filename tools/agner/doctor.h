@@ -58,8 +58,28 @@ void judge_restarts(struct finding *f, const char *who, uint64_t restarts,
                     uint64_t intensity, uint64_t period_ms);
 void judge_handlers(struct finding *f, uint64_t count, const char *longest);
 void judge_dropped(struct finding *f, uint64_t dropped, uint64_t messages);
+/* `over`: none, soft or hard, the mark that the program's memory is over. */
+void judge_marks(struct finding *f, const char *over, uint64_t used,
+                 uint64_t soft, uint64_t hard);
 void judge_queue(struct finding *f, const char *peer, uint64_t queued,
                  uint64_t limit);
+/* `max` 0: without a limit. */
+void judge_stage(struct finding *f, const char *who, uint64_t buffered,
+                 uint64_t max, uint64_t discarded);
+/* `overdue`: transactions past their deadline that have not ended. */
+void judge_saga(struct finding *f, const char *who, uint64_t stuck,
+                uint64_t overdue);
+/* Calls that wait for each other, and code that is stuck just now. */
+void judge_waits(struct finding *f, uint64_t waiting, uint64_t cycles,
+                 uint64_t stuck);
+/* What was set, and is weaker than the default. */
+void judge_erlang(struct finding *f, const char *policy);
+/* "": nowhere. */
+void judge_listen(struct finding *f, const char *host);
+/* One row; `base`: what the kind may by default comes to it. */
+void judge_permit(struct finding *f, const char *peer, bool base,
+                  const char *permissions);
+void judge_root(struct finding *f);
 /* Of processes, atoms and the like on an Erlang node. */
 void judge_share(struct finding *f, const char *what, uint64_t used,
                  uint64_t limit, const char *command);
@@ -78,6 +98,11 @@ void doctor_cookie(struct doctor *d);
 void doctor_system(struct doctor *d, int64_t pid, uint64_t workers);
 /* Does the host of this node's name have an address, and epmd there answer? */
 void doctor_host(struct doctor *d, const char *name);
+
+/* ---- doctor_trust.c: keys -------------------------------------------------
+ */
+
+void doctor_trust(struct doctor *d);
 
 /* ---- doctor_node.c: a node ---------------------------------------------- */
 

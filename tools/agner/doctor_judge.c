@@ -264,6 +264,65 @@ void judge_quota(struct finding *f, uint64_t workers, uint64_t quota_milli)
             (unsigned long long)((quota_milli + 999) / 1000));
 }
 
+/* ---- What is weaker than the default ------------------------------------- */
+
+void judge_erlang(struct finding *f, const char *policy)
+{
+    value(f, "%s", policy);
+    if (strcmp(policy, "off") == 0) {
+        say(f, VERDICT_OK, "plain Erlang distribution is off");
+        return;
+    }
+    say(f, VERDICT_WARN,
+        "plain Erlang distribution is on%s: nothing of it is encrypted, and "
+        "who reads the network can take a connection over",
+        strcmp(policy, "any") == 0 ? " for every address"
+                                   : " for this machine");
+    command(f, strcmp(policy, "any") == 0
+                   ? "agner start --erlang loopback, or off"
+                   : "agner start --erlang off, if no Erlang node is needed");
+}
+
+void judge_listen(struct finding *f, const char *host)
+{
+    bool all = host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 ||
+               strcmp(host, "::") == 0;
+
+    value(f, "%s", host[0] == '\0' ? "nowhere" : host);
+    if (host[0] == '\0' || apps_is_loopback(host)) {
+        say(f, VERDICT_OK, "no other machine reaches the node");
+        return;
+    }
+    say(f, VERDICT_WARN, "whoever reaches %s may try to connect",
+        all ? "any address of this machine" : host);
+    command(f, "agner start --listen ADDRESS:PORT with the one that the "
+               "cluster uses, and a firewall");
+}
+
+void judge_permit(struct finding *f, const char *peer, bool base,
+                  const char *permissions)
+{
+    static const char *const strong[] = { "all", "spawn", "rpc", "admin" };
+    bool is_strong = false;
+
+    for (size_t i = 0; i < sizeof strong / sizeof strong[0]; i++)
+        is_strong |= strstr(permissions, strong[i]) != NULL;
+    value(f, "%.60s", peer);
+    say(f, is_strong ? VERDICT_WARN : VERDICT_OK, "%s may%s: %s", peer,
+        base ? ", besides what it may by default" : "", permissions);
+    if (is_strong)
+        command(f, "agner start --permit with no more than that peer needs");
+}
+
+void judge_root(struct finding *f)
+{
+    value(f, "root");
+    say(f, VERDICT_WARN,
+        "the node runs as root: what goes wrong in it goes wrong with all "
+        "rights of this machine");
+    command(f, "User= in its unit, or su of another user");
+}
+
 /* ---- The node ------------------------------------------------------------ */
 
 void judge_mailbox(struct finding *f, const char *who, uint64_t count)
@@ -312,6 +371,28 @@ void judge_handlers(struct finding *f, uint64_t count, const char *longest)
                "in the kernel");
 }
 
+void judge_waits(struct finding *f, uint64_t waiting, uint64_t cycles,
+                 uint64_t stuck)
+{
+    value(f, "%llu of %llu", (unsigned long long)cycles,
+          (unsigned long long)waiting);
+    if (cycles > 0) {
+        say(f, VERDICT_FAIL,
+            "processes that wait for each other's answers, and never go on");
+        command(f, "agner waits");
+    } else if (stuck > 0) {
+        say(f, VERDICT_WARN,
+            "no calls in a cycle, but %llu callbacks run on "
+            "without a pause",
+            (unsigned long long)stuck);
+        command(f, "agner waits");
+    } else {
+        say(f, VERDICT_OK,
+            "no calls wait for each other; agner waits "
+            "--cluster looks at all nodes");
+    }
+}
+
 void judge_dropped(struct finding *f, uint64_t dropped, uint64_t messages)
 {
     value(f, "%llu of %llu", (unsigned long long)dropped,
@@ -324,6 +405,24 @@ void judge_dropped(struct finding *f, uint64_t dropped, uint64_t messages)
         "messages that nobody received: their process had "
         "ended, or its node was not connected");
     command(f, "agner info | grep -A9 dropped");
+}
+
+void judge_marks(struct finding *f, const char *over, uint64_t used,
+                 uint64_t soft, uint64_t hard)
+{
+    bool is_hard = strcmp(over, "hard") == 0;
+
+    value(f, "%llu MiB", (unsigned long long)(used >> 20));
+    if (!is_hard && strcmp(over, "soft") != 0) {
+        say(f, VERDICT_OK, "the node's memory is below its marks");
+        return;
+    }
+    say(f, is_hard ? VERDICT_FAIL : VERDICT_WARN,
+        is_hard ? "over the hard mark of %llu MiB: nothing large is made, and "
+                  "other nodes are not read"
+                : "over the soft mark of %llu MiB: new nodes are not let in",
+        (unsigned long long)((is_hard ? hard : soft) >> 20));
+    command(f, "agner ps; or a higher --limit memory_%s=BYTES", over);
 }
 
 void judge_queue(struct finding *f, const char *peer, uint64_t queued,
@@ -341,6 +440,44 @@ void judge_queue(struct finding *f, const char *peer, uint64_t queued,
         (unsigned long long)queued, peer,
         percent < 100 ? "" : ": senders wait too");
     command(f, "agner nodes; agner ping -v %.200s", peer);
+}
+
+void judge_stage(struct finding *f, const char *who, uint64_t buffered,
+                 uint64_t max, uint64_t discarded)
+{
+    bool full = max > 0 && buffered >= max;
+
+    value(f, "%llu waiting, %llu lost", (unsigned long long)buffered,
+          (unsigned long long)discarded);
+    if (max > 0 && buffered >= max / 100 * SHARE_WARN) {
+        say(f, full ? VERDICT_FAIL : VERDICT_WARN,
+            full ? "the buffer of %s is full: it throws events away"
+                 : "the buffer of %s fills: its consumers are behind",
+            who);
+        command(f, "agner stage show '%s'", who);
+    } else if (discarded > 0) {
+        say(f, VERDICT_WARN, "%s has thrown events away since its start", who);
+        command(f, "agner stage show '%s'", who);
+    } else {
+        say(f, VERDICT_OK, "consumers keep up with %s", who);
+    }
+}
+
+void judge_saga(struct finding *f, const char *who, uint64_t stuck,
+                uint64_t overdue)
+{
+    value(f, "%llu stuck, %llu overdue", (unsigned long long)stuck,
+          (unsigned long long)overdue);
+    if (stuck > 0) {
+        say(f, VERDICT_FAIL,
+            "transactions of %s can be neither finished nor undone", who);
+        command(f, "agner saga ls '%s'; agner saga retry '%s' ID", who, who);
+    } else if (overdue > 0) {
+        say(f, VERDICT_WARN, "transactions of %s are past their deadline", who);
+        command(f, "agner saga ls '%s'", who);
+    } else {
+        say(f, VERDICT_OK, "all transactions of %s are in time", who);
+    }
 }
 
 void judge_share(struct finding *f, const char *what, uint64_t used,

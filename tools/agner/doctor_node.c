@@ -12,6 +12,8 @@
 
 #include "rt_world.h"
 
+#include "told.h"
+
 static uint64_t number(etf_term map, const char *key)
 {
     int64_t n = 0;
@@ -62,6 +64,21 @@ static void look_at_supervisors(struct doctor *d, etf_term health)
     }
 }
 
+/* A node of before has none. */
+static void look_at_marks(struct doctor *d, etf_term health)
+{
+    etf_term limits = cli_get(health, "limits");
+    char over[16];
+
+    if (etf_is_none(limits))
+        return;
+    judge_marks(doctor_add(d, "memory marks"),
+                cli_cell(cli_get(health, "memory_over"), over, sizeof over),
+                number(cli_get(health, "counters"), "memory_used"),
+                number(cli_get(limits, "memory_soft"), "limit"),
+                number(cli_get(limits, "memory_hard"), "limit"));
+}
+
 static void look_at_queues(struct doctor *d, etf_term health)
 {
     etf_term list = cli_get(health, "queues"), one;
@@ -71,6 +88,100 @@ static void look_at_queues(struct doctor *d, etf_term health)
         judge_queue(doctor_add(d, "link queue"),
                     cli_cell(cli_get(one, "name"), peer, sizeof peer),
                     number(one, "queued_bytes"), number(one, "limit_bytes"));
+}
+
+/* What was set, and is weaker than the default; an older node does not say. */
+static void look_at_policy(struct doctor *d, etf_term health)
+{
+    etf_term policy = cli_get(health, "policy"), list, row;
+    char text[256], peer[256];
+    bool base = false, root = false;
+
+    if (etf_is_none(policy))
+        return;
+    judge_erlang(doctor_add(d, "erlang"),
+                 cli_cell(cli_get(policy, "erlang"), text, sizeof text));
+    judge_listen(doctor_add(d, "listen"),
+                 cli_cell(cli_get(policy, "listen"), text, sizeof text));
+    list = cli_get(policy, "permits");
+    while (!etf_is_none(list) && etf_list_next(&list, &row)) {
+        (void)etf_get_bool(cli_get(row, "default"), &base);
+        judge_permit(doctor_add(d, "permit"),
+                     cli_cell(cli_get(row, "peer"), peer, sizeof peer), base,
+                     cli_cell(cli_get(row, "permissions"), text, sizeof text));
+    }
+    if (etf_get_bool(cli_get(policy, "root"), &root) && root)
+        judge_root(doctor_add(d, "user"));
+}
+
+/* The figures of a kind; an older node has none. */
+static etf_term figures(struct cli *cli, struct target *t, const char *kind,
+                        etf_term which)
+{
+    etf_term params = etf_make(cli->region, "#{kind => _}", kind), answer;
+    bool quiet = cli->quiet;
+    int code;
+
+    if (!etf_is_none(which))
+        params = etf_map_put(cli->region, params, etf_atom("which"), which);
+    cli->quiet = true;
+    code =
+        cli_method(cli, t, "agner.figures", params, cli_timeout(cli), &answer);
+    cli->quiet = quiet;
+    return code == EXIT_DONE ? cli_get(answer, "figures") : etf_nil();
+}
+
+static void look_at_stages(struct doctor *d, struct target *t)
+{
+    etf_term rows = figures(d->cli, t, "stage", ETF_NONE), row, worst;
+    uint64_t most = 0;
+    char who[200];
+
+    /* One line: the one that has lost most, or else is fullest. */
+    for (worst = ETF_NONE; etf_list_next(&rows, &row);) {
+        uint64_t bad = number(row, "discarded") * 1000 +
+                       number(row, "buffered") + number(row, "queued");
+
+        if (etf_is_none(worst) || bad > most) {
+            worst = row;
+            most = bad;
+        }
+    }
+    if (!etf_is_none(worst))
+        judge_stage(doctor_add(d, "stages"),
+                    cli_cell(cli_title(worst), who, sizeof who),
+                    number(worst, "buffered") + number(worst, "queued"),
+                    number(worst, "buffer_max"), number(worst, "discarded"));
+}
+
+static uint64_t count_overdue(etf_term rows)
+{
+    uint64_t count = 0;
+    etf_term row, list, one;
+    int64_t left_ms;
+
+    if (!etf_list_next(&rows, &row))
+        return 0;
+    list = cli_get(row, "list");
+    while (!etf_is_none(list) && etf_list_next(&list, &one))
+        count += etf_get_int(cli_get(one, "left_ms"), &left_ms) && left_ms < 0;
+    return count;
+}
+
+#define SAGAS_MAX 20 /* that are looked at */
+
+static void look_at_sagas(struct doctor *d, struct target *t)
+{
+    etf_term rows = figures(d->cli, t, "saga", ETF_NONE), row;
+    char who[200];
+
+    for (int i = 0; i < SAGAS_MAX && etf_list_next(&rows, &row); i++) {
+        etf_term all = figures(d->cli, t, "saga", cli_get(row, "pid"));
+
+        judge_saga(doctor_add(d, "sagas"),
+                   cli_cell(cli_title(row), who, sizeof who),
+                   number(row, "stuck"), count_overdue(all));
+    }
 }
 
 /* The longest that the log still tells of: "... has run for N ms ...". */
@@ -98,6 +209,31 @@ static void find_longest(struct cli *cli, struct target *t, char *text,
         longest = strtoull(ms + 12, NULL, 10);
         (void)snprintf(text, size, "%s", line);
     }
+}
+
+/* An older node does not say. */
+static void look_at_waits(struct doctor *d, struct target *t)
+{
+    struct told told = { .cli = d->cli };
+    bool quiet = d->cli->quiet;
+    etf_term answer, nodes, one;
+    int code;
+
+    d->cli->quiet = true;
+    code =
+        cli_method(d->cli, t, "agner.waits", etf_map(d->cli->region, NULL, 0),
+                   cli_timeout(d->cli), &answer);
+    d->cli->quiet = quiet;
+    if (code != EXIT_DONE)
+        return;
+    nodes = cli_get(answer, "nodes");
+    if (told_gather(&told, nodes) && etf_list_next(&nodes, &one)) {
+        int64_t stuck = etf_list_size(cli_get(one, "stuck"));
+
+        judge_waits(doctor_add(d, "wait cycles"), told.count, told.cycles,
+                    stuck > 0 ? (uint64_t)stuck : 0);
+    }
+    told_fini(&told);
 }
 
 /* Does its own name lead to it, with our cookie? */
@@ -146,9 +282,14 @@ void doctor_local(struct doctor *d, struct target *t)
     find_longest(cli, t, longest, sizeof longest);
     judge_handlers(doctor_add(d, "long handlers"),
                    number(counters, "long_schedules"), longest);
+    look_at_waits(d, t);
     judge_dropped(doctor_add(d, "dead letters"), number(counters, "dropped"),
                   number(counters, "messages"));
+    look_at_policy(d, health);
+    look_at_marks(d, health);
     look_at_queues(d, health);
+    look_at_stages(d, t);
+    look_at_sagas(d, t);
 }
 
 /* ---- By distribution ------------------------------------------------------

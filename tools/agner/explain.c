@@ -58,6 +58,10 @@ static const struct row rows[] = {
       "is not registered", "%E: no node of that name runs on %H",
       "agner names %H" },
 
+    { NODE_STEP_CONNECT, AGNER_ENOTALLOWED, EXIT_REFUSED,
+      "is an Erlang node, and those are not spoken with", "%E",
+      "the same with --erlang loopback, or --erlang any for a network that you "
+      "trust" },
     { NODE_STEP_CONNECT, AGNER_EUNKNOWN, EXIT_UNREACHABLE,
       "its host is not known", "%H has no address here: %E",
       "getent hosts %H   and mend DNS or /etc/hosts, or %A@ADDRESS" },

@@ -13,13 +13,28 @@
 
 #include "suggest.h"
 
+static void print_option(FILE *to, const struct option *o)
+{
+    char names[64];
+
+    (void)snprintf(
+        names, sizeof names, "%s%c%s--%s%s%s", o->letter != 0 ? "-" : " ",
+        o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ", " : "  ", o->name,
+        o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+    (void)fprintf(to, "  %-26s %s\n", names, o->help);
+}
+
 static void print_commands(FILE *to)
 {
-    (void)fprintf(to, "usage: agner COMMAND [ARGUMENTS] [OPTIONS]\n\n");
+    (void)fprintf(to, "usage: agner [--control ...] COMMAND [ARGUMENTS] "
+                      "[OPTIONS]\n\n");
     for (size_t i = 0; i < cli_command_count; i++)
         (void)fprintf(to, "  %-10s  %s\n", cli_commands[i]->name,
                       cli_commands[i]->summary);
     (void)fprintf(to, "  %-10s  %s\n", "help", "tell more about a command");
+    (void)fprintf(to, "\nbefore the command:\n");
+    for (const struct option *o = cli_globals; o->name != NULL; o++)
+        print_option(to, o);
     (void)fprintf(to, "\nexit codes:\n");
     for (size_t i = 0; i < cli_exit_code_count; i++)
         (void)fprintf(to, "  %3d  %s\n", cli_exit_codes[i].code,
@@ -36,17 +51,6 @@ static void print_lines(const char *text, const char *indent)
     }
 }
 
-static void print_option(const struct option *o)
-{
-    char names[64];
-
-    (void)snprintf(
-        names, sizeof names, "%s%c%s--%s%s%s", o->letter != 0 ? "-" : " ",
-        o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ", " : "  ", o->name,
-        o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
-    (void)printf("  %-26s %s\n", names, o->help);
-}
-
 static void print_help(const struct command *c)
 {
     (void)printf("agner %s: %s\n\n", c->name, c->summary);
@@ -58,7 +62,7 @@ static void print_help(const struct command *c)
         (void)printf("\n");
     }
     for (const struct option *o = c->options; o->name != NULL; o++)
-        print_option(o);
+        print_option(stdout, o);
 }
 
 static int unknown(const struct cli *cli, const char *name)
@@ -90,10 +94,54 @@ static int help(const struct cli *cli, int argc, char **argv)
     return EXIT_DONE;
 }
 
+/* The options before the command; *argc and *argv are moved behind them. */
+static int read_globals(struct cli *cli, int *argc, char ***argv)
+{
+    while (*argc > 1) {
+        const struct option *o = cli_globals;
+        char *given = (*argv)[1], *value;
+        size_t size;
+
+        for (; o->name != NULL; o++) {
+            size = strlen(o->name);
+            if (strncmp(given, "--", 2) == 0 &&
+                strncmp(given + 2, o->name, size) == 0 &&
+                (given[2 + size] == '\0' || given[2 + size] == '='))
+                break;
+        }
+        if (o->name == NULL)
+            return EXIT_DONE;
+        value = given[2 + size] == '=' ? given + 3 + size
+                                       : (*argc > 2 ? (*argv)[2] : NULL);
+        if (value == NULL || value[0] == '\0')
+            return cli_fail(cli, EXIT_USAGE, "agner help",
+                            "--%s wants a value: %s", o->name, o->value);
+        *(const char **)(void *)((char *)cli + o->offset) = value;
+        *argc -= given[2 + size] == '=' ? 1 : 2;
+        *argv += given[2 + size] == '=' ? 1 : 2;
+    }
+    return EXIT_DONE;
+}
+
+/* Are they of use to the command? Those that ask a node have -n. */
+static int check_globals(const struct cli *cli)
+{
+    if (cli->control == NULL && cli->key == NULL && cli->server_key == NULL)
+        return EXIT_DONE;
+    for (const struct option *o = cli->command->options; o->name != NULL; o++)
+        if (strcmp(o->name, "node") == 0)
+            return EXIT_DONE;
+    return cli_fail(cli, EXIT_USAGE, "agner help",
+                    "what stands before the command is for those that ask a "
+                    "node");
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     int code = cli_read(cli, argc, argv);
 
+    if (code == EXIT_DONE && !cli->o.help)
+        code = check_globals(cli);
     if (code != EXIT_DONE)
         return code;
     if (cli->o.help) {
@@ -114,6 +162,8 @@ int main(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of a write */
     cli.world = rt_world_real();
+    if (read_globals(&cli, &argc, &argv) != EXIT_DONE)
+        return EXIT_USAGE;
     if (argc < 2) {
         print_commands(stderr);
         return EXIT_USAGE;

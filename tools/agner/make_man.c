@@ -131,6 +131,9 @@ static void put_overview(FILE *to)
                       cli_commands[i]->name);
         put_prose(to, cli_commands[i]->summary);
     }
+    (void)fputs(".SH OPTIONS BEFORE THE COMMAND\n", to);
+    for (const struct option *o = cli_globals; o->name != NULL; o++)
+        put_option(to, o);
     put_exit_codes(to);
     (void)fputs(".SH SEE ALSO\n\\fBagner\\-sys.config\\fR(5), "
                 "\\fBagner\\-control\\fR(7)\n",

@@ -11,7 +11,7 @@
 #include "suggest.h"
 
 #define EPMD_PORT   4369
-#define OPTIONS_MAX 32 /* rows of one command */
+#define OPTIONS_MAX 64 /* rows of one command */
 
 struct reader {
     struct cli *cli;
@@ -88,6 +88,26 @@ static int take_time(const struct cli *cli, const struct option *row,
                  row->name, text);
 }
 
+/* Which of "off|loopback|any" it is, from 0. */
+static int take_word(const struct cli *cli, const struct option *row,
+                     const char *text, int64_t *field)
+{
+    const char *word = row->value;
+    size_t size = strlen(text);
+
+    for (int64_t index = 0; *word != '\0'; index++) {
+        size_t end = strcspn(word, "|");
+
+        if (end == size && memcmp(word, text, size) == 0) {
+            *field = index;
+            return EXIT_DONE;
+        }
+        word += end + (word[end] == '|');
+    }
+    return usage(cli, "--%s: expected %s, not '%.40s'", row->name, row->value,
+                 text);
+}
+
 static int take_listen(const struct cli *cli, const char *text,
                        struct apps_listen *field)
 {
@@ -150,6 +170,8 @@ static int take(struct cli *cli, const struct option *row, char *text)
         return take_another(cli, row, text, field);
     case OPTION_NUMBER:
         return take_number(cli, row, text, field);
+    case OPTION_WORD:
+        return take_word(cli, row, text, field);
     case OPTION_TIME:
         return take_time(cli, row, text, field);
     case OPTION_LISTEN:
@@ -232,7 +254,7 @@ static int take_argument(struct cli *cli, const char *text)
 {
     if (cli->arg_count == cli->command->args_max)
         return usage(cli, "too many arguments: '%.60s'", text);
-    if (text[0] == '\0')
+    if (text[0] == '\0' && cli->arg_count + 1u != cli->command->arg_empty)
         return usage(cli, "an argument is empty");
     cli->args[cli->arg_count++] = text;
     return EXIT_DONE;
@@ -243,7 +265,10 @@ static void set_absent(struct cli_options *o)
     memset(o, 0, sizeof *o);
     o->tick_time_ms = o->timeout_ms = o->stop_time_ms = CLI_ABSENT;
     o->workers = o->epmd_port = o->ready_fd = CLI_ABSENT;
-    o->limit = o->port = CLI_ABSENT;
+    o->limit = o->port = o->passphrase_fd = CLI_ABSENT;
+    o->blackbox_size = o->erlang = CLI_ABSENT;
+    o->seeds = o->first = o->seed = o->seconds = CLI_ABSENT;
+    o->twice = o->shrink_seconds = CLI_ABSENT;
 }
 
 /* The number of the action that is meant, or that of the NULL behind them. */

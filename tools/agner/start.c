@@ -113,21 +113,30 @@ static int set_name(struct cli *cli, struct start_settings *s)
     return EXIT_DONE;
 }
 
-/* A node that others can only mean from this machine listens on it alone. */
+/* What nobody named is the node's own default: this machine alone. */
 static void set_listen(struct cli *cli, struct start_settings *s)
 {
-    const char *host = strchr(s->node.name, '@') + 1;
-
     if (cli->o.listen.set)
         s->config.listen = cli->o.listen;
     if (s->config.listen.set) {
         s->node.listen_host = s->config.listen.host;
         if (s->config.listen.port != 0) /* or else the name's */
             s->node.listen_port = s->config.listen.port;
-    } else if (strcmp(host, "127.0.0.1") == 0 ||
-               strcmp(host, "localhost") == 0) {
-        s->node.listen_host = "127.0.0.1";
     }
+}
+
+/* The options' come later, and so they count where both say something. */
+static void set_permits(struct cli *cli, struct start_settings *s)
+{
+    const struct apps_texts *file = &s->config.permit;
+    size_t count = 0;
+
+    for (size_t i = 0; i < file->count; i++)
+        s->permits[count++] = file->items[i];
+    for (size_t i = 0; i < cli->o.permits.count; i++)
+        s->permits[count++] = cli->o.permits.items[i];
+    s->node.permits = s->permits;
+    s->node.permit_count = count;
 }
 
 static void set_numbers(struct cli *cli, struct start_settings *s)
@@ -139,6 +148,8 @@ static void set_numbers(struct cli *cli, struct start_settings *s)
         (uint64_t)first_given(o->tick_time_ms, c->tick_time_ms, 0);
     s->node.packet_max = (size_t)first_given(CLI_ABSENT, c->packet_max, 0);
     s->node.epmd_port = (uint16_t)first_given(o->epmd_port, c->epmd_port, 0);
+    s->node.erlang =
+        (enum node_erlang)first_given(o->erlang, c->erlang, NODE_ERLANG_OFF);
     s->node.rt.workers = (unsigned)first_given(o->workers, c->workers, 0);
     s->stop_time_ms =
         (uint64_t)first_given(o->stop_time_ms, c->stop_time_ms, STOP_MS);
@@ -147,24 +158,33 @@ static void set_numbers(struct cli *cli, struct start_settings *s)
         s->node.hidden = o->hidden;
 }
 
-static int set_control(struct cli *cli, struct start_settings *s)
+/* --limit NAME=NUMBER, each over what the file says. */
+static int set_limits(struct cli *cli, struct start_settings *s)
 {
-    const char *path = first_text(cli->o.control, s->config.control);
+    struct apps_limits given = { .high_mark = 0 };
     struct agner_error error = { AGNER_OK, "" };
 
-    if (path != NULL && strcmp(path, "none") == 0)
-        return EXIT_DONE;
-    if (path == NULL) {
-        if (apps_control_path(s->node.name, s->control_path,
-                              sizeof s->control_path, &error) == AGNER_OK)
-            return EXIT_DONE;
-        return cli_fail(cli, EXIT_USAGE, "--control PATH", "%s", error.text);
+    for (size_t i = 0; i < cli->o.limits.count; i++) {
+        const char *text = cli->o.limits.items[i];
+        const char *number = strchr(text, '=');
+        char name[64], *end;
+        unsigned long long value;
+
+        if (number == NULL || number - text >= (ptrdiff_t)sizeof name ||
+            number[1] < '0' || number[1] > '9')
+            return cli_fail(cli, EXIT_USAGE, "agner help start",
+                            "--limit: expected NAME=NUMBER, not '%.60s'", text);
+        (void)snprintf(name, sizeof name, "%.*s", (int)(number - text), text);
+        errno = 0;
+        value = strtoull(number + 1, &end, 10);
+        if (errno != 0 || *end != '\0')
+            return cli_fail(cli, EXIT_USAGE, "agner help start",
+                            "--limit: expected NAME=NUMBER, not '%.60s'", text);
+        if (apps_limit_set(&given, name, value, &error) != AGNER_OK)
+            return cli_fail(cli, EXIT_USAGE, "docs/limits.md has them all",
+                            "--limit: %s", error.text);
     }
-    if (strlen(path) >= sizeof s->control_path)
-        return cli_fail(cli, EXIT_USAGE, "a shorter path",
-                        "--control: over %zu characters, the most for a socket",
-                        sizeof s->control_path - 1);
-    memcpy(s->control_path, path, strlen(path) + 1);
+    apps_limits_over(&s->config.limits, &given);
     return EXIT_DONE;
 }
 
@@ -205,9 +225,10 @@ static int set_applications(struct cli *cli, struct start_settings *s)
 
 static int set_all(struct cli *cli, struct start_settings *s)
 {
-    char path[APPS_PATH_MAX];
     int code = set_words(cli, s);
 
+    if (code == EXIT_DONE)
+        code = set_limits(cli, s);
     if (code == EXIT_DONE)
         code = set_applications(cli, s);
     if (code == EXIT_DONE)
@@ -215,22 +236,24 @@ static int set_all(struct cli *cli, struct start_settings *s)
     if (code == EXIT_DONE)
         code = start_log(cli, s);
     if (code == EXIT_DONE)
-        code = set_control(cli, s);
+        code = start_control(cli, s);
     if (code == EXIT_DONE)
         code = start_env(cli, s);
+    if (code == EXIT_DONE)
+        code = start_box(cli, s);
     if (code != EXIT_DONE)
         return code;
     set_listen(cli, s);
     set_numbers(cli, s);
+    apps_limits_give(&s->config.limits, &s->node);
     s->node.rt.world = cli->world;
-    s->node.cookie = s->cookie;
     s->node.cookies = s->config.cookies;
     s->node.cookie_count = s->config.cookie_count;
     s->node.allow = s->config.allow.items;
     s->node.allow_count = s->config.allow.count;
-    return cli_cookie(cli,
-                      first_text(cli->o.cookie_file, s->config.cookie_file),
-                      true, s->cookie, path);
+    set_permits(cli, s);
+    code = start_trust(cli, s);
+    return code == EXIT_DONE ? start_control_keys(cli, s) : code;
 }
 
 int start_settings(struct cli *cli, struct start_settings *s)

@@ -2,9 +2,10 @@
  * target.c -- which node is meant, and how to reach it.
  *
  * A node of this user on this machine has a control socket; that is the way,
- * unless --connect or a cookie says otherwise. Any other node, of agner or of
- * Erlang, is reached by Erlang distribution: the command becomes a hidden node
- * for a moment.
+ * unless --connect or a cookie says otherwise. One that is given as tcp://...
+ * is reached there (control_tcp.c). Any other node, of agner or of Erlang, is
+ * reached by Erlang distribution: the command becomes a hidden node for a
+ * moment.
  */
 #include "cli.h"
 
@@ -152,6 +153,32 @@ static int open_socket(struct cli *cli, const char *path, struct target *t)
     return code;
 }
 
+/* What is meant when it is over TCP: a URL, or NULL. */
+static const char *url_of(const struct cli *cli, const char *name)
+{
+    if (cli->control != NULL)
+        return cli->control;
+    if (name == NULL)
+        name = cli->o.node;
+    return name != NULL && cli_is_control_url(name) ? name : NULL;
+}
+
+bool cli_asks_node(const struct cli *cli)
+{
+    return cli->control != NULL || cli->o.node != NULL;
+}
+
+static int open_url(struct cli *cli, const char *url, struct target *t)
+{
+    int code = cli_open_tcp(cli, url, &t->client);
+
+    if (code == EXIT_DONE)
+        code = greet(cli, t);
+    if (code != EXIT_DONE)
+        cli_close(t);
+    return code;
+}
+
 /* ---- By distribution -------------------------------------------------- */
 
 static void print_line(void *ctx, enum node_step step, const char *text)
@@ -182,6 +209,9 @@ static enum agner_err start_node(struct cli *cli, const char *cookie,
     (void)snprintf(own, sizeof own, "agner-cli-%08x%s", random,
                    strchr(dial->name, '@'));
     options.name = own;
+    options.erlang = cli->o.erlang == CLI_ABSENT
+                         ? NODE_ERLANG_OFF
+                         : (enum node_erlang)cli->o.erlang;
     options.rt.world = cli->world;
     options.epmd_port = cli_epmd_port(cli);
     if (cli->o.timeout_ms > 0 && cli->o.timeout_ms < SETUP_MS)
@@ -319,6 +349,10 @@ int cli_open_dist(struct cli *cli, const char *name, struct target *t)
     int code = EXIT_DONE;
 
     memset(t, 0, sizeof *t);
+    if (url_of(cli, name) != NULL)
+        return cli_fail(cli, EXIT_USAGE, "-n NODE",
+                        "this goes by distribution, not over the control "
+                        "socket");
     if (name == NULL)
         name = cli->o.node;
     if (name == NULL)
@@ -340,6 +374,11 @@ int cli_open(struct cli *cli, const char *name, bool dist, struct target *t)
     int code;
 
     memset(t, 0, sizeof *t);
+    if (cli->control != NULL && (name != NULL || cli->o.node != NULL))
+        return cli_fail(cli, EXIT_USAGE, "one of them",
+                        "--control and the name of a node exclude each other");
+    if (url_of(cli, name) != NULL)
+        return open_url(cli, url_of(cli, name), t);
     if (name == NULL)
         name = cli->o.node;
     if (name == NULL && !by_socket)

@@ -36,7 +36,9 @@ static unsigned part_of(const char *word, size_t size)
         unsigned part;
     } parts[] = { { "SERVER", TEMPLATE_SERVER },
                   { "SUP", TEMPLATE_SUP },
-                  { "STATEM", TEMPLATE_STATEM } };
+                  { "STATEM", TEMPLATE_STATEM },
+                  { "STAGE", TEMPLATE_STAGE },
+                  { "SAGA", TEMPLATE_SAGA } };
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (is_word(word, size, parts[i].word))

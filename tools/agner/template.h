@@ -11,15 +11,17 @@ enum template_part {
     TEMPLATE_SERVER = 1,
     TEMPLATE_SUP = 2,
     TEMPLATE_STATEM = 4,
+    TEMPLATE_STAGE = 8,
+    TEMPLATE_SAGA = 16,
 };
 
 /*
  * Appends `text` to `out` as the project `name` has it: NAME is its name, CAPS
  * the same in capitals, wherever they are no part of a longer word in capitals;
- * and what stands between `#ifdef SERVER` (SUP, STATEM; or `#ifndef`), `#else`
- * and `#endif` is left out when `parts` has it so. These lines are gone; those
- * of other words stay. AGNER_ENOMEM; AGNER_EMALFORMED: lines that do not match,
- * or are nested over 8 deep.
+ * and what stands between `#ifdef SERVER` (SUP, STATEM and so on; or
+ * `#ifndef`), `#else` and `#endif` is left out when `parts` has it so. These
+ * lines are gone; those of other words stay. AGNER_ENOMEM; AGNER_EMALFORMED:
+ * lines that do not match, or are nested over 8 deep.
  */
 enum agner_err template_expand(struct etf_buffer *out, const char *text,
                                const char *name, unsigned parts);

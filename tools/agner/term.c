@@ -40,26 +40,51 @@ static int parse(struct cli *cli, const char *where, const char *text,
                     where, error.text);
 }
 
-int cli_term(struct cli *cli, const char *text, etf_term *t)
+/* What TEXT stands for, when it is `-` or `@FILE`: *where names it. Otherwise
+ * *where is NULL. */
+static int read_source(struct cli *cli, const char *text, struct etf_buffer *b,
+                       const char **where)
 {
     struct agner_error error = { AGNER_OK, "" };
-    struct etf_buffer b = { 0 };
-    int code = EXIT_DONE;
 
+    *where = NULL;
     if (strcmp(text, "-") == 0) {
-        code = read_stdin(cli, &b);
-        text = "standard input";
-    } else if (text[0] == '@') {
-        text++;
-        if (cli->world->file_read(cli->world->ctx, text, TERM_BYTES_MAX, &b,
-                                  &error) != AGNER_OK)
-            code = cli_fail(cli, EXIT_USAGE, "the path of a file with a term",
-                            "%s", error.text);
-    } else {
-        return parse(cli, "TERM", text, strlen(text), t);
+        *where = "standard input";
+        return read_stdin(cli, b);
     }
+    if (text[0] != '@')
+        return EXIT_DONE;
+    *where = text + 1;
+    if (cli->world->file_read(cli->world->ctx, *where, TERM_BYTES_MAX, b,
+                              &error) != AGNER_OK)
+        return cli_fail(cli, EXIT_USAGE, "the path of a file", "%s",
+                        error.text);
+    return EXIT_DONE;
+}
+
+int cli_term(struct cli *cli, const char *text, etf_term *t)
+{
+    struct etf_buffer b = { 0 };
+    const char *where;
+    int code = read_source(cli, text, &b, &where);
+
+    if (code == EXIT_DONE && where == NULL)
+        return parse(cli, "TERM", text, strlen(text), t);
     if (code == EXIT_DONE)
-        code = parse(cli, text, (const char *)b.data, b.size, t);
+        code = parse(cli, where, (const char *)b.data, b.size, t);
+    etf_buffer_fini(&b);
+    return code;
+}
+
+int cli_bytes(struct cli *cli, const char *text, etf_term *binary)
+{
+    struct etf_buffer b = { 0 };
+    const char *where;
+    int code = read_source(cli, text, &b, &where);
+
+    if (code == EXIT_DONE)
+        *binary = where == NULL ? etf_binary(cli->region, text, strlen(text))
+                                : etf_binary(cli->region, b.data, b.size);
     etf_buffer_fini(&b);
     return code;
 }

@@ -13,14 +13,17 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-DEADLINE_S = 30  # for any one step; they take milliseconds
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))), "test"))
+from loopback import free_port  # noqa: E402
+
+DEADLINE_S = 100  # for any one step; they take milliseconds
 HOST = "127.0.0.1"
 
 
@@ -34,6 +37,8 @@ class Demo:
     def __init__(self, top, build):
         self.top = top
         self.agner = os.path.join(build, "tools", "agner", "agner")
+        self.pipeline = os.path.join(build, "apps", "examples", "example-pipeline")
+        self.transfer = os.path.join(build, "apps", "examples", "example-transfer")
         self.folder = tempfile.mkdtemp(prefix="agner-demo-")
         self.children = {}
         self.erlang = None
@@ -89,7 +94,8 @@ class Demo:
         log = open(os.path.join(self.folder, f"{letter}.log"), "ab")
         self.children[letter] = subprocess.Popen(
             [self.agner, "start", "--name", node, "--app", "counter", "--app", "echo",
-             "--app", "shop", "--foreground", "--ready-fd", str(writer)],
+             "--app", "shop", "--erlang", "loopback", "--permit", "erlang: all",
+             "--permit", "agner: default, rpc", "--foreground", "--ready-fd", str(writer)],
             env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer],
             start_new_session=True)
         log.close()
@@ -112,8 +118,8 @@ class Demo:
                    self.call(node, target, request), expected)
 
     def agner_rpc(self, node, module, function, arguments, expected):
-        code, printed = self.command("rpc", node, module, function, arguments)
-        self.check("agner", f"agner rpc {node} {module} {function} {shell_word(arguments)}",
+        code, printed = self.command("rpc", "--erlang", "loopback", node, module, function, arguments)
+        self.check("agner", f"agner rpc --erlang loopback {node} {module} {function} {shell_word(arguments)}",
                    printed if code == 0 else f"exit {code}: {printed}", expected)
 
     # ---- the Erlang node
@@ -176,12 +182,6 @@ class Erlang:
         stop(self.process)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind((HOST, 0))
-        return s.getsockname()[1]
-
-
 def read_with_deadline(descriptor):
     """What the other end writes before it closes, or b"" when that takes too long."""
     got = []
@@ -235,12 +235,36 @@ def words_through_the_cluster(demo, a, b):
                str(of_a + of_b), str(sum(counts)))
 
 
+def words_through_a_pipeline(demo):
+    """Stages on two nodes of their own: the lines of a text, workers by partition, a sum."""
+    path = os.path.join(demo.top, "README.md")
+    with open(path, "rb") as f:
+        count = len(re.findall(rb"[0-9A-Za-z\x80-\xff]+", f.read()))
+    done = subprocess.run([demo.pipeline, path], env=demo.env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=DEADLINE_S, check=False)
+    lines = done.stdout.splitlines() or [""]
+    top = ", ".join(" ".join(reversed(line.split())) for line in lines[1:4])
+    demo.check("example-pipeline", f"words of README.md through stages on two nodes (most frequent: {top})",
+               lines[0].split(" ")[0], str(count))
+
+
+def money_is_moved(demo):
+    """A durable saga on three nodes of its own, two of which are killed with SIGKILL, one in each run."""
+    done = subprocess.run([demo.transfer], env=demo.env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=DEADLINE_S, check=False)
+    for line in done.stdout.splitlines() or ["nothing: "]:
+        what, _, result = line.partition(": ")
+        demo.check("example-transfer", what, result, "3 committed, 2 compensated, 3000 of 3000 are there")
+
+
 def run(demo):
     nodes = {letter: f"{letter}@{HOST}" for letter in "abc"}
     a, b, c = nodes.values()
     for letter, node in nodes.items():
         demo.start(letter)
-        demo.say(f"started: agner start --name {node} --app counter --app echo --app shop")
+        demo.say(f"started: agner start --name {node} --app counter --app echo --app shop --erlang loopback --permit 'erlang: all' ...")
     with_erlang = demo.start_erlang()
     if with_erlang:
         demo.say(f"started: erl -name erlang@{HOST}")
@@ -256,6 +280,8 @@ def run(demo):
         links_and_monitors(demo, a, b)
         a_full_peer(demo, a, b, c)
     words_through_the_cluster(demo, a, b)
+    words_through_a_pipeline(demo)
+    money_is_moved(demo)
     a_server_dies(demo, a)
     if with_erlang:
         erlang_and_our_supervisor(demo, a)

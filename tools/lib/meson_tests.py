@@ -3,6 +3,8 @@
 
     meson_tests.py rooms DIR ROOM...   the tests of these rooms that are programs of this build:
                                        "target<TAB>test name" lines
+    meson_tests.py threads DIR ROOM... the same, without those that are one thread from beginning
+                                       to end: simulated worlds, tables
     meson_tests.py count DIR           of the last `meson test`: "passed failed skipped"
 
 A test that prints TAP (cmocka does with CMOCKA_MESSAGE_OUTPUT=TAP) counts as the cases in it, any
@@ -16,12 +18,16 @@ import subprocess
 import sys
 
 SHOWN_LINES = 60  # of a failed test's output
+ONE_THREAD = re.compile(r"_(memory|property|random|replay|tables)$")
+HAS_THREADS = {"behaviors_feed_random", "behaviors_statem_random"}
 
 
-def rooms(dir_, wanted):
+def rooms(dir_, wanted, threads=False):
     tests = json.loads(subprocess.run(["meson", "introspect", dir_, "--tests"], check=True,
                                       stdout=subprocess.PIPE, text=True).stdout)
     for test in tests:
+        if threads and ONE_THREAD.search(test["name"]) and test["name"] not in HAS_THREADS:
+            continue
         program = os.path.relpath(test["cmd"][0], dir_)
         if any(test["name"].startswith(room + "_") for room in wanted) and not program.startswith(".."):
             print(program, test["name"], sep="\t")
@@ -57,8 +63,8 @@ def count(dir_):
 
 
 def main():
-    if len(sys.argv) > 3 and sys.argv[1] == "rooms":
-        rooms(sys.argv[2], sys.argv[3:])
+    if len(sys.argv) > 3 and sys.argv[1] in ("rooms", "threads"):
+        rooms(sys.argv[2], sys.argv[3:], sys.argv[1] == "threads")
     elif len(sys.argv) == 3 and sys.argv[1] == "count":
         count(sys.argv[2])
     else:

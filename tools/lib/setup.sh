@@ -10,13 +10,14 @@ SETUP_EXIT_PACKAGES=3
 # What the library, the command and the tests are built with.
 setup_build_packages=(meson ninja-build gcc libc6-dev pkg-config python3
   libuv1-dev libmsgpack-dev libsodium-dev zlib1g-dev libcmocka-dev
-  libedit-dev)
+  libedit-dev libsqlite3-dev)
 # The peer that nodes are tested against.
 setup_erlang_packages=(erlang-base)
 # What only tools/check needs: the other compiler, its sanitizers, C++ for the
-# public headers, the formatter, a MessagePack that is not ours, and Elixir.
+# public headers, the formatter, a MessagePack that is not ours, Elixir, a debugger.
 setup_check_packages=(g++ git clang libclang-rt-14-dev llvm-14 clang-format-14
-  python3-msgpack elixir)
+  python3-msgpack elixir gcovr spin
+  gdb binutils)
 
 setup_say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2

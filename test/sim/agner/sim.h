@@ -41,6 +41,7 @@ extern "C" {
 #define SIM_RUNTIMES_MAX      64u /* at one time; one more ends the program */
 
 struct sim;
+struct sim_machine;
 
 /* Who runs next, of all that could: processes, timers, loops, connections. */
 enum sim_pick {
@@ -52,6 +53,24 @@ enum sim_pick {
     SIM_PICK_LIFO,   /* who became runnable last */
     SIM_PICK_ROUND_ROBIN,
 };
+
+/* Faults that the world draws by itself, each for a while: bits of
+ * sim_options.weather. They befall machines, and what is between them. */
+enum sim_weather {
+    SIM_WEATHER_PAUSE = 1 << 0,
+    SIM_WEATHER_SLOW = 1 << 1,
+    SIM_WEATHER_CLOCK = 1 << 2, /* up to 1 % too fast or too slow */
+    SIM_WEATHER_WALL = 1 << 3,  /* the wall clock jumps */
+    SIM_WEATHER_DESCRIPTORS = 1 << 4,
+    SIM_WEATHER_MEMORY = 1 << 5, /* see sim_memory() */
+    SIM_WEATHER_CLOG = 1 << 6,
+    SIM_WEATHER_RESET = 1 << 7,
+    SIM_WEATHER_HALF_OPEN = 1 << 8,
+    SIM_WEATHER_HALF_CLOSE = 1 << 9,
+    SIM_WEATHER_SWIZZLE = 1 << 10,
+    SIM_WEATHER_SPLIT = 1 << 11,
+};
+#define SIM_WEATHER_ALL ((1u << 12) - 1)
 
 /* All zero is a good default: uniform choice, a quick network without faults.
  * Chances are per million (ppm). */
@@ -75,14 +94,27 @@ struct sim_options {
     uint32_t silent_dial_ppm; /* a dial is never answered */
     uint32_t reset_ppm;       /* a chunk is followed by a reset */
     uint32_t half_open_ppm;   /* ...which only one end hears of */
+    uint32_t half_close_ppm;  /* ...by the end of what comes from there */
     uint32_t clog_ppm;        /* after a chunk nothing moves for a while */
     uint64_t clog_ms;         /* ...up to that; 0: 1000 */
     uint32_t flip_ppm;        /* a bit of a chunk is flipped */
     uint32_t datagram_ppm;    /* a datagram is lost, or comes twice */
 
+    uint32_t descriptor_ppm; /* a dial, or an accept, has no descriptor */
+    uint32_t name_error_ppm; /* looking up a host's name is an error */
+    uint32_t name_stale_ppm; /* ...says what it stood for before */
+    uint32_t weather;        /* enum sim_weather, or-ed: those are drawn */
+    uint64_t weather_ms;     /* the mean time to the next; 0: 5000 */
+    uint64_t weather_for_ms; /* how long one lasts at most; 0: 2000 */
+
     uint32_t file_error_ppm; /* reading or writing one is AGNER_ESYSTEM */
     uint64_t wall_ns;        /* the wall clock at first; 0: 2026-01-01 */
     int64_t uid;             /* who is at the other end of UNIX sockets */
+
+    /* The tape: see sim_tape(). Borrowed for the life of the simulation. */
+    const uint64_t *tape; /* NULL: it comes from the seed */
+    size_t tape_count;
+    bool record;
 };
 
 /* A simulation, or NULL: no memory. `options` may be NULL. */
@@ -127,6 +159,99 @@ AGNER_API enum agner_err sim_after(struct sim *sim, uint64_t ms,
 /* A number below `bound` (not 0) from the world's choices. In a step too. */
 AGNER_API uint64_t sim_draw(struct sim *sim, uint64_t bound);
 
+/*
+ * All of the world's choices come from one tape of numbers, which the seed
+ * expands to, or which options.tape gives: then a number that is not below its
+ * bound is taken modulo that, and behind the end there are zeros. 0 is the
+ * plainest choice everywhere, so who draws keeps to that.
+ *
+ *   count  numbers there are; the zeros at the end are left out
+ *
+ * Returns what was drawn so far, borrowed until the next step, or NULL:
+ * options.record was not set, or there was no memory for it. What the program
+ * draws (references, creations: world->random) is not on it, and comes from the
+ * seed always.
+ */
+AGNER_API const uint64_t *sim_tape(const struct sim *sim, size_t *count);
+
+/* ---- Machines ---------------------------------------------------------------
+ *
+ * A node, or a runtime, on a machine of its own can be paused, or crash, and
+ * has its own clock. What is started with sim_world() is on one without a name
+ * that nothing happens to. In a step too, but not in one of that machine,
+ * unless it says otherwise.
+ */
+
+/* A new one; `name` (up to 63 bytes) is one more `who`. After a crash another
+ * one may have the same name, and stands for it from then on. NULL: no memory.
+ * Lives as long as the simulation. */
+AGNER_API struct sim_machine *sim_machine(struct sim *sim, const char *name);
+/* The living one of that name, or NULL. */
+AGNER_API struct sim_machine *sim_machine_find(struct sim *sim,
+                                               const char *name);
+/* For rt_options.world: all that is made with it is on that machine. */
+AGNER_API const struct rt_world *sim_machine_world(struct sim_machine *machine);
+
+/* It takes no step for so long, while its clock goes on, and the network too,
+ * as far as there is room: as after SIGSTOP. 0: it goes on now. */
+AGNER_API void sim_pause(struct sim_machine *machine, uint64_t ms);
+/* Each of its steps takes so many times as long. 1: as usual. */
+AGNER_API void sim_slow(struct sim_machine *machine, uint32_t times);
+/* How long it has taken no step for these two reasons, in the simulation's
+ * time, so far: what a deadline has to allow for. */
+AGNER_API uint64_t sim_machine_held_ns(const struct sim_machine *machine);
+/* Its clocks go so much faster from now on: at most 100,000 ppm either way. */
+AGNER_API void sim_clock(struct sim_machine *machine, int32_t rate_ppm);
+AGNER_API void sim_machine_wall_jump(struct sim_machine *machine, int64_t ms);
+/* What its clocks say; in any step. */
+AGNER_API uint64_t sim_machine_now_ns(const struct sim_machine *machine);
+AGNER_API uint64_t sim_machine_wall_ns(const struct sim_machine *machine);
+/* Dialling and accepting fail for lack of a descriptor (EMFILE), or do not any
+ * more. What could not be accepted waits, and is tried again. */
+AGNER_API void sim_descriptors(struct sim_machine *machine, bool out);
+
+/*
+ * The `fail_in`-th allocation from now on in this machine's steps fails; 0:
+ * none does. Only where the program's allocator asks sim_allocation_fails(): a
+ * program that is linked with libagner.a and sim_malloc (docs/simulation.md)
+ * has such a one.
+ */
+AGNER_API void sim_memory(struct sim_machine *machine, unsigned fail_in);
+AGNER_API bool sim_memory_failed(const struct sim_machine *machine);
+/* So many bytes of its memory are used from now on, and there are `room`: what
+ * rt_options.memory_soft and memory_hard are compared with. At first 0, and no
+ * room, so that a runtime that gives no marks has none. */
+AGNER_API void sim_memory_use(struct sim_machine *machine, uint64_t used,
+                              uint64_t room);
+/* For allocators: does the one that is asked for now fail? */
+AGNER_API bool sim_allocation_fails(void);
+
+enum sim_crash_kind {
+    SIM_RESET,  /* the process ends: its peers hear of resets */
+    SIM_SILENT, /* the power is off: they hear of nothing */
+};
+
+/* It takes no step any more; nobody there is told. What runs on it stays in
+ * memory: sim_bury(). */
+AGNER_API void sim_crash(struct sim_machine *machine, enum sim_crash_kind how);
+AGNER_API bool sim_is_crashed(const struct sim_machine *machine);
+
+/*
+ * Calls end(ctx), which gives back the memory of what was on a crashed machine:
+ * it may call rt_free(), node_stop() and the like, which then see only that
+ * machine take steps. No time passes for the others, nothing is drawn, traced
+ * or sent. Callbacks of the program that run there (terminate) can ask
+ * sim_is_burying(). Does nothing if it did not crash. Not in a step.
+ */
+AGNER_API void sim_bury(struct sim_machine *machine, void (*end)(void *ctx),
+                        void *ctx);
+AGNER_API bool sim_is_burying(const struct sim *sim);
+
+/* Ends the process that calls it as a fault contained in a callback does: with
+ * {crash, Kind, 0}, `kind` being segv, bus, fpe, ill, abort or stack_overflow.
+ * Does not return. */
+AGNER_API void sim_callback_fault(struct gen *self, const char *kind);
+
 /* ---- The network's faults: at once, in a step too ----------------------- */
 
 /* Nothing gets from a to b, nor back, until it is healed. Connections stay, and
@@ -145,11 +270,26 @@ AGNER_API void sim_heal_all(struct sim *sim);
 AGNER_API size_t sim_reset(struct sim *sim, const char *a, const char *b);
 AGNER_API size_t sim_reset_half(struct sim *sim, const char *a, const char *b);
 
+/* b hears the end of what comes from a, while what it says itself still comes
+ * there. How many. */
+AGNER_API size_t sim_half_close(struct sim *sim, const char *a, const char *b);
+
 /* Nothing moves between them for so long. How many connections. */
 AGNER_API size_t sim_clog(struct sim *sim, const char *a, const char *b,
                           uint64_t ms);
 
-/* The drawn faults of the options, on or off: on at first. */
+/* Each living machine is put on one of two sides, and nothing gets from one to
+ * the other. AGNER_ENOMEM. sim_unsplit() takes back what was said of those that
+ * are on different sides. */
+AGNER_API enum agner_err sim_split(struct sim *sim);
+AGNER_API void sim_unsplit(struct sim *sim);
+
+/* In the first half of that time some machines are cut off, one by one, in the
+ * second they are free again, in another order. AGNER_ENOMEM: fewer are. */
+AGNER_API enum agner_err sim_swizzle(struct sim *sim, uint64_t ms);
+
+/* The drawn faults of the options, on or off: on at first. Off ends those of
+ * the weather too. */
 AGNER_API void sim_faults(struct sim *sim, bool on);
 
 /* ---- Clock, names, files ------------------------------------------------ */

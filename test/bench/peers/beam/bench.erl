@@ -2,11 +2,15 @@
 %% Run by run.sh: ./run.sh ROW N    prints `row beam metric value unit`.
 -module(bench).
 -export([main/0, main/1, serve/0]).
+%% for the modules with more rows
+-export([out/4, t/0, wait/1, ping/2, pong/0]).
 %% gen_server callbacks
 -behaviour(gen_server).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 %% gen_statem callbacks; init/1 is there already
 -export([callback_mode/0, off/3, on/3]).
+%% GenStage callbacks
+-export([handle_demand/2, handle_events/3]).
 %% a handler of logger
 -export([log/2]).
 -include_lib("kernel/include/logger.hrl").
@@ -182,6 +186,22 @@ run(names, N) ->
     out(names, ns_per_send_to_name, (T3 - T2) / (Per * N), ns),
     out(names, ns_per_send_delivered, (T4 - T2) / (Per * N), ns);
 
+%% ---- stage, stage_broadcast: real GenStage, where GEN_STAGE_EBIN says where it is
+run(stage, N) ->
+    Fewer = N div 10,
+    Flow = fun(Consumers, Events, Options) ->
+               {ok, P} = 'Elixir.GenStage':start_link(?MODULE, {stage, numbers}),
+               stage(P, Consumers, Events, false, Options)
+           end,
+    Flow(1, Fewer, []),
+    out(stage, events_per_s, N * 1.0e9 / Flow(1, N, []), 'events/s'),
+    out(stage, events_per_s_1000, Fewer * 1.0e9 / Flow(1000, Fewer, [{max_demand, 10}, {min_demand, 5}]), 'events/s');
+run(stage_broadcast, N) ->
+    {ok, P} = 'Elixir.GenStage':start_link(?MODULE, {stage, tags}),
+    Each = max(1, N div 1000),
+    stage(P, 1000, Each div 10 + 1, true, []),
+    out(stage_broadcast, events_per_s, Each * 1000 * 1.0e9 / stage(P, 1000, Each, true, []), 'events/s');
+
 %% ---- pg
 run(pg, N) ->
     {ok, _} = pg:start_link(),
@@ -285,6 +305,12 @@ run(dist_send, N) ->
     out(dist_send, msgs_per_s_1_sender, N * 1.0e9 / Dt, 'msgs/s'),
     Dt2 = dist_send(Node, 100, N),
     out(dist_send, msgs_per_s_100_senders, N * 1.0e9 / Dt2, 'msgs/s');
+run(dist_stage, N) ->
+    {_, Node} = open_other(1),
+    P = gen_server:call({bench, Node}, stage, infinity),
+    stage(P, 1, N div 10 + 1, false, []),
+    out(dist_stage, events_per_s_1_consumer, N * 1.0e9 / stage(P, 1, N, false, []), 'events/s'),
+    out(dist_stage, events_per_s_1000_consumers, N * 1.0e9 / stage(P, 1000, N, false, []), 'events/s');
 run(dist_bulk, N) ->
     %% N = megabytes per size
     {_, Node} = open_other(1),
@@ -318,7 +344,7 @@ run(codec, N) ->
          out(codec, "encode_" ++ Name, per_second(fun() -> term_to_binary(T, [{minor_version, 2}]) end, N), 'terms/s'),
          out(codec, "decode_" ++ Name, per_second(fun() -> binary_to_term(B) end, N), 'terms/s')
      end || {Name, T} <- payloads()];
-run(X, _) -> io:format(standard_error, "unknown benchmark ~p~n", [X]), halt(2).
+run(X, N) -> bench_savina:run(X, N).
 
 %% ==== bodies
 pingpong(N) ->
@@ -626,11 +652,44 @@ timed(F, K) ->
 repeat(_, 0) -> ok;
 repeat(F, K) -> F(), repeat(F, K - 1).
 
+%% Events of that producer through a stage in the middle to so many consumers, until these have got
+%% N of them together, or each has.
+stage(P, Consumers, N, ToAll, Options) ->
+    Counter = atomics:new(1, []),
+    Wanted = case ToAll of true -> N * Consumers; false -> N end,
+    {ok, M} = 'Elixir.GenStage':start_link(?MODULE, {stage, middle, ToAll}),
+    Cs = [begin
+              {ok, C} = 'Elixir.GenStage':start_link(?MODULE, {stage, consumer, Counter, Wanted, self()}),
+              {ok, _} = 'Elixir.GenStage':sync_subscribe(C, [{to, M}, {cancel, temporary} | Options]),
+              C
+          end || _ <- lists:seq(1, Consumers)],
+    T0 = t(),
+    {ok, _} = 'Elixir.GenStage':sync_subscribe(M, [{to, P}, {cancel, temporary}]),
+    receive all_there -> ok end,
+    Dt = t() - T0,
+    [begin unlink(Pid), exit(Pid, kill) end || Pid <- [M | Cs]],
+    Dt.
+handle_demand(Count, tags) -> {noreply, [{tag, I} || I <- lists:seq(0, Count - 1)], tags};
+handle_demand(Count, Next) -> {noreply, lists:seq(Next, Next + Count - 1), Next + Count}.
+handle_events(Events, _From, middle) -> {noreply, Events, middle};
+handle_events(Events, _From, {Counter, Wanted, Boss} = S) ->
+    Size = length(Events),
+    case atomics:add_get(Counter, 1, Size) of
+        All when All >= Wanted, All - Size < Wanted -> Boss ! all_there;
+        _ -> ok
+    end,
+    {noreply, [], S}.
+
 %% ==== callbacks
 callback_mode() -> state_functions.
 off({call, From}, flip, D) -> {next_state, on, D, [{reply, From, done}, {state_timeout, 60000, tick}]}.
 on({call, From}, flip, D) -> {next_state, off, D, [{reply, From, done}, {state_timeout, 60000, tick}]}.
 
+init({stage, numbers}) -> {producer, 0};
+init({stage, tags}) -> {producer, tags};
+init({stage, middle, false}) -> {producer_consumer, middle};
+init({stage, middle, true}) -> {producer_consumer, middle, [{dispatcher, 'Elixir.GenStage.BroadcastDispatcher'}]};
+init({stage, consumer, Counter, N, Boss}) -> {consumer, {Counter, N, Boss}};
 init(flip) -> {ok, off, none};
 init(counter) -> {ok, 0};
 init(serve) -> {ok, 0};
@@ -643,6 +702,9 @@ init({ward, N, Boss}) ->
           [#{id => I, start => {gen_server, start_link, [?MODULE, {frail, Boss}, []]}} || I <- lists:seq(1, N)]}}.
 handle_call(incr, _From, S) -> {reply, S + 1, S + 1};
 handle_call(get, _From, S) -> {reply, S, S};
+handle_call(stage, _From, S) ->
+    {ok, P} = 'Elixir.GenStage':start(?MODULE, {stage, tags}),
+    {reply, P, S};
 handle_call(pid, _From, S) -> {reply, self(), S};
 handle_call(echo, _From, S) -> {reply, spawn(fun node_echo/0), S};
 handle_call({sink, N, Boss}, _From, S) -> {reply, spawn(fun() -> node_sink(Boss, N) end), S}.

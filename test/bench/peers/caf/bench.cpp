@@ -19,51 +19,9 @@
 #include "caf/all.hpp"
 #include "caf/io/all.hpp"
 
-using namespace caf;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
+#include "bench.hpp"
 
 namespace {
-
-using ping_a = atom_constant<atom("ping")>;
-using pong_a = atom_constant<atom("pong")>;
-using go_a = atom_constant<atom("go")>;
-using done_a = atom_constant<atom("done")>;
-using tag_a = atom_constant<atom("tag")>;
-using next_a = atom_constant<atom("next")>;
-using incr_a = atom_constant<atom("incr")>;
-using query_a = atom_constant<atom("query")>;
-using tick_a = atom_constant<atom("tick")>;
-using stop_a = atom_constant<atom("stop")>;
-using make_a = atom_constant<atom("make")>;
-
-using i64 = int64_t;
-
-i64 now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-           std::chrono::steady_clock::now().time_since_epoch())
-    .count();
-}
-const char* peer() {
-  auto p = getenv("BENCH_PEER");
-  return p ? p : "caf";
-}
-void out(const std::string& name, const std::string& metric, double v, const char* unit) {
-  printf("%s %s %s %.4f %s\n", name.c_str(), peer(), metric.c_str(), v, unit);
-  fflush(stdout);
-}
-double rss() {
-  std::ifstream f("/proc/self/statm");
-  long a = 0, b = 0;
-  f >> a >> b;
-  return double(b) * 4096;
-}
-void nap(int ms) { std::this_thread::sleep_for(milliseconds(ms)); }
-
-void wait_done(scoped_actor& self, i64 k) {
-  for (i64 i = 0; i < k; ++i)
-    self->receive([](done_a) {});
-}
 
 // ---- pingpong
 behavior pong_fun(event_based_actor* self) {
@@ -568,7 +526,7 @@ int main(int argc, char** argv) {
           [](error&) { exit(1); });
     out(name, "us_remote_spawn_monitor_exit", double(now() - t0) / dn / 1000, "us");
     stop_server(c);
-  } else {
+  } else if (!savina_row(sys, name, n) && !idle_row(sys, name, n)) {
     fprintf(stderr, "unknown benchmark %s\n", name.c_str());
     return 2;
   }

@@ -457,7 +457,14 @@ func main() {
 			time.AfterFunc(5*time.Second, f).Stop()
 		}
 		out(name, "ns_start_cancel_pair", ns(time.Since(t))/float64(n), "ns")
+	case "stream":
+		streamRow(name, n)
 	default:
+		for _, row := range []func(string, int) bool{savinaRow, latencyRow, feedRow, asyncRow, serviceRow} {
+			if row(name, n) {
+				return
+			}
+		}
 		fmt.Fprintln(os.Stderr, "unknown benchmark", name)
 		os.Exit(2)
 	}

@@ -12,6 +12,13 @@ static const struct gen_child_spec children[] = {
 #ifdef STATEM
     { .id = "statem", .statem = &NAME_statem, .name = "NAME_statem" },
 #endif
+#ifdef STAGE
+    { .id = "source", .stage = &NAME_source, .name = "NAME_source" },
+    { .id = "sink", .stage = &NAME_sink, .name = "NAME_sink" },
+#endif
+#ifdef SAGA
+    { .id = "saga", .saga = &NAME_saga, .name = "NAME_saga" },
+#endif
 };
 
 #endif

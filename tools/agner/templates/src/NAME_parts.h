@@ -13,6 +13,12 @@ extern const struct gen_server NAME_server;
 #ifdef STATEM
 extern const struct gen_statem NAME_statem;
 #endif
+#ifdef STAGE
+extern const struct gen_stage NAME_source, NAME_sink;
+#endif
+#ifdef SAGA
+extern const struct gen_saga NAME_saga;
+#endif
 #ifdef SUP
 extern const struct gen_supervisor NAME_sup;
 #endif

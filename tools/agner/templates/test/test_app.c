@@ -10,6 +10,12 @@ static const char *const names[] = {
 #ifdef STATEM
     "NAME_statem",
 #endif
+#ifdef STAGE
+    "NAME_source", "NAME_sink",
+#endif
+#ifdef SAGA
+    "NAME_saga",
+#endif
 };
 
 /* How many of the application's processes are registered. */

@@ -10,6 +10,12 @@ static const char *const children[] = {
 #ifdef STATEM
     "NAME_statem",
 #endif
+#ifdef STAGE
+    "NAME_source", "NAME_sink",
+#endif
+#ifdef SAGA
+    "NAME_saga",
+#endif
 };
 
 /* Waits until `name` is a process other than `before`. */
