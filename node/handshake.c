@@ -8,12 +8,11 @@
 #include "handshake.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "flags.h"
 #include "handshake_forms.h"
+#include "set_up_line.h"
 
 static const char *const waits_for[] = {
     [HS_STATUS] = "the answer to our name",
@@ -35,21 +34,8 @@ static const char *const status_texts[] = {
     [HS_IS_ALIVE] = "alive",
 };
 
-static void say(const struct node__handshake *hs, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(const struct node__handshake *hs, const char *format, ...)
-{
-    char text[400];
-    va_list args;
-
-    if (hs->self.line == NULL)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    hs->self.line(hs->self.ctx, text);
-}
+#define say(hs, ...) \
+    node__set_up_line((hs)->self.line, (hs)->self.ctx, __VA_ARGS__)
 
 /* Fails with what hs->error already says. */
 static enum node__hs_state failed(struct node__handshake *hs)

@@ -7,11 +7,11 @@
 #include "secure.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "flags.h"
+#include "set_up_line.h"
 
 #define PREFACE       "AGNR\1\0\0\0"
 #define PROLOGUE      "agner-link-1"
@@ -44,21 +44,8 @@ static const char *const waits_for[] = {
     [SECURE_FAILED] = "nothing: the set-up failed",
 };
 
-static void say(const struct secure *s, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(const struct secure *s, const char *format, ...)
-{
-    char text[400];
-    va_list args;
-
-    if (s->self.line == NULL)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    s->self.line(s->self.ctx, text);
-}
+#define say(s, ...) \
+    node__set_up_line((s)->self.line, (s)->self.ctx, __VA_ARGS__)
 
 /* Fails with what s->error already says. */
 static enum secure_state failed(struct secure *s)

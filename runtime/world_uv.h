@@ -32,13 +32,10 @@
 #include "loop_timer.h"
 #include "rt_world.h"
 #include "world_real.h"
+#include "write_list.h"
 
 #define READ_BYTES 65536u /* most that `received` gets at once */
 #define FLUSH_MS   5000u  /* a close with flush takes no longer */
-
-struct write_list {
-    struct rt_write *first, *last; /* linked through `handle` */
-};
 
 enum conn_state {
     CONN_LOOKUP,

@@ -16,33 +16,6 @@
 #define PIECES_MAX        128u /* in one system call */
 #define PIECES_HANDED_MAX 4u   /* libuv allocates for more */
 
-static void append(struct write_list *list, struct rt_write *write)
-{
-    write->handle = NULL;
-    if (list->first == NULL)
-        list->first = write;
-    else
-        list->last->handle = write;
-    list->last = write;
-}
-
-static struct rt_write *take_first(struct write_list *list)
-{
-    struct rt_write *write = list->first;
-
-    if (write != NULL)
-        list->first = write->handle;
-    return write;
-}
-
-static void tell(struct write_list *list, enum agner_err err)
-{
-    struct rt_write *write;
-
-    while ((write = take_first(list)) != NULL)
-        write->done(write, err);
-}
-
 void rt__uv_dirty(struct rt_conn *conn)
 {
     struct rt_loop *loop = conn->loop;
@@ -69,10 +42,10 @@ void rt__uv_clean(struct rt_conn *conn)
 void rt__uv_write(struct rt_conn *conn, struct rt_write *write)
 {
     if (conn->state >= CONN_FLUSHING) {
-        append(&conn->late, write);
+        write_list_append(&conn->late, write);
         return;
     }
-    append(&conn->queue, write);
+    write_list_append(&conn->queue, write);
     if (conn->state == CONN_OPEN && !conn->writing)
         rt__uv_dirty(conn);
 }
@@ -109,7 +82,7 @@ static void count_sent(struct rt_conn *conn, size_t size,
             break;
         size -= left;
         conn->sent = 0;
-        append(complete, take_first(&conn->queue));
+        write_list_append(complete, write_list_take(&conn->queue));
     }
     conn->sent += size;
 }
@@ -149,7 +122,7 @@ static void on_written(uv_write_t *req, int status)
         return;
     }
     count_sent(conn, conn->handed, &complete);
-    tell(&complete, AGNER_OK);
+    write_list_tell(&complete, AGNER_OK);
     if (conn->state != CONN_CLOSING)
         rt__uv_flush(conn);
 }
@@ -200,7 +173,7 @@ void rt__uv_flush(struct rt_conn *conn)
         return;
     while (conn->queue.first != NULL && write_some(conn, &complete))
         ;
-    tell(&complete, AGNER_OK);
+    write_list_tell(&complete, AGNER_OK);
     if (conn->state == CONN_FLUSHING && conn->queue.first == NULL)
         linger(conn);
 }
@@ -209,6 +182,7 @@ void rt__uv_flush(struct rt_conn *conn)
 void rt__uv_drop_writes(struct rt_conn *conn)
 {
     assert(conn->state == CONN_CLOSING);
-    tell(&conn->queue, conn->why == AGNER_OK ? AGNER_ENOCONN : conn->why);
-    tell(&conn->late, AGNER_ENOCONN);
+    write_list_tell(&conn->queue,
+                    conn->why == AGNER_OK ? AGNER_ENOCONN : conn->why);
+    write_list_tell(&conn->late, AGNER_ENOCONN);
 }

@@ -12,33 +12,6 @@
 
 #define CHUNK_MAX 65536u
 
-static void append(struct write_list *list, struct rt_write *write)
-{
-    write->handle = NULL;
-    if (list->first == NULL)
-        list->first = write;
-    else
-        list->last->handle = write;
-    list->last = write;
-}
-
-static struct rt_write *take_first(struct write_list *list)
-{
-    struct rt_write *write = list->first;
-
-    if (write != NULL)
-        list->first = write->handle;
-    return write;
-}
-
-static void tell(struct write_list *list, enum agner_err err)
-{
-    struct rt_write *write;
-
-    while ((write = take_first(list)) != NULL)
-        write->done(write, err);
-}
-
 uint64_t sim__net_delay_ns(struct sim *sim)
 {
     const struct sim_options *options = &sim->options;
@@ -67,14 +40,16 @@ static size_t cut(struct sim *sim, size_t size)
 
 void sim__write(struct rt_conn *conn, struct rt_write *write)
 {
-    append(conn->state >= END_FLUSHING ? &conn->late : &conn->queue, write);
+    write_list_append(conn->state >= END_FLUSHING ? &conn->late : &conn->queue,
+                      write);
 }
 
 void sim__drop_writes(struct rt_conn *conn)
 {
     assert(conn->state == END_CLOSING);
-    tell(&conn->queue, conn->why == AGNER_OK ? AGNER_ENOCONN : conn->why);
-    tell(&conn->late, AGNER_ENOCONN);
+    write_list_tell(&conn->queue,
+                    conn->why == AGNER_OK ? AGNER_ENOCONN : conn->why);
+    write_list_tell(&conn->late, AGNER_ENOCONN);
 }
 
 uint64_t sim__reset_ns(const struct rt_conn *conn)
@@ -155,7 +130,7 @@ static void move(struct rt_conn *conn, struct window *to, size_t size,
         if (conn->sent < write->size)
             return;
         conn->sent = 0;
-        append(complete, take_first(&conn->queue));
+        write_list_append(complete, write_list_take(&conn->queue));
     }
 }
 
@@ -223,7 +198,7 @@ static void send_chunk(struct rt_conn *conn)
             sim__chunk_faults(conn, peer);
         }
     }
-    tell(&complete, AGNER_OK);
+    write_list_tell(&complete, AGNER_OK);
 }
 
 void sim__say(struct rt_conn *conn)

@@ -7,10 +7,10 @@
  * before its bytes are read, and writing needs no memory.
  *
  *   state           meaning                                left for
- *   --------------  -------------------------------------
- * ---------------------- END_DIALLING    the dial is on its way ANSWERED,
- * REFUSED, CLOSING END_ANSWERED    there is a peer, we hear of it soon    OPEN,
- * CLOSING END_REFUSED     there is none, we hear of it soon      CLOSING
+ *   END_DIALLING    the dial is on its way                 ANSWERED, REFUSED,
+ *                                                          CLOSING
+ *   END_ANSWERED    there is a peer, we hear of it soon    OPEN, CLOSING
+ *   END_REFUSED     there is none, we hear of it soon      CLOSING
  *   END_INCOMING    accepted by the system; the owner of   OPEN, CLOSING
  *                   the listener hears of it soon
  *   END_OPEN        bytes go both ways                     FLUSHING, CLOSING
@@ -22,6 +22,7 @@
 #define SIM_NET_H
 
 #include "sim_world.h"
+#include "write_list.h"
 
 #define MARKS       64u
 #define RECEIVE_MAX 65536u /* most that `received` gets at once */
@@ -59,10 +60,6 @@ struct window {
     uint64_t reset_ns;   /* a reset, or RT_NEVER */
     bool cut_off;        /* a partition: arrivals wait */
     bool silent;         /* half open: nothing will arrive */
-};
-
-struct write_list {
-    struct rt_write *first, *last; /* linked through `handle` */
 };
 
 struct rt_conn {
