@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define LONG_MS 20000u /* a deadline that only a defect reaches */
+#define LONG_MS 60000u /* a deadline that only a defect reaches */
 
 /* ---- The machine -------------------------------------------------------- */
 
@@ -110,6 +110,7 @@ static void act(struct gen *self, etf_term action, const struct gen_from *from)
 {
     struct gen_statem_event event;
     etf_term a, b;
+    uint64_t ms;
 
     if (etf_match(action, "{reply, _}", &a) && from != NULL) {
         (void)gen_reply(self, *from, a);
@@ -131,6 +132,8 @@ static void act(struct gen *self, etf_term action, const struct gen_from *from)
         if (from != NULL)
             event.from = *from;
         (void)gen_next_event_as(self, &event);
+    } else if (etf_match(action, "{sleep, _}", &ms)) {
+        (void)rt_sleep(self, ms); /* a simulated time */
     } else if (!set_timeout(self, action)) {
         (void)gen_stop(self, etf_make(self, "{unknown_action, _}", action));
     }

@@ -1,15 +1,22 @@
 #!/usr/bin/env escript
+%%! +S 1:1
 %% statem_trace.escript -- drives OTP's gen_statem through scripts of events.
 %%
 %% Reads a file of cases (statem_cases.txt has the language) and writes a trace
 %% for each: what each callback got, in order, then the answers to calls and why
 %% the machine ended. The same machine in C is statem_puppet.c; the two traces
 %% are to be equal.
+%%
+%% There is one scheduler (the second line), and so one timer wheel: timeouts
+%% that are both over are told in their order, however long the system did not
+%% look.
 -mode(compile).
+-define(LONG_MS, 60000). % a deadline that only a defect reaches
 
 main([Path]) ->
     ok = io:setopts([{encoding, unicode}]),
     logger:set_primary_config(level, none),
+    1 = erlang:system_info(schedulers), % or +S is not in the second line
     [make(Name, Mode, Enter) || {Name, Mode, Enter} <-
         [{sf, state_functions, false}, {sfe, state_functions, true},
          {he, handle_event_function, false},
@@ -83,7 +90,10 @@ puppet() ->
      return({stop, R}, Actions, Data) ->
          {stop_and_reply, R, [A || {reply, _, _} = A <- Actions], Data};
      return({bad, X}, _, _) -> X.
-     actions(Actions, From) -> [action(A, From) || A <- Actions].
+     actions(Actions, From) ->
+         [action(A, From) || A <- Actions, not is_done(A)].
+     is_done({sleep, Ms}) -> timer:sleep(Ms), true;
+     is_done(_) -> false.
      action({reply, T}, From) -> {reply, From, T};
      action({internal, C}, _) -> {next_event, internal, C};
      action({insert, call, C}, From) -> {next_event, {call, From}, C};
@@ -102,7 +112,7 @@ play({Name, {Module, State, Actions, Enters}, Steps}) ->
     {ok, {Pid, Monitor}} =
         gen_statem:start_monitor(Module, {self(), State, Actions, Enters}, []),
     Calls = steps(Steps, Pid, []),
-    Wait = case is_process_alive(Pid) of true -> 0; false -> 5000 end,
+    Wait = case is_process_alive(Pid) of true -> 0; false -> ?LONG_MS end,
     [answer(C, Wait) || C <- lists:reverse(Calls)],
     exit(Pid, kill),
     receive {'DOWN', Monitor, process, Pid, Reason} -> ok end,
@@ -121,17 +131,17 @@ steps([{call, {Id, _} = C} | Rest], Pid, Calls) ->
     steps(Rest, Pid, [{Id, gen_statem:send_request(Pid, C)} | Calls]);
 %% All that came before is handled. The play is over if the machine has ended.
 steps([sync | Rest], Pid, Calls) ->
-    try sys:get_state(Pid) of
+    try sys:get_state(Pid, ?LONG_MS) of
         _ -> steps(Rest, Pid, Calls)
     catch
         exit:_ -> Calls
     end;
 %% What comes meanwhile is handled together afterwards.
 steps([suspend | Rest], Pid, Calls) ->
-    sys:suspend(Pid),
+    sys:suspend(Pid, ?LONG_MS),
     steps(Rest, Pid, Calls);
 steps([resume | Rest], Pid, Calls) ->
-    sys:resume(Pid),
+    sys:resume(Pid, ?LONG_MS),
     steps(Rest, Pid, Calls);
 %% An event of that name has been handled.
 steps([{await, Id} | Rest], Pid, Calls) ->
@@ -142,7 +152,7 @@ steps([{await, Id} | Rest], Pid, Calls) ->
                 Id -> steps(Rest, Pid, Calls);
                 _ -> steps([{await, Id} | Rest], Pid, Calls)
             end
-    after 10000 ->
+    after ?LONG_MS ->
         io:format("  ~w never came~n", [Id]),
         steps(Rest, Pid, Calls)
     end.
