@@ -188,8 +188,8 @@ static struct process *look_at(struct worker *w, struct worker *victim,
     uint64_t operations = load_relaxed(&victim->operations);
     uint32_t head = load_relaxed(&victim->head);
     uint32_t tail = load_relaxed(&victim->tail);
-    bool stuck = picked == seen->picked && operations == seen->latest &&
-                 load_relaxed(&victim->length) > 0;
+    bool still = picked == seen->picked && operations == seen->latest;
+    bool stuck = still && load_relaxed(&victim->length) > 0;
     bool waits = head != tail && (int32_t)(seen->tail - head) > 0;
     bool rich = stuck || (waits && is_worth_it(seen, operations, now_ns));
 
@@ -202,6 +202,8 @@ static struct process *look_at(struct worker *w, struct worker *victim,
         if (head != tail)
             w->looks_again = true;
     }
+    if (still && take && rt__admit(w, victim))
+        return rt__local_pop(w);
     return rich && take ? rob(w, victim, stuck) : NULL;
 }
 
@@ -318,7 +320,7 @@ static bool may_sleep(struct worker *w, bool naps)
 {
     struct rt *rt = w->rt;
 
-    if (load_relaxed(&rt->stopping) != 0)
+    if (load_relaxed(&rt->stopping) != 0 || load_relaxed(&w->visitors) != NULL)
         return false;
     if (w->spare && load_relaxed(&rt->stuck) == 0)
         return true;
@@ -448,6 +450,7 @@ void rt__retire(struct worker *w)
     struct process *p;
 
     rt__timers_fire(w->rt, w, &w->wheel); /* nobody else does */
+    (void)rt__admit(w, w);
     while ((p = rt__local_pop(w)) != NULL)
         rt__shared_push(&w->rt->normal, p, p, 1);
     fence_seq_cst(); /* as in rt__schedule() */

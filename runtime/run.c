@@ -52,6 +52,9 @@ static void after_switch(struct gen *self)
     case AFTER_REQUEUE:
         rt__schedule(w->rt, w, w->after_process, true);
         break;
+    case AFTER_MOVE:
+        rt__visit(w->after_worker, w->after_process);
+        break;
     case AFTER_POOL:
         rt__gen_put(w->rt, w, w->after_gen);
         break;
@@ -151,7 +154,8 @@ static void now_runs(struct process *p)
                                             : RT_STATUS_RUNNING));
 }
 
-static void yield(struct gen *self)
+/* `to`: the worker that it goes on at, or NULL: this one. */
+static void yield(struct gen *self, struct worker *to)
 {
     struct process *p = self->process;
     struct gen *next = rt__gen_get(self->rt, self->worker);
@@ -161,8 +165,9 @@ static void yield(struct gen *self)
     settle(self);
     self->wait.kind = WAIT_YIELD;
     rt__set_gen(p, self);
-    self->worker->after = AFTER_REQUEUE;
+    self->worker->after = to == NULL ? AFTER_REQUEUE : AFTER_MOVE;
     self->worker->after_process = p;
+    self->worker->after_worker = to;
     switch_to(self, next);
     rt__set_gen(p, NULL);
     self->wait.kind = WAIT_NOTHING;
@@ -177,13 +182,31 @@ void rt__spend_slow(struct gen *self)
         return;
     }
     if (slice_over(self))
-        yield(self);
+        yield(self, NULL);
+}
+
+void rt__spend_slow_to(struct gen *self, etf_term to)
+{
+    unsigned unusual = DOOR_EXTERNAL | 3u * DOOR_PRIORITY;
+    struct worker *by = NULL;
+
+    if (!self->external && etf__tag(to) == ETF__PID &&
+        (load_relaxed(&self->process->door) & unusual) == 0 &&
+        load_relaxed(&self->worker->wanted) != 0)
+        by = rt__wanted_by(self->worker, to);
+    if (by == NULL) {
+        rt__spend_slow(self);
+        return;
+    }
+    self->budget = BUDGET;
+    count_operations(self->worker, BUDGET);
+    yield(self, by);
 }
 
 void rt_yield(struct gen *self)
 {
     if (!self->external)
-        yield(self);
+        yield(self, NULL);
 }
 
 /* Once terminate runs, only kill ends its waits. */
@@ -750,6 +773,38 @@ static inline bool has_work(const struct process *p)
            (p->flags & PROCESS_SPECIAL) != 0;
 }
 
+/* More waits for it than it has been given: it goes on until its slice is over,
+ * since a turn as long as each sender's would never be enough for many. */
+static bool catches_up(struct gen *self, const struct process *p)
+{
+    const struct rt_world *world = self->rt->world;
+    struct worker *w = self->worker;
+    uint64_t now_ns = world->now_ns(world->ctx);
+
+    self->budget = BUDGET;
+    count_operations(w, BUDGET);
+    if (load_relaxed(&w->length) > 0 && load_relaxed(&self->rt->callable) > 0)
+        rt__call_if_slow(w);
+    rt__gather(w, p, now_ns, BUDGET);
+    if (self->slice_end_ns == 0)
+        self->slice_end_ns = now_ns + self->rt->options.slice_us * 1000u;
+    if (now_ns < self->slice_end_ns && load_relaxed(&self->rt->high.count) == 0)
+        return true;
+    w->clock_ns = RT_NEVER;
+    return false;
+}
+
+/* After BUDGET operations of who hands out messages. One that has kept up waits
+ * for the next sender, which then finds it idle and has it run next: so what is
+ * sent stays in the cache. */
+static __attribute__((noinline)) bool turn_over(struct gen *self,
+                                                const struct process *p)
+{
+    if (load_relaxed(&p->queued) >= BUDGET && !self->rt->simulated)
+        return !catches_up(self, p);
+    return slice_over(self) && has_work(p);
+}
+
 /* Hands out messages until there are none or the slice is over. */
 static void serve(struct gen *self)
 {
@@ -772,9 +827,7 @@ static void serve(struct gen *self)
             finish(self);
             return;
         }
-        /* One that has kept up waits for the next sender, which then finds it
-         * idle and has it run next: so what is sent stays in the cache. */
-        if (--self->budget == 0 && slice_over(self) && has_work(p)) {
+        if (--self->budget == 0 && turn_over(self, p)) {
             settle(self);
             self->process = NULL;
             rt__schedule(self->rt, self->worker, p, true);

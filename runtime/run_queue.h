@@ -60,6 +60,21 @@ struct process *rt__claim(struct worker *w);
 /* What to run next of what needs no theft, or NULL. */
 struct process *rt__find(struct worker *w);
 
+/* ---- gather.c ------------------------------------------------------------ */
+
+/* `p`, which runs on `w`, has handled `messages` since it was here last, and
+ * has more than that in its queue still: its senders elsewhere may be wanted.
+ */
+void rt__gather(struct worker *w, const struct process *p, uint64_t now_ns,
+                uint32_t messages);
+/* Where a sender to that pid should go on; NULL: where it is. */
+struct worker *rt__wanted_by(struct worker *w, etf_term to);
+/* Queues a process at another worker. The caller owns it. */
+void rt__visit(struct worker *host, struct process *p);
+/* Puts all visitors of `host` in the ring of `w`, the calling one. false: there
+ * were none. */
+bool rt__admit(struct worker *w, struct worker *host);
+
 /* ---- idle.c -------------------------------------------------------------- */
 
 /* Wakes a worker for what waits in a queue, unless one is looking, or those

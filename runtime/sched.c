@@ -266,6 +266,7 @@ static __attribute__((noinline)) struct process *look_round(struct worker *w)
         rt__lazy_look(w);
         if (load_relaxed(&rt->watermark.level) != RT_MEMORY_OK)
             (void)rt__pool_count(&w->pool, POOL_COUNT_STEP);
+        (void)rt__admit(w, w);
         /* Its own are let in between: each turn may take a slice. */
         if (p == NULL &&
             (w->tick % SHARED_EVERY == 0 || (passed && w->tick % 2 == 0)))
@@ -277,7 +278,7 @@ static __attribute__((noinline)) struct process *look_round(struct worker *w)
 /* What comes after it. */
 static __attribute__((noinline)) struct process *find_shared(struct worker *w)
 {
-    struct process *p = rt__claim(w);
+    struct process *p = rt__admit(w, w) ? local_pop(w) : rt__claim(w);
 
     if (p == NULL)
         p = shared_pop(&w->rt->high);

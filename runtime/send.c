@@ -365,7 +365,7 @@ static inline enum agner_err send_kind(struct gen *self, etf_term to,
     enum agner_err err = rt__may_run(self);
 
     if ((flags & RT_SEND_ALONG) == 0)
-        rt__spend(self);
+        rt__spend_to(self, to);
     if (err != AGNER_OK)
         return err;
     if (etf_is_none(message))

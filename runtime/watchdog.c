@@ -131,7 +131,8 @@ static bool work_waits(struct rt *rt)
         0)
         return true;
     for (i = 0; i < rt->worker_total; i++)
-        if (load_relaxed(&rt->workers[i]->length) > 0)
+        if (load_relaxed(&rt->workers[i]->length) > 0 ||
+            load_relaxed(&rt->workers[i]->visitors) != NULL)
             return true;
     return false;
 }

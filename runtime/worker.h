@@ -5,8 +5,9 @@
  * the process that was woken last, a ring for the others, and a share of the
  * global queue. Idle workers steal, then park.
  *
- * Invariant: a runnable process is in exactly one place: a LIFO slot, a ring, a
- * global queue, or the hands of the worker that runs it.
+ * Invariant: a runnable process is in exactly one place: a LIFO slot, a ring,
+ * among a worker's visitors, a global queue, or the hands of the worker that
+ * runs it.
  */
 #ifndef RT_WORKER_H
 #define RT_WORKER_H
@@ -17,6 +18,7 @@
 #include "rights.h"
 #include "rt_world.h"
 #include "timer.h"
+#include "visitors.h"
 #include "watermark.h"
 
 #define RING_SIZE    2048u
@@ -39,6 +41,7 @@ enum after {
     AFTER_NOTHING,
     AFTER_PARK,    /* give after_process up, or queue it again */
     AFTER_REQUEUE, /* queue after_process */
+    AFTER_MOVE,    /* it is a visitor of after_worker's */
     AFTER_POOL,    /* after_gen is free */
 };
 
@@ -84,6 +87,7 @@ struct worker {
     void (*base_work)(struct worker *w); /* what the base stack is to do */
     enum after after;
     struct process *after_process;
+    struct worker *after_worker;
     struct gen *after_gen;
 
     struct biased lock; /* guards lifo, ring, head, tail */
@@ -93,6 +97,8 @@ struct worker {
     _Atomic uint32_t length; /* ring and lifo: for a look without the lock */
     unsigned lifo_streak;
     uint32_t tick;
+    const struct process *behind; /* whom rt__gather() has seen last, */
+    uint64_t behind_ns;           /* ... and when */
     uint64_t clock_ns; /* rt->clock_ns when it looked round last; RT_NEVER: a
                           slice is over since */
 
@@ -144,6 +150,9 @@ struct worker {
     _Atomic uint32_t polls; /* 1: waits in the loop, not on its word: poll.c */
     _Atomic uint32_t is_parked; /* enum parked */
     _Atomic uint32_t park_word __attribute__((aligned(64)));
+    rt_visitors visitors; /* from other workers */
+    /* Whose senders are to move, and where; any worker writes. */
+    _Atomic uint64_t wanted;
 };
 
 /* A queue of processes that any thread may use, linked through run_next: it
@@ -380,11 +389,19 @@ static inline enum agner_err rt__may_run(struct gen *self)
 /* Counts one operation; yields when the slice is over. */
 static inline void rt__spend(struct gen *self);
 void rt__spend_slow(struct gen *self);
+/* The same for a message to `to`, which it may go after. */
+void rt__spend_slow_to(struct gen *self, etf_term to);
 
 static inline void rt__spend(struct gen *self)
 {
     if (__builtin_expect(--self->budget == 0, 0))
         rt__spend_slow(self);
+}
+
+static inline void rt__spend_to(struct gen *self, etf_term to)
+{
+    if (__builtin_expect(--self->budget == 0, 0))
+        rt__spend_slow_to(self, to);
 }
 
 /* ---- exit.c: the end of a process
