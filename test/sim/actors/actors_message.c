@@ -221,12 +221,16 @@ void actors_take_exit(struct life *life, struct gen *self, etf_term who,
     int64_t by, to;
     etf_pid pid;
     struct life *from = NULL;
+    bool lost;
 
     (void)self;
     if (etf_get_pid(who, &pid))
         from = actors_of_pid(life->play, life->node, pid);
-    if (from == NULL || life->play->places[life->node].stopping)
-        return; /* a supervisor's; or in the name of a parent, who may live */
+    if (from == NULL)
+        return; /* a supervisor's */
+    lost = etf_same(reason, ETF_A(noconnection)) && !actors_local(life, from);
+    if (life->play->places[life->node].stopping && !lost)
+        return; /* it may be in the name of a parent, who may live */
     actors_note(life, "hears the exit of", from->number);
     if (etf_match(reason, "{x, _, _}", &by, &to) && by == from->number &&
         to == life->number)

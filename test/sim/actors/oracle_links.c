@@ -243,7 +243,9 @@ static bool is_on(const struct play *play, unsigned number, etf_term node)
            etf_same(play->places[play->lives[number - 1].node].name, node);
 }
 
-/* All that ended with the connection has been told by now. */
+/* All that ended with the connection has been told by now. Of exits that come
+ * while a node stops just those of the connection are noted, since the others
+ * may be in a parent's name. */
 void oracle_i5_nodedown(struct life *life, etf_term node, uint64_t connection)
 {
     const struct play *play = life->play;
@@ -266,6 +268,7 @@ void oracle_i5_nodedown(struct life *life, etf_term node, uint64_t connection)
 
         if (pair->linked && pair->connection == connection && life->trap &&
             !life->trap_changed && (theirs == NULL || !theirs->unlinked) &&
+            (actors_lives(other) || !play->places[life->node].stopping) &&
             is_on(play, pair->to, node))
             oracle_fail(life->play, "I4",
                         "life %u hears that node %u is down before the exit "
