@@ -11,6 +11,8 @@
 #include "relation.h"
 #include "worker.h"
 
+#define TOLD_SPINS 200u /* some microseconds: what an end takes */
+
 bool rt_process_next(struct rt *rt, etf_pid after, etf_pid *pid)
 {
     uint32_t slot = etf_pid_is_none(after) ? 1 : after.id + 1;
@@ -375,6 +377,34 @@ static bool is_down(void *ctx, etf_term m)
            etf_ref_equal(ref, a->ref);
 }
 
+/* Order: acquire pairs with the release in rt__exit_process(), before which all
+ * have been told. */
+static bool is_over(struct rt *rt, etf_term pid)
+{
+    const struct process *p = rt__slot(rt, etf__pid_slot(pid));
+
+    return p == NULL ||
+           load_acquire(&p->generation) != etf__pid_generation(pid);
+}
+
+/* Who asks while it is ending is told so at once, and who is told with others
+ * may be the first of them. The rest takes moments: no code of its own runs any
+ * more. */
+static enum agner_err until_all_are_told(struct gen *self, etf_pid pid)
+{
+    enum agner_err err = AGNER_OK;
+    unsigned spins = 0;
+
+    while (err == AGNER_OK && etf_pid_is_local(pid) &&
+           !is_over(self->rt, rt__word_of(pid))) {
+        if (spins++ < TOLD_SPINS)
+            atomic_relax();
+        else
+            err = rt_sleep(self, 1);
+    }
+    return err;
+}
+
 enum agner_err rt_wait(struct gen *self, etf_pid pid, uint64_t timeout_ms)
 {
     struct awaited a;
@@ -387,8 +417,9 @@ enum agner_err rt_wait(struct gen *self, etf_pid pid, uint64_t timeout_ms)
     if (err != AGNER_OK)
         return err;
     err = rt_receive_match(self, is_down, &a, timeout_ms, &message);
-    if (err != AGNER_OK)
-        (void)rt_demonitor(self, a.ref, true); /* whichever way it went */
+    if (err == AGNER_OK)
+        return until_all_are_told(self, pid);
+    (void)rt_demonitor(self, a.ref, true); /* whichever way it went */
     return err;
 }
 

@@ -665,8 +665,8 @@ AGNER_API etf_term rt_names_of(struct rt *rt, struct etf_region *r,
                                etf_pid pid);
 
 AGNER_API bool rt_is_alive(struct rt *rt, etf_pid pid);
-
-/* Blocks the calling process or thread until `pid` is dead. AGNER_ETIMEOUT. */
+/* Blocks the calling process or thread until `pid` is dead, its names are free
+ * and all who are linked to it or monitor it have been told. AGNER_ETIMEOUT. */
 AGNER_API enum agner_err rt_wait(struct gen *self, etf_pid pid,
                                  uint64_t timeout_ms);
 
