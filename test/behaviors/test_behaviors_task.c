@@ -2,10 +2,12 @@
  * test_behaviors_task.c -- tasks: results, failures and time-outs, one by one,
  * many at once and as streams.
  */
+#include <agner/sim.h>
+
 #include "probe.h"
 
 /* The time of tasks that go over it; those that do not need far less. */
-#define LATE_MS 1500u
+#define LATE_MS 1500u /* of virtual time */
 
 static bool is_go(void *ctx, etf_term m)
 {
@@ -321,7 +323,8 @@ static bool next_number(struct gen *self, void *ctx, etf_term *item)
 static void streams_in_order(void **state)
 {
     struct probe_world *world = *state;
-    struct gen_task_stream_options options = { .concurrency = 7 };
+    struct gen_task_stream_options options = { .concurrency = 7,
+                                               .timeout_ms = RT_INFINITY };
     struct numbers numbers = { .end = 1000 };
     struct gen_task_stream stream;
     struct gen_task_result result;
@@ -428,7 +431,8 @@ static void a_stream_can_end_at_the_first_late_one(void **state)
                      AGNER_ENOREF);
     do /* nobody is left but us */
         rt_stats(world->rt, &stats);
-    while (stats.processes > 1 && rt_now_ms(world->rt) < end);
+    while (stats.processes > 1 && rt_now_ms(world->rt) < end &&
+           rt_sleep(world->self, 1) == AGNER_OK);
     assert_int_equal(stats.processes, 1);
     probe_mailbox_empty(world);
 }
@@ -439,7 +443,8 @@ static void a_closed_stream_leaves_nobody(void **state)
     etf_term list = probe_term(world, "[a, wait, wait]");
     struct gen_task_stream stream;
     struct gen_task_result r;
-    struct gen_task_stream_options options = { .concurrency = 3 };
+    struct gen_task_stream_options options = { .concurrency = 3,
+                                               .timeout_ms = RT_INFINITY };
     struct rt_stats stats;
     uint64_t end = rt_now_ms(world->rt) + PROBE_LONG_MS;
 
@@ -460,6 +465,38 @@ static void a_closed_stream_leaves_nobody(void **state)
                      AGNER_EINVAL);
 }
 
+/* ---- Virtual time, where what is in time is to be told from what is late - */
+
+static struct sim *sim;
+
+static int simulated_start(void **state)
+{
+    struct probe_world *world = calloc(1, sizeof *world);
+    struct rt_options options = { .workers = 1 };
+
+    sim = sim_new(1, NULL);
+    if (world == NULL || sim == NULL)
+        return -1;
+    witness_init(&world->seen);
+    witness_init(&world->log);
+    options.world = sim_world(sim);
+    if (rt_new(&options, &world->rt, NULL) != AGNER_OK)
+        return -1;
+    world->self = rt_attach(world->rt);
+    *state = world;
+    return world->self != NULL ? 0 : -1;
+}
+
+static int simulated_stop(void **state)
+{
+    int result = probe_world_stop(state);
+
+    sim_free(sim);
+    return result;
+}
+
+#define SIMULATED(f) \
+    cmocka_unit_test_setup_teardown(f, simulated_start, simulated_stop)
 #define CASE(f) \
     cmocka_unit_test_setup_teardown(f, probe_world_start, probe_world_stop)
 
@@ -479,8 +516,8 @@ int main(void)
         CASE(yield_many_leaves_the_rest_running),
         CASE(streams_in_order),
         CASE(streams_as_they_come),
-        CASE(a_late_task_of_a_stream_is_killed),
-        CASE(a_stream_can_end_at_the_first_late_one),
+        SIMULATED(a_late_task_of_a_stream_is_killed),
+        SIMULATED(a_stream_can_end_at_the_first_late_one),
         CASE(a_closed_stream_leaves_nobody),
     };
 

@@ -11,7 +11,7 @@
 
 #include <agner/gen.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 #define GUARD_INSTALL 102
 

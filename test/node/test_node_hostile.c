@@ -30,8 +30,9 @@
 #define FAILURES 5
 #define WAITING  8
 
-/* Less than that passes between two turns of a thread, on any machine. */
-#define SHORT_MS 1500
+/* Less than that passes between two turns of a thread, also where it is held up
+ * for seconds. */
+#define SHORT_MS 5000
 
 /* A node, and a peer that must not notice anything. */
 struct scene {

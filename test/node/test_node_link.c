@@ -22,8 +22,9 @@
 #define B        "b@127.0.0.1"
 #define STRANGER "stranger@127.0.0.1"
 
-/* Less than that passes between two turns of a thread, on any machine. */
-#define TICK_MS 1500
+/* Less than half of that passes between two turns of a thread, also where it is
+ * held up for seconds. */
+#define TICK_MS 8000
 
 /* How a message from process n of A to recorder_message()'s receiver begins. */
 #define FROM_A(n) "send <'" A "'." #n ".0> > <'" B "'.7.0> "

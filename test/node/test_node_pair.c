@@ -23,8 +23,9 @@
 #define B       "b@127.0.0.1"
 #define WAIT_MS 60000
 
-/* Less than that passes between two turns of a thread, on any machine. */
-#define TICK_MS 1500
+/* Less than half of that passes between two turns of a thread, also where it is
+ * held up for seconds. */
+#define TICK_MS 8000
 
 struct pair {
     struct node *a, *b;

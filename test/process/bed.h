@@ -19,7 +19,7 @@
 #include <agner/sim.h>
 
 #define WAIT_MS \
-    20000u /* for what must come; a broken test ends, a good one never \
+    60000u /* for what must come; a broken test ends, a good one never \
               gets near it */
 
 struct bed {

@@ -18,7 +18,7 @@
 
 #include <agner/rt.h>
 
-#define WAIT_MS 20000u
+#define WAIT_MS 60000u
 
 static const char *self_path;
 static int *volatile nowhere;

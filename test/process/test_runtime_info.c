@@ -314,10 +314,10 @@ static void time_goes_to_who_runs(void **state)
     do {
         (void)rt_sleep(bed.self, 5);
         assert_int_equal(rt_process_glance(bed.rt, pid, &busy), AGNER_OK);
-    } while (busy.run_ms < 30 && rt_now_ms(bed.rt) < deadline);
-    assert_true(busy.run_ms >= 30);
-    assert_int_equal(rt_process_glance(bed.rt, waits, &idle), AGNER_OK);
-    assert_true(idle.run_ms < busy.run_ms);
+        /* Its first slice may have been long: the machine stood still. */
+        assert_int_equal(rt_process_glance(bed.rt, waits, &idle), AGNER_OK);
+    } while (busy.run_ms < idle.run_ms + 30 && rt_now_ms(bed.rt) < deadline);
+    assert_true(busy.run_ms >= idle.run_ms + 30);
     atomic_store(&enough, true);
     assert_int_equal(rt_wait(bed.self, pid, WAIT_MS), AGNER_OK);
     bed_close(&bed);

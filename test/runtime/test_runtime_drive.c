@@ -31,11 +31,14 @@ struct driver {
     _Atomic uint32_t ending; /* it is to return */
 };
 
-/* A worker without processes: drives, and waits where it cannot. */
+/* A worker without processes: drives, and waits where it cannot; but not for
+ * ever, since a keeper that gives the loop to one who is only about to wait
+ * does not reach it. */
 static void drive(void *arg)
 {
     struct driver *d = arg;
     const struct rt_world *world = d->world;
+    const uint64_t soon_ns = 5000000;
 
     while (load_acquire(&d->ending) == 0) {
         uint32_t seen = load_acquire(&d->word);
@@ -44,7 +47,8 @@ static void drive(void *arg)
         world->wake(world->ctx, &d->seen, 1);
         if (load_acquire(&d->ending) == 0 &&
             !world->net->drive(d->loop, &d->word, seen, RT_NEVER))
-            world->wait(world->ctx, &d->word, seen, RT_NEVER);
+            world->wait(world->ctx, &d->word, seen,
+                        world->now_ns(world->ctx) + soon_ns);
     }
 }
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define QUIET_MS 10u
-#define WAIT_MS  20000u /* for what must come */
+#define WAIT_MS  60000u /* for what must come */
 #define LINE_MAX 4096u
 
 struct block {
