@@ -11,7 +11,8 @@
 /* Options of a node called name@127.0.0.1 with a cookie and a free port. */
 struct node_options pair_options(const char *name);
 
-/* Starts it; fails the test when that fails. */
+/* Starts it; fails the test when that fails. In real time a handshake may take
+ * a minute, unless the options say how long. */
 struct node *pair_start(const struct node_options *options);
 
 /* Tells `from` where `to` listens. */

@@ -4,6 +4,7 @@
 #include "raw_peer.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -30,12 +31,12 @@ int raw_connect(uint16_t port)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     assert_int_equal(
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
     assert_int_equal(
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), 0);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
 }
 
@@ -57,10 +58,24 @@ int raw_listen(uint16_t *port)
     return fd;
 }
 
+/* A stop and its end interrupt a call with a time limit: signal(7). */
+static ssize_t receive(int fd, void *bytes, size_t size)
+{
+    ssize_t got;
+
+    do
+        got = recv(fd, bytes, size, 0);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
 int raw_accept(int listener)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    int fd;
 
+    do
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     assert_true(fd >= 0);
     return fd;
 }
@@ -73,6 +88,8 @@ void raw_send(int fd, const void *bytes, size_t size)
     while (size > 0) {
         ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
 
+        if (sent < 0 && errno == EINTR)
+            continue;
         if (sent < 0)
             return;
         at += sent;
@@ -85,7 +102,7 @@ bool raw_read(int fd, void *bytes, size_t size)
     uint8_t *at = bytes;
 
     while (size > 0) {
-        ssize_t got = recv(fd, at, size, 0);
+        ssize_t got = receive(fd, at, size);
 
         if (got <= 0)
             return false;
@@ -103,7 +120,7 @@ size_t raw_read_to_end(int fd)
     ssize_t got;
 
     (void)gettimeofday(&before, NULL);
-    while ((got = recv(fd, bytes, sizeof bytes, 0)) > 0)
+    while ((got = receive(fd, bytes, sizeof bytes)) > 0)
         all += (size_t)got;
     (void)gettimeofday(&after, NULL);
     if (after.tv_sec - before.tv_sec >= STEP_S - 1)

@@ -24,7 +24,7 @@
 
 /* Less than half of that passes between two turns of a thread, also where it is
  * held up for seconds. */
-#define TICK_MS 8000
+#define TICK_MS 6000
 
 /* How a message from process n of A to recorder_message()'s receiver begins. */
 #define FROM_A(n) "send <'" A "'." #n ".0> > <'" B "'.7.0> "

@@ -25,7 +25,7 @@
 
 /* Less than half of that passes between two turns of a thread, also where it is
  * held up for seconds. */
-#define TICK_MS 8000
+#define TICK_MS 6000
 
 struct pair {
     struct node *a, *b;
