@@ -123,10 +123,19 @@ struct envelope *rt__envelope_from(struct worker *worker,
                                    enum envelope_kind kind, etf_term sender,
                                    etf_term term)
 {
-    size_t words = etf__flat_words(term);
-    size_t more = etf__flat_words(sender);
+    size_t words, more;
     struct envelope *m;
 
+    if (!etf__is_compound(sender.word) && !etf__is_compound(term.word)) {
+        m = blank(worker, kind, 0);
+        if (m == NULL)
+            return NULL;
+        m->sender = sender;
+        m->term = term;
+        return m;
+    }
+    words = etf__flat_words(term);
+    more = etf__flat_words(sender);
     if (words == SIZE_MAX || more == SIZE_MAX)
         return NULL;
     m = blank(worker, kind, words + more);

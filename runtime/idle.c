@@ -26,6 +26,7 @@
 #define LOOT_MAX    128u
 #define PAUSES      32u     /* between looks at what others write */
 #define WORTH_NS    100000u /* from a call to parking again */
+#define LATER_NS    20000u  /* a turn that others wait for: they get help */
 #define NAP_MIN_NS  50000u
 #define NAP_MAX_NS  800000u
 #define POLL_MIN_NS 50000u
@@ -129,6 +130,32 @@ void rt__call_if_slow(struct worker *w)
     w->slow_ns = now_ns;
     w->slow_operations = operations;
     if (slow)
+        rt__call_one(w->rt);
+}
+
+/* The next rt__find() but one looks: rt__call_now(). */
+void rt__call_later(struct worker *w, uint64_t now_ns)
+{
+    if (load_relaxed(&w->length) < CALL_FROM)
+        return;
+    w->later_ns = now_ns;
+    w->later_picked = load_relaxed(&w->picked);
+    w->clock_ns = RT_NEVER;
+}
+
+void rt__call_now(struct worker *w)
+{
+    const struct rt_world *world = w->rt->world;
+    bool slow;
+
+    if (load_relaxed(&w->picked) == w->later_picked) {
+        w->clock_ns = RT_NEVER; /* none of them has run yet */
+        return;
+    }
+    slow = world->now_ns(world->ctx) - w->later_ns >= LATER_NS;
+    w->later_ns = 0;
+    if (slow && load_relaxed(&w->length) > 0 &&
+        load_relaxed(&w->rt->callable) > 0)
         rt__call_one(w->rt);
 }
 
@@ -277,14 +304,15 @@ static uint64_t next_look(struct worker *w, uint64_t now_ns, bool *naps)
     return now_ns + sleep_ns;
 }
 
-/* When a timer is due that this worker is to fire: one on its own wheel, or one
- * that a thread has set. The other workers see to theirs. */
-static uint64_t next_timer_ms(const struct worker *w)
+/* When to wake up for a timer that this worker is to fire: one on its own
+ * wheel, or one that a thread has set. The other workers see to theirs. */
+static uint64_t next_timer_ns(struct worker *w)
 {
-    uint64_t own = load_relaxed(&w->wheel.next_ms);
+    uint64_t own = rt__timers_wake_ms(w);
     uint64_t shared = load_relaxed(&w->rt->shared_wheel.next_ms);
+    uint64_t next_ms = w->spare || own < shared ? own : shared;
 
-    return w->spare || own < shared ? own : shared;
+    return next_ms >= RT_NEVER / 1000000u ? RT_NEVER : next_ms * 1000000u;
 }
 
 /* `was`: how this worker parked. Returns true when a waker has counted it as
@@ -334,13 +362,15 @@ static bool park(struct worker *w)
     struct rt *rt = w->rt;
     uint32_t seen = load_acquire(&w->park_word);
     uint32_t how;
-    uint64_t deadline_ns = RT_NEVER, next_ms, look_ns;
+    uint64_t now_ns, deadline_ns, look_ns;
     bool naps, counted;
 
     rt__pool_flush(&w->pool);
     count_pool(w);
     rt__lazy_flush(w);
-    look_ns = next_look(w, rt->world->now_ns(rt->world->ctx), &naps);
+    now_ns = rt->world->now_ns(rt->world->ctx);
+    rt__timers_settle(w, &w->wheel, now_ns);
+    look_ns = next_look(w, now_ns, &naps);
     how = naps || w->spare ? PARKED_NAPS : PARKED_CALLABLE;
     store_relaxed(&w->box.line->idle, 1u);
     if (!w->spare)
@@ -350,9 +380,7 @@ static bool park(struct worker *w)
     /* Release: it is counted before a waker takes it off again. */
     store_release(&w->is_parked, how);
     fence_seq_cst(); /* `parked`, then the queues: pairs with rt__schedule() */
-    next_ms = next_timer_ms(w);
-    if (next_ms != RT_NEVER)
-        deadline_ns = next_ms * 1000000u;
+    deadline_ns = next_timer_ns(w);
     if (may_sleep(w, naps)) {
         /* A nap ends in any case, since nobody calls who naps. */
         if (!w->spare &&
@@ -428,7 +456,8 @@ struct process *rt__wait_for_work(struct worker *w)
             fence_after_rmw();
             if (shared_work_waits(rt))
                 rt__wake_one(rt);
-            else if (load_relaxed(&rt->callable) > 0 && queues_wait(rt))
+            else if (load_relaxed(&rt->callable) > 0 && w->later_ns == 0 &&
+                     queues_wait(rt))
                 rt__call_one(rt);
         }
         if (p != NULL || load_acquire(&rt->stopping) != 0)

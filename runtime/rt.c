@@ -133,6 +133,7 @@ static struct worker *new_worker(struct rt *rt, uint16_t index, bool fence)
     w->poll_ns = 50000;
     w->base.rt = rt;
     rt__wheel_init(&w->wheel, rt_now_ms(rt));
+    w->wheel.lock.fence = fence;
     if (rt__pool_init(&w->pool, index, rt->pools, (uint16_t)rt->worker_total) !=
         0) {
         free(w);
@@ -209,12 +210,13 @@ static void free_wheel_envelopes(struct rt *rt, struct wheel *wheel)
 {
     struct timer *due;
 
+    rt__wheel_collect(wheel);
     /* Everything that is still armed comes out at the end of time. */
     while (wheel->count > 0) {
         due = rt__wheel_drain(wheel);
         if (due == NULL)
             break;
-        rt__envelope_free(rt, NULL, due->envelope);
+        rt__envelope_free(rt, NULL, due->has.envelope);
         rt__wheel_release(wheel, due);
     }
     rt__wheel_fini(wheel);
@@ -273,6 +275,7 @@ enum agner_err rt_new(const struct rt_options *options, struct rt **out,
     if (!rt->simulated && rt->options.watchdog_ms != RT_INFINITY)
         store_relaxed(&rt->clock_ns, rt->start_ns);
     rt__wheel_init(&rt->shared_wheel, rt_now_ms(rt));
+    rt->shared_wheel.shared = true;
     err = rt__log_init(rt, error);
     if (err == AGNER_OK)
         err = rt__watermark_init(rt, error);

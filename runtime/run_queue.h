@@ -84,6 +84,12 @@ void rt__call_one(struct rt *rt);
  * this worker take so long that a thief may have what waits. A short queue
  * calls nobody else. */
 void rt__call_if_slow(struct worker *w);
+/* Timers have fired, and what they made runnable waits here: most processes do
+ * little then, so nobody is called for it until the first has run, and only if
+ * that took long. */
+void rt__call_later(struct worker *w, uint64_t now_ns);
+/* The time has come to see. */
+void rt__call_now(struct worker *w);
 
 /* Puts a process in the queue of the calling worker: the next to run, or, if it
  * is `fresh`, behind the others. */
@@ -103,7 +109,7 @@ static inline void rt__local_push(struct worker *w, struct process *p,
     update_length(w);
     rt__owner_leave(&w->lock);
     if (__builtin_expect(load_relaxed(&w->length) >= CALL_FROM, 0) &&
-        load_relaxed(&w->rt->callable) > 0)
+        load_relaxed(&w->rt->callable) > 0 && !w->fires)
         rt__call_one(w->rt);
 }
 

@@ -272,6 +272,8 @@ static __attribute__((noinline)) struct process *look_round(struct worker *w)
             (w->tick % SHARED_EVERY == 0 || (passed && w->tick % 2 == 0)))
             p = rt__claim(w);
     }
+    if (w->later_ns != 0)
+        rt__call_now(w);
     return p;
 }
 

@@ -146,12 +146,12 @@ static enum agner_err limit_life(struct gen *self, const struct process *p,
                                  uint64_t lifetime_ms)
 {
     struct extras *x = p->relations->extras;
-    uint64_t words[8], deadline_ns = rt__deadline(self->rt, lifetime_ms);
+    uint64_t words[8];
     struct etf_region r;
     struct envelope *m;
     enum agner_err err;
 
-    if (deadline_ns == RT_NEVER)
+    if (lifetime_ms == RT_INFINITY)
         return AGNER_OK;
     etf__region_init(&r, words, 8, 0);
     m = rt__envelope_new(self->worker, ENVELOPE_EXIT2,
@@ -161,9 +161,8 @@ static enum agner_err limit_life(struct gen *self, const struct process *p,
         return AGNER_ENOMEM;
     m->sender = rt__pid_word(p);
     m->flags |= ENVELOPE_LIFETIME;
-    err =
-        rt__timer_push(self->rt, self->worker, rt__tick_of(deadline_ns),
-                       m->sender, m, &x->lifetime_timer, &x->lifetime_timer_id);
+    err = rt__timer_push(self->rt, self->worker, lifetime_ms, m->sender, m,
+                         &x->lifetime_timer, &x->lifetime_timer_id);
     if (err != AGNER_OK)
         rt__envelope_free(self->rt, self->worker, m);
     return err;

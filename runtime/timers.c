@@ -2,7 +2,8 @@
  * timers.c -- starting and firing timers, and the deadlines of waits.
  *
  * A timer is on the wheel of the worker that started it. Its envelope was made
- * when it was started, so firing needs no memory. The deadline of a wait is
+ * when it was started, so firing needs no memory. Who may not touch that wheel
+ * cancels by the timer's id alone (timer.h). The deadline of a wait is
  * lazy: it stands in the worker's list and enters the wheel only when the list
  * is full or the worker parks, and the wait still lasts. Most waits are over
  * long before.
@@ -11,14 +12,11 @@
 #include <string.h>
 
 #include "relation.h"
-#include "worker.h"
+#include "run_queue.h"
 
 #define LAZY_NS 1000000u /* how late a deadline may enter the wheel */
-
-static uint64_t now_ms(const struct rt *rt)
-{
-    return rt->world->now_ns(rt->world->ctx) / 1000000u;
-}
+/* So that its nanoseconds, and now, have room in 64 bits. */
+#define TIMER_MS_MAX (RT_NEVER / 1000000u / 2)
 
 uint64_t rt__tick_of(uint64_t deadline_ns)
 {
@@ -40,6 +38,42 @@ static struct wheel *wheel_at(struct rt *rt, uint16_t index)
     return index == UINT16_MAX ? &rt->shared_wheel : &rt->workers[index]->wheel;
 }
 
+/* May `by`, the calling worker or NULL, enter without a barrier? */
+static bool is_own(const struct wheel *wheel, const struct worker *by)
+{
+    return by != NULL && wheel == &by->wheel;
+}
+
+/* Takes the lock of a wheel, for the calling worker, or NULL. */
+static inline void enter(struct wheel *wheel, const struct worker *by)
+{
+    if (is_own(wheel, by))
+        rt__owner_enter(&wheel->lock);
+    else if (wheel->shared)
+        rt__lock(&wheel->lock.thief);
+    else
+        while (!rt__thief_enter(&wheel->lock))
+            sched_yield(); /* its owner has lost its processor, inside */
+}
+
+static inline void leave(struct wheel *wheel, const struct worker *by)
+{
+    if (is_own(wheel, by))
+        rt__owner_leave(&wheel->lock);
+    else
+        rt__thief_leave(&wheel->lock);
+}
+
+uint64_t rt__after(const struct rt *rt, uint64_t ms)
+{
+    if (ms > TIMER_MS_MAX)
+        ms = TIMER_MS_MAX;
+    /* Virtual time stands while a process runs, so there it is all the same. */
+    if (rt->simulated)
+        return next_tick(rt) + ms;
+    return TIMER_LATER | ms;
+}
+
 /* Wakes a worker that sleeps past a new deadline on the shared wheel. */
 static void look_again(struct rt *rt)
 {
@@ -51,53 +85,58 @@ static void look_again(struct rt *rt)
  * starts timers for a worker that is stuck, and must not touch what is that
  * one's own. */
 static enum agner_err start(struct rt *rt, struct worker *worker,
-                            struct worker *by, uint64_t deadline_ms,
-                            uint64_t interval_ms, etf_term to,
-                            struct envelope *m, bool by_target,
-                            struct timer **out, uint64_t *id)
+                            struct worker *by, const struct timing *timing,
+                            etf_term to, struct envelope *m, struct timer **out,
+                            uint64_t *id)
 {
     struct wheel *wheel = wheel_of(rt, worker);
     struct timer *timer;
 
-    rt__lock(&wheel->lock);
+    enter(wheel, by);
     timer = rt__wheel_new(wheel);
     if (timer == NULL) {
-        rt__unlock(&wheel->lock);
+        leave(wheel, by);
         return AGNER_ENOMEM;
     }
     *id = rt__ref_next(rt, by);
-    timer->deadline_ms = deadline_ms;
-    timer->interval_ms = interval_ms;
-    timer->to = to;
-    timer->envelope = m;
-    timer->by_target = by_target;
+    /* Release: who still has an old number, and finds any of this, sees that
+     * the number is over. */
+    store_release(&timer->deadline_ms, timing->at_ms);
+    store_release(&timer->to, to.word);
+    store_relaxed(&timer->flags, timing->flags);
+    timer->interval_ms = timing->interval_ms;
+    timer->has.envelope = m;
     store_relaxed(&timer->wheel,
                   worker == NULL ? (uint16_t)UINT16_MAX : worker->index);
-    store_relaxed(&timer->id, *id);
+    /* Pairs with the acquire of who takes the id away, and of left_of(). */
+    store_release(&timer->id, *id);
     rt__wheel_arm(wheel, timer);
+    if (worker == NULL || load_relaxed(&wheel->fresh_count) >= FRESH_MAX)
+        rt__wheel_settle(wheel, rt->world->now_ns(rt->world->ctx));
     store_relaxed(&wheel->set, load_relaxed(&wheel->set) + 1);
     *out = timer;
-    rt__unlock(&wheel->lock);
+    leave(wheel, by);
     if (worker == NULL)
         look_again(rt);
     return AGNER_OK;
 }
 
 enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
-                               uint64_t deadline_ms, uint64_t interval_ms,
-                               etf_term to, struct envelope *m, bool by_target,
-                               struct timer **out, uint64_t *id)
+                               const struct timing *timing, etf_term to,
+                               struct envelope *m, struct timer **out,
+                               uint64_t *id)
 {
-    return start(rt, worker, worker, deadline_ms, interval_ms, to, m, by_target,
-                 out, id);
+    return start(rt, worker, worker, timing, to, m, out, id);
 }
 
-enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
-                              uint64_t deadline_ms, etf_term to,
-                              struct envelope *m, struct timer **timer,
-                              uint64_t *id)
+enum agner_err rt__timer_push(struct rt *rt, struct worker *worker, uint64_t ms,
+                              etf_term to, struct envelope *m,
+                              struct timer **timer, uint64_t *id)
 {
-    return rt__timer_start(rt, worker, deadline_ms, 0, to, m, false, timer, id);
+    const struct timing timing = { .at_ms = rt__after(rt, ms),
+                                   .flags = rt__patience(ms) };
+
+    return start(rt, worker, worker, &timing, to, m, timer, id);
 }
 
 void rt__timer_undo(struct rt *rt, struct worker *worker, etf_term to,
@@ -115,21 +154,35 @@ void rt__timer_undo(struct rt *rt, struct worker *worker, etf_term to,
     rt__push_or_drop(rt, worker, to, m);
 }
 
+static uint64_t left_of(struct rt *rt, uint64_t deadline_ms)
+{
+    uint64_t now;
+
+    if ((deadline_ms & TIMER_LATER) != 0)
+        return deadline_ms & ~TIMER_LATER;
+    now = next_tick(rt);
+    return deadline_ms > now ? deadline_ms - now : 0;
+}
+
+/* What is read belongs to the id if that is the same afterwards. Order: acquire
+ * of each field pairs with the release in start(), whose next life has another
+ * id then. */
 bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
                     etf_term *to, uint64_t *left_ms)
 {
-    struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
-    uint64_t now = next_tick(rt);
-    bool armed;
+    uint64_t deadline_ms, word;
+    bool by_target;
 
-    rt__lock(&wheel->lock);
-    armed = load_relaxed(&timer->id) == id;
-    if (armed) {
-        *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
-        *to = timer->by_target ? ETF_NONE : timer->to;
-    }
-    rt__unlock(&wheel->lock);
-    return armed;
+    if (load_acquire(&timer->id) != id)
+        return false;
+    by_target = (load_acquire(&timer->flags) & TIMER_BY_TARGET) != 0;
+    word = load_acquire(&timer->to);
+    deadline_ms = load_acquire(&timer->deadline_ms);
+    if (load_relaxed(&timer->id) != id)
+        return false;
+    *left_ms = left_of(rt, deadline_ms);
+    *to = by_target ? ETF_NONE : etf__word(word);
+    return true;
 }
 
 void rt__timer_await(struct rt *rt, struct timer *timer)
@@ -140,30 +193,42 @@ void rt__timer_await(struct rt *rt, struct timer *timer)
     rt__unlock(&wheel->firing);
 }
 
+/* Nobody else has `timer` any more, but the wheel that it is on. */
+static void put_away(struct wheel *wheel, struct worker *worker,
+                     struct timer *timer)
+{
+    if (!is_own(wheel, worker) && !wheel->shared) {
+        rt__wheel_leave(wheel, timer);
+        return;
+    }
+    enter(wheel, worker);
+    if (timer->link != NULL)
+        rt__wheel_disarm(wheel, timer);
+    rt__wheel_release(wheel, timer);
+    leave(wheel, worker);
+}
+
 bool rt__timer_take(struct rt *rt, struct worker *worker, struct timer *timer,
                     uint64_t id, etf_term *to, uint64_t *left_ms)
 {
-    struct wheel *wheel = wheel_at(rt, load_relaxed(&timer->wheel));
-    uint64_t now = left_ms == NULL ? 0 : next_tick(rt);
-    struct envelope *m = NULL;
-    etf_term pid = ETF_NONE;
+    uint64_t armed = id;
+    struct envelope *m;
+    etf_term pid;
 
-    rt__lock(&wheel->lock);
-    /* A timer block never changes wheels, so the lock is the right one. */
-    if (load_relaxed(&timer->id) == id && timer->link != NULL) {
-        if (left_ms != NULL)
-            *left_ms = timer->deadline_ms > now ? timer->deadline_ms - now : 0;
-        m = timer->envelope;
-        pid = timer->to;
-        /* A process that it would have begun is about to end by that alone. */
-        *to = timer->by_target || (m->flags & ENVELOPE_BEGIN) != 0 ? ETF_NONE
-                                                                   : pid;
-        rt__wheel_disarm(wheel, timer);
-        rt__wheel_release(wheel, timer);
-    }
-    rt__unlock(&wheel->lock);
-    if (m == NULL)
+    /* Order: acquire pairs with the release in start(): the rest is ours. */
+    if (load_relaxed(&timer->id) != id || !cas_acquire(&timer->id, &armed, 0u))
         return false;
+    if (left_ms != NULL)
+        *left_ms = left_of(rt, load_relaxed(&timer->deadline_ms));
+    m = timer->has.envelope;
+    pid = etf__word(load_relaxed(&timer->to));
+    /* A process that it would have begun is about to end by that alone. */
+    *to = (load_relaxed(&timer->flags) & TIMER_BY_TARGET) != 0 ||
+                  (m->flags & ENVELOPE_BEGIN) != 0
+              ? ETF_NONE
+              : pid;
+    /* A timer block never changes wheels. */
+    put_away(wheel_at(rt, load_relaxed(&timer->wheel)), worker, timer);
     rt__timer_undo(rt, worker, pid, m);
     return true;
 }
@@ -209,64 +274,81 @@ static bool has_target(struct rt *rt, const struct envelope *m)
            rt_is_alive(rt, rt__pid_of(m->sender));
 }
 
+/* Puts a timer that repeats back for the next time, or frees it. */
+static void put_back(struct wheel *wheel, struct worker *worker,
+                     struct timer *timer, struct envelope *next, uint64_t now)
+{
+    uint64_t at = load_relaxed(&timer->deadline_ms) + timer->interval_ms;
+
+    if (next == NULL) {
+        store_relaxed(&timer->id, 0u);
+        put_away(wheel, worker, timer);
+        return;
+    }
+    enter(wheel, worker);
+    timer->has.envelope = next;
+    store_release(&timer->deadline_ms, at > now ? at : now + 1);
+    rt__wheel_arm(wheel, timer);
+    /* Release: as in start(). */
+    store_release(&timer->id, load_relaxed(&timer->id) & ~TIMER_FIRING);
+    leave(wheel, worker);
+}
+
 static void fire(struct rt *rt, struct worker *worker, struct wheel *wheel,
                  struct timer *timer, uint64_t now)
 {
-    struct envelope *m = timer->envelope;
-    etf_term to = timer->to;
-    bool by_target = timer->by_target;
+    struct envelope *m = timer->has.envelope;
+    etf_term to = etf__word(load_relaxed(&timer->to));
+    bool by_target = (load_relaxed(&timer->flags) & TIMER_BY_TARGET) != 0;
     bool owner_lives =
-        etf_is_none(to) || rt_is_alive(rt, rt__pid_of(to)) || !by_target;
+        !by_target || etf_is_none(to) || rt_is_alive(rt, rt__pid_of(to));
     struct envelope *next =
         timer->interval_ms != 0 && owner_lives && has_target(rt, m) ? again(m)
                                                                     : NULL;
 
-    if (next != NULL) {
-        timer->envelope = next;
-        timer->deadline_ms += timer->interval_ms;
-        if (timer->deadline_ms <= now)
-            timer->deadline_ms = now + 1;
-        rt__lock(&wheel->lock);
-        rt__wheel_arm(wheel, timer);
-    } else {
-        rt__lock(&wheel->lock);
-        rt__wheel_release(wheel, timer);
-    }
     store_relaxed(&wheel->fired, load_relaxed(&wheel->fired) + 1);
-    rt__unlock(&wheel->lock);
-    if (!by_target && m->kind == ENVELOPE_MESSAGE) {
+    if (by_target) {
+        if (owner_lives)
+            send_by_target(rt, m, to);
+        rt__envelope_free(rt, worker, m);
+    } else if (m->kind == ENVELOPE_MESSAGE) {
+        /* What is dropped is counted. */
         (void)rt__post_local(rt, NULL, worker, to, m, RT_SEND_NOSUSPEND);
-        return; /* what was dropped is counted */
-    }
-    if (!by_target) {
+    } else {
         rt__push_or_drop(rt, worker, to, m);
-        return;
     }
-    if (owner_lives)
-        send_by_target(rt, m, to);
-    rt__envelope_free(rt, worker, m);
+    /* Now it may be cancelled again: nothing of this time is to come. */
+    put_back(wheel, worker, timer, next, now);
+}
+
+void rt__timers_settle(struct worker *worker, struct wheel *wheel,
+                       uint64_t now_ns)
+{
+    if (load_relaxed(&wheel->fresh_count) == 0)
+        return;
+    enter(wheel, worker);
+    rt__wheel_settle(wheel, now_ns);
+    leave(wheel, worker);
 }
 
 /*
  * Between leaving the wheel and being released a timer is on its way: cancel
- * finds it unlinked, waits for `firing` to be free, and says that it has fired;
- * its message is in the mailbox then (G22).
+ * finds its id changed, waits for `firing` to be free, and says that it has
+ * fired; its message is in the mailbox then (G22).
  */
-void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel)
+static void fire_due(struct rt *rt, struct worker *worker, struct wheel *wheel,
+                     uint64_t now_ns)
 {
-    uint64_t next = load_relaxed(&wheel->next_ms);
-    uint64_t now, count = 0;
+    uint64_t now = now_ns / 1000000u, count = 0;
     struct timer *due;
 
-    if (next == RT_NEVER)
-        return;
-    now = now_ms(rt);
-    if (next > now)
-        return;
     rt__lock(&wheel->firing);
-    rt__lock(&wheel->lock);
+    enter(wheel, worker);
+    rt__wheel_collect(wheel);
     due = rt__wheel_due(wheel, now, 256);
-    rt__unlock(&wheel->lock);
+    leave(wheel, worker);
+    if (worker != NULL)
+        worker->fires = true;
     while (due != NULL) {
         struct timer *following = due->next;
 
@@ -276,8 +358,25 @@ void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel)
         count++;
     }
     rt__unlock(&wheel->firing);
+    if (worker != NULL) {
+        worker->fires = false;
+        rt__call_later(worker, now_ns);
+    }
     if (count > 0 && rt->box != NULL)
         rt__box_timers(rt, worker, count);
+}
+
+void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel)
+{
+    uint64_t now_ns;
+
+    if (load_relaxed(&wheel->next_ms) == RT_NEVER &&
+        load_relaxed(&wheel->fresh_count) == 0)
+        return;
+    now_ns = rt->world->now_ns(rt->world->ctx);
+    rt__timers_settle(worker, wheel, now_ns);
+    if (load_relaxed(&wheel->next_ms) <= now_ns / 1000000u)
+        fire_due(rt, worker, wheel, now_ns);
 }
 
 uint64_t rt__timers_next_ms(struct rt *rt)
@@ -294,6 +393,18 @@ uint64_t rt__timers_next_ms(struct rt *rt)
     return next;
 }
 
+uint64_t rt__timers_wake_ms(struct worker *w)
+{
+    uint64_t wake_ms = load_relaxed(&w->wheel.next_ms);
+
+    if (wake_ms == RT_NEVER)
+        return wake_ms;
+    rt__owner_enter(&w->wheel.lock);
+    wake_ms = rt__wheel_wake_ms(&w->wheel);
+    rt__owner_leave(&w->wheel.lock);
+    return wake_ms;
+}
+
 /* ---- Deadlines of waits
  * ----------------------------------------------------------------- */
 
@@ -306,6 +417,7 @@ static bool arm_wait(struct worker *w, struct worker *by,
     struct envelope *m;
     struct timer *timer;
     uint64_t id, deadline_ns;
+    struct timing timing = { .flags = rt__patience(lazy->timeout_ms) };
 
     if (load_relaxed(&lazy->gen->wait.seq) != lazy->seq)
         return true;
@@ -316,9 +428,10 @@ static bool arm_wait(struct worker *w, struct worker *by,
     deadline_ns = lazy->deadline_ns != 0
                       ? lazy->deadline_ns
                       : rt__deadline(w->rt, lazy->timeout_ms);
-    if (start(w->rt, w, by, rt__tick_of(deadline_ns), 0,
-              etf__local_pid(lazy->process->slot, lazy->generation), m, false,
-              &timer, &id) != AGNER_OK) {
+    timing.at_ms = rt__tick_of(deadline_ns);
+    if (start(w->rt, w, by, &timing,
+              etf__local_pid(lazy->process->slot, lazy->generation), m, &timer,
+              &id) != AGNER_OK) {
         rt__envelope_free(w->rt, by, m);
         return false;
     }
@@ -428,7 +541,6 @@ void rt__timeout_arm(struct gen *self)
 {
     struct extras *x = self->process->relations->extras;
     struct envelope *m;
-    uint64_t deadline_ms;
 
     if (x->timeout_timer != NULL)
         return;
@@ -441,9 +553,7 @@ void rt__timeout_arm(struct gen *self)
                          m);
         return;
     }
-    deadline_ms = rt__tick_of(self->rt->world->now_ns(self->rt->world->ctx) +
-                              x->timeout_ms * 1000000u);
-    if (rt__timer_push(self->rt, self->worker, deadline_ms,
+    if (rt__timer_push(self->rt, self->worker, x->timeout_ms,
                        rt__pid_word(self->process), m, &x->timeout_timer,
                        &x->timeout_timer_id) != AGNER_OK)
         rt__envelope_free(self->rt, self->worker, m);

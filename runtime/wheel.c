@@ -10,7 +10,8 @@
 
 #include "rt_world.h"
 
-#define TIMERS_PER_SLAB 64u
+#define TIMERS_PER_SLAB 256u
+#define PATIENCE_MS     8u /* how late a patient timer may wake its worker */
 #define FAR_BITS        6u
 #define NEAR_BITS       8u
 
@@ -30,42 +31,77 @@ void rt__wheel_fini(struct wheel *wheel)
     free(wheel->slabs);
 }
 
-struct timer *rt__wheel_new(struct wheel *wheel)
+/* A slab of timers, which are free. */
+static struct timer *more(struct wheel *wheel)
 {
-    struct timer *timer = wheel->free;
-    struct timer *slab;
-    void **slabs;
+    struct timer *slab = aligned_alloc(64, TIMERS_PER_SLAB * sizeof *slab);
+    void **slabs =
+        realloc(wheel->slabs, (wheel->slab_count + 1) * sizeof *wheel->slabs);
     size_t i;
 
-    if (timer == NULL) {
-        slab = calloc(TIMERS_PER_SLAB, sizeof *slab);
-        slabs = realloc(wheel->slabs,
-                        (wheel->slab_count + 1) * sizeof *wheel->slabs);
-        if (slabs != NULL)
-            wheel->slabs = slabs;
-        if (slab == NULL || slabs == NULL) {
-            free(slab);
-            return NULL;
-        }
-        slabs[wheel->slab_count++] = slab;
-        for (i = 0; i < TIMERS_PER_SLAB; i++) {
-            slab[i].next = wheel->free;
-            wheel->free = &slab[i];
-        }
-        timer = wheel->free;
+    if (slabs != NULL)
+        wheel->slabs = slabs;
+    if (slab == NULL || slabs == NULL) {
+        free(slab);
+        return NULL;
     }
-    wheel->free = timer->next;
-    timer->next = NULL;
+    slabs[wheel->slab_count++] = slab;
+    for (i = 0; i < TIMERS_PER_SLAB; i++) {
+        store_relaxed(&slab[i].id, 0u);
+        slab[i].link = NULL;
+        slab[i].next = i + 1 < TIMERS_PER_SLAB ? &slab[i + 1] : NULL;
+    }
+    wheel->free = slab;
+    return slab;
+}
+
+struct timer *rt__wheel_new(struct wheel *wheel)
+{
+    struct timer *timer;
+
+    if (__builtin_expect(wheel->free == NULL, 0))
+        rt__wheel_collect(wheel);
+    timer = wheel->free;
+    if (__builtin_expect(timer == NULL, 0))
+        timer = more(wheel);
+    if (timer != NULL)
+        wheel->free = timer->next;
     return timer;
 }
 
 void rt__wheel_release(struct wheel *wheel, struct timer *timer)
 {
     store_relaxed(&timer->id, 0u);
-    timer->envelope = NULL;
-    timer->link = NULL;
     timer->next = wheel->free;
     wheel->free = timer;
+}
+
+/* Order: release publishes what we did with it to rt__wheel_collect(). */
+void rt__wheel_leave(struct wheel *wheel, struct timer *timer)
+{
+    struct timer *seen = load_relaxed(&wheel->gone);
+
+    do {
+        timer->has.gone = seen;
+    } while (!cas_weak_release(&wheel->gone, &seen, timer));
+}
+
+/* Order: acquire pairs with the release in rt__wheel_leave(). */
+void rt__wheel_collect(struct wheel *wheel)
+{
+    struct timer *timer;
+
+    if (load_relaxed(&wheel->gone) == NULL)
+        return;
+    timer = swap_acquire(&wheel->gone, NULL);
+    while (timer != NULL) {
+        struct timer *next = timer->has.gone;
+
+        if (timer->link != NULL)
+            rt__wheel_disarm(wheel, timer);
+        rt__wheel_release(wheel, timer);
+        timer = next;
+    }
 }
 
 static void put(struct timer **slot, struct timer *timer)
@@ -87,7 +123,7 @@ static unsigned shift_of(unsigned level)
  * into the slot of `first`, the next tick that will be looked at. */
 static void place(struct wheel *wheel, struct timer *timer, uint64_t first)
 {
-    uint64_t tick = timer->deadline_ms;
+    uint64_t tick = load_relaxed(&timer->deadline_ms);
     uint64_t ahead;
     unsigned level, slot;
 
@@ -98,6 +134,8 @@ static void place(struct wheel *wheel, struct timer *timer, uint64_t first)
         slot = (unsigned)(tick % WHEEL_NEAR);
         put(&wheel->near[slot], timer);
         wheel->near_bits[slot / 64] |= (uint64_t)1 << slot % 64;
+        if ((load_relaxed(&timer->flags) & TIMER_PATIENT) == 0)
+            wheel->strict_bits[slot / 64] |= (uint64_t)1 << slot % 64;
         return;
     }
     for (level = 1; level < WHEEL_LEVELS - 1; level++)
@@ -111,12 +149,24 @@ static void place(struct wheel *wheel, struct timer *timer, uint64_t first)
     wheel->far_bits[level - 1] |= (uint64_t)1 << slot;
 }
 
+static void enter_slot(struct wheel *wheel, struct timer *timer)
+{
+    uint64_t deadline_ms = load_relaxed(&timer->deadline_ms);
+
+    place(wheel, timer, wheel->now_ms + 1);
+    if (deadline_ms < load_relaxed(&wheel->next_ms))
+        store_relaxed(&wheel->next_ms, deadline_ms);
+}
+
 void rt__wheel_arm(struct wheel *wheel, struct timer *timer)
 {
-    place(wheel, timer, wheel->now_ms + 1);
     wheel->count++;
-    if (timer->deadline_ms < load_relaxed(&wheel->next_ms))
-        store_relaxed(&wheel->next_ms, timer->deadline_ms);
+    if ((load_relaxed(&timer->deadline_ms) & TIMER_LATER) == 0) {
+        enter_slot(wheel, timer);
+        return;
+    }
+    store_relaxed(&wheel->fresh_count, load_relaxed(&wheel->fresh_count) + 1);
+    put(&wheel->fresh, timer);
 }
 
 void rt__wheel_disarm(struct wheel *wheel, struct timer *timer)
@@ -125,10 +175,39 @@ void rt__wheel_disarm(struct wheel *wheel, struct timer *timer)
     if (timer->next != NULL)
         timer->next->link = timer->link;
     timer->link = NULL;
-    timer->next = NULL;
     wheel->count--;
     if (wheel->count == 0)
         store_relaxed(&wheel->next_ms, RT_NEVER);
+}
+
+/* Rounded up: never early (G22). */
+static uint64_t tick_after(uint64_t now_ns, uint64_t ms)
+{
+    return now_ns / 1000000u + (now_ns % 1000000u != 0) + ms;
+}
+
+/* Release: who reads the new deadline without the lock then looks at the id. */
+void rt__wheel_settle(struct wheel *wheel, uint64_t now_ns)
+{
+    struct timer *timer = wheel->fresh, *oldest = NULL;
+
+    wheel->fresh = NULL;
+    store_relaxed(&wheel->fresh_count, 0u);
+    while (timer != NULL) { /* in the order in which they were started */
+        struct timer *older = timer->next;
+
+        timer->next = oldest;
+        oldest = timer;
+        timer = older;
+    }
+    while (oldest != NULL) {
+        uint64_t ms = load_relaxed(&oldest->deadline_ms) & ~TIMER_LATER;
+
+        timer = oldest;
+        oldest = timer->next;
+        store_release(&timer->deadline_ms, tick_after(now_ns, ms));
+        enter_slot(wheel, timer);
+    }
 }
 
 /* Moves the timers of the far slots that begin at the present tick down. */
@@ -203,7 +282,7 @@ static uint64_t next_due(const struct wheel *wheel)
     uint64_t tick = wheel->now_ms + 1;
     unsigned i;
 
-    if (wheel->count == 0)
+    if (near_is_empty(wheel) && far_is_empty(wheel))
         return RT_NEVER;
     for (i = 0; i < WHEEL_NEAR; i++, tick++) {
         unsigned slot = (unsigned)(tick % WHEEL_NEAR);
@@ -214,6 +293,27 @@ static uint64_t next_due(const struct wheel *wheel)
             return tick;
     }
     return tick - tick % WHEEL_NEAR;
+}
+
+static bool is_set(const uint64_t *bits, uint64_t tick)
+{
+    unsigned slot = (unsigned)(tick % WHEEL_NEAR);
+
+    return (bits[slot / 64] >> slot % 64 & 1u) != 0;
+}
+
+uint64_t rt__wheel_wake_ms(const struct wheel *wheel)
+{
+    uint64_t tick = load_relaxed(&wheel->next_ms);
+    unsigned i;
+
+    /* It stops at what is not patient, and before far slots come near. */
+    if (tick <= wheel->now_ms || tick - wheel->now_ms >= WHEEL_NEAR / 2)
+        return tick;
+    for (i = 1; i < PATIENCE_MS; i++, tick++)
+        if (tick % WHEEL_NEAR == 0 || is_set(wheel->strict_bits, tick))
+            break;
+    return tick;
 }
 
 static struct timer *first_of(struct timer **slots, unsigned count)
@@ -228,14 +328,25 @@ static struct timer *first_of(struct timer **slots, unsigned count)
 
 struct timer *rt__wheel_drain(struct wheel *wheel)
 {
-    struct timer *timer = first_of(wheel->near, WHEEL_NEAR);
+    struct timer *timer = wheel->fresh;
     unsigned level;
 
+    if (timer == NULL)
+        timer = first_of(wheel->near, WHEEL_NEAR);
     for (level = 0; timer == NULL && level < WHEEL_LEVELS - 1; level++)
         timer = first_of(wheel->far[level], WHEEL_FAR);
     if (timer != NULL)
         rt__wheel_disarm(wheel, timer);
     return timer;
+}
+
+/* It is to be fired, unless it was cancelled just now. Order: acquire pairs
+ * with the release of who started it. */
+static bool claim(struct timer *timer)
+{
+    uint64_t id = load_relaxed(&timer->id);
+
+    return id != 0 && cas_acquire(&timer->id, &id, id | TIMER_FIRING);
 }
 
 struct timer *rt__wheel_due(struct wheel *wheel, uint64_t now_ms, unsigned max)
@@ -262,12 +373,14 @@ struct timer *rt__wheel_due(struct wheel *wheel, uint64_t now_ms, unsigned max)
             struct timer *timer = *slot;
 
             rt__wheel_disarm(wheel, timer);
-            if (timer->deadline_ms > wheel->now_ms) {
+            if (load_relaxed(&timer->deadline_ms) > wheel->now_ms) {
                 /* It was beyond the last level: not yet. */
                 place(wheel, timer, wheel->now_ms + 1);
                 wheel->count++;
                 continue;
             }
+            if (!claim(timer))
+                continue;
             /* A slot holds the newest first: turn it round. */
             if (first == NULL)
                 last = &timer->next;
@@ -280,6 +393,8 @@ struct timer *rt__wheel_due(struct wheel *wheel, uint64_t now_ms, unsigned max)
             tail = last;
         }
         wheel->near_bits[wheel->now_ms % WHEEL_NEAR / 64] &=
+            ~((uint64_t)1 << wheel->now_ms % WHEEL_NEAR % 64);
+        wheel->strict_bits[wheel->now_ms % WHEEL_NEAR / 64] &=
             ~((uint64_t)1 << wheel->now_ms % WHEEL_NEAR % 64);
     }
     store_relaxed(&wheel->next_ms, next_due(wheel));

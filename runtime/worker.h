@@ -104,6 +104,9 @@ struct worker {
 
     struct pool pool;
     struct wheel wheel;
+    bool fires;              /* it is just firing timers: it calls nobody */
+    uint64_t later_ns;       /* when it had, if there is a call to decide on, */
+    uint64_t later_picked;   /* ... and `picked` then: rt__call_later() */
     struct biased lazy_lock; /* guards lazy, lazy_count, lazy_since_ns */
     struct lazy lazy[LAZY_SIZE];
     /* Written under the lock, but for the first look; read without it too. */
@@ -498,17 +501,34 @@ void rt__limits_eased(struct gen *self);
  * --------------------------------------------------------------------------------
  */
 
+/* When a timer fires. */
+struct timing {
+    uint64_t at_ms;       /* a tick of the world's clock, or rt__after() */
+    uint64_t interval_ms; /* 0: once */
+    uint8_t flags;        /* enum timer_flags */
+};
+
+/* So many milliseconds from now, for a timer that is started at once. */
+uint64_t rt__after(const struct rt *rt, uint64_t ms);
+
+/* A thousand timers of a second would wake a worker that sleeps a thousand
+ * times a second. Less than a hundredth of its time is no loss to such a timer.
+ */
+static inline uint8_t rt__patience(uint64_t ms)
+{
+    return ms >= 1000 ? TIMER_PATIENT : 0;
+}
+
 /* Starts a runtime-internal timer that pushes `m` to the local process `to`.
  * Takes m on success. */
-enum agner_err rt__timer_push(struct rt *rt, struct worker *worker,
-                              uint64_t deadline_ms, etf_term to,
-                              struct envelope *m, struct timer **timer,
-                              uint64_t *id);
+enum agner_err rt__timer_push(struct rt *rt, struct worker *worker, uint64_t ms,
+                              etf_term to, struct envelope *m,
+                              struct timer **timer, uint64_t *id);
 /* The same with all that a timer can do: see struct timer. */
 enum agner_err rt__timer_start(struct rt *rt, struct worker *worker,
-                               uint64_t deadline_ms, uint64_t interval_ms,
-                               etf_term to, struct envelope *m, bool by_target,
-                               struct timer **out, uint64_t *id);
+                               const struct timing *timing, etf_term to,
+                               struct envelope *m, struct timer **out,
+                               uint64_t *id);
 /* Is it armed still? What is left, and to which pid word it goes; NONE: to
  * whatever its target is then. */
 bool rt__timer_left(struct rt *rt, struct timer *timer, uint64_t id,
@@ -526,7 +546,10 @@ bool rt__timer_cancel(struct rt *rt, struct worker *worker, struct timer *timer,
 /* The same, with what rt__timer_left() would have said; left_ms may be NULL. */
 bool rt__timer_take(struct rt *rt, struct worker *worker, struct timer *timer,
                     uint64_t id, etf_term *to, uint64_t *left_ms);
-/* Fires what is due on `wheel`. */
+/* Gives those of `wheel` that wait for it their deadlines: from now. */
+void rt__timers_settle(struct worker *worker, struct wheel *wheel,
+                       uint64_t now_ns);
+/* The same, and fires what is due. */
 void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel);
 /* Lets every lazy deadline of the worker that still counts enter its wheel. */
 void rt__lazy_flush(struct worker *worker);
@@ -538,6 +561,8 @@ void rt__lazy_rescue(struct worker *worker);
 /* Ends the timers that `p` owns: owned_timers.c. */
 void rt__timers_end(struct rt *rt, struct worker *worker, struct process *p);
 uint64_t rt__timers_next_ms(struct rt *rt);
+/* Until when its own wheel lets the calling worker sleep; RT_NEVER. */
+uint64_t rt__timers_wake_ms(struct worker *w);
 /* The process waits: its rt_timeout() begins to count. */
 void rt__timeout_arm(struct gen *self);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bed.h"
+#include "rt_world.h"
 #include "timer.h"
 
 #define MODEL_TIMERS 300
@@ -38,7 +39,9 @@ static void compare(uint64_t seed)
             timers[at] = rt__wheel_new(&wheel);
             assert_non_null(timers[at]);
             deadlines[at] = now + draw(&seed, (uint64_t)1 << wide);
-            timers[at]->deadline_ms = deadlines[at];
+            store_relaxed(&timers[at]->deadline_ms, deadlines[at]);
+            store_relaxed(&timers[at]->flags, (uint8_t)0);
+            store_relaxed(&timers[at]->id, (uint64_t)step + 1);
             rt__wheel_arm(&wheel, timers[at]);
         } else if (draw(&seed, 3) == 0) {
             rt__wheel_disarm(&wheel, timers[at]);
@@ -80,6 +83,88 @@ static void the_wheel_fires_what_a_list_would(void **state)
     (void)state;
     for (seed = 1; seed <= 60; seed++)
         compare(seed * 0x9e3779b97f4a7c15u);
+}
+
+static struct timer *armed(struct wheel *wheel, uint64_t id, uint64_t at_ms,
+                           unsigned flags)
+{
+    struct timer *timer = rt__wheel_new(wheel);
+
+    assert_non_null(timer);
+    store_relaxed(&timer->deadline_ms, at_ms);
+    store_relaxed(&timer->flags, (uint8_t)flags);
+    store_relaxed(&timer->id, id);
+    rt__wheel_arm(wheel, timer);
+    return timer;
+}
+
+/* What was started for some milliseconds from now waits for a look: its time
+ * counts from there, never early; what was cancelled before never enters a
+ * slot. */
+static void fresh_timers_count_from_the_look(void **state)
+{
+    struct wheel wheel;
+    struct timer *one, *two, *due;
+
+    (void)state;
+    rt__wheel_init(&wheel, 100);
+    one = armed(&wheel, 1, TIMER_LATER | 5, 0);
+    two = armed(&wheel, 2, TIMER_LATER | 5, 0);
+    rt__wheel_disarm(&wheel, armed(&wheel, 3, TIMER_LATER | 1, 0));
+    assert_true(load_relaxed(&wheel.next_ms) == RT_NEVER);
+    assert_null(rt__wheel_due(&wheel, 101, 9));
+    rt__wheel_settle(&wheel, 102000001); /* in tick 102: 103 has not begun */
+    assert_int_equal(load_relaxed(&wheel.next_ms), 108);
+    assert_null(rt__wheel_due(&wheel, 107, 9));
+    due = rt__wheel_due(&wheel, 108, 9);
+    assert_ptr_equal(due, one); /* in the order in which they were started */
+    assert_ptr_equal(due->next, two);
+    assert_true(load_relaxed(&one->id) == (1 | TIMER_FIRING));
+    assert_int_equal(wheel.count, 0);
+    rt__wheel_fini(&wheel);
+}
+
+/* Patient timers share a wake-up; others are waited for by nobody. */
+static void patience_ends_where_a_timer_has_none(void **state)
+{
+    struct wheel wheel;
+
+    (void)state;
+    rt__wheel_init(&wheel, 100);
+    (void)armed(&wheel, 1, 110, TIMER_PATIENT);
+    assert_int_equal(rt__wheel_wake_ms(&wheel), 117);
+    (void)armed(&wheel, 2, 112, TIMER_PATIENT);
+    assert_int_equal(rt__wheel_wake_ms(&wheel), 117);
+    (void)armed(&wheel, 3, 113, 0);
+    assert_int_equal(rt__wheel_wake_ms(&wheel), 113);
+    (void)armed(&wheel, 4, 110, 0);
+    assert_int_equal(rt__wheel_wake_ms(&wheel), 110);
+    rt__wheel_fini(&wheel);
+}
+
+/* One that another thread has cancelled is in its slot still: it does not fire,
+ * and is free once the worker has looked, whichever comes first. */
+static void a_timer_that_was_left_is_taken_out(void **state)
+{
+    struct wheel wheel;
+    struct timer *one, *two;
+
+    (void)state;
+    rt__wheel_init(&wheel, 100);
+    one = armed(&wheel, 1, 110, 0);
+    two = armed(&wheel, 2, 120, 0);
+    store_relaxed(&one->id, 0u);
+    store_relaxed(&two->id, 0u);
+    assert_null(rt__wheel_due(&wheel, 115, 9));
+    rt__wheel_leave(&wheel, one);
+    rt__wheel_leave(&wheel, two);
+    assert_int_equal(wheel.count, 1);
+    rt__wheel_collect(&wheel);
+    assert_int_equal(wheel.count, 0);
+    assert_null(rt__wheel_due(&wheel, 130, 9));
+    assert_ptr_equal(rt__wheel_new(&wheel), one);
+    assert_ptr_equal(rt__wheel_new(&wheel), two);
+    rt__wheel_fini(&wheel);
 }
 
 static void in_order(struct bed *bed)
@@ -234,6 +319,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_wheel_fires_what_a_list_would),
+        cmocka_unit_test(fresh_timers_count_from_the_look),
+        cmocka_unit_test(patience_ends_where_a_timer_has_none),
+        cmocka_unit_test(a_timer_that_was_left_is_taken_out),
         cmocka_unit_test(timers_fire_in_the_order_of_their_times),
         cmocka_unit_test(a_timer_is_never_early),
         cmocka_unit_test(a_cancelled_timer_fires_before_or_never),
