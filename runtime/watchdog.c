@@ -179,10 +179,11 @@ static void look_round(struct dog *dog, uint64_t now_ns)
         hand_over(rt);
 }
 
-/* When to look next. */
-static uint64_t next_look_ns(const struct dog *dog, uint64_t now_ns)
+/* When to look next: half as often while all are parked, since a node that only
+ * has timers would else spend more on the looks than on them. */
+static uint64_t next_look_ns(const struct dog *dog, uint64_t now_ns, bool idle)
 {
-    uint64_t pause_ns = dog->period_ns / 2;
+    uint64_t pause_ns = idle ? dog->period_ns : dog->period_ns / 2;
 
     if (now_ns < dog->alert_ns && pause_ns > MS_NS)
         pause_ns = MS_NS;
@@ -199,9 +200,10 @@ static void watchdog_main(void *arg)
 
     while (load_acquire(&rt->stopping) == 0) {
         uint32_t seen = load_acquire(&rt->watchdog_word);
-        uint64_t deadline_ns = next_look_ns(&dog, now_ns);
+        uint64_t deadline_ns;
 
         idle = load_relaxed(&rt->parked) >= rt->worker_count ? idle + 1 : 0;
+        deadline_ns = next_look_ns(&dog, now_ns, idle > 0);
         if (idle >= IDLE_ROUNDS) {
             store_relaxed(&rt->watchdog_asleep, 1u);
             fence_seq_cst(); /* `asleep`, then `parked`; a worker the reverse */
