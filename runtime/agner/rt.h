@@ -680,9 +680,8 @@ struct rt_timer {
 /* Sends `message` in `ms`, never early. One of a second or more may be late by
  * 7 ms, so that a node that sleeps need not wake up for each. A timer ends with
  * the process that started it, and one for a local pid with that process too.
- * `timer` may be NULL in all these.
- * AGNER_EINVAL (a time beyond 584 years), AGNER_ENOMEM, AGNER_EEXITING,
- * AGNER_EKILLED. */
+ * `timer` may be NULL in all these. AGNER_EINVAL (a time beyond 584 years),
+ * AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED. */
 AGNER_API enum agner_err rt_send_after(struct gen *self, etf_term to,
                                        etf_term message, uint64_t ms,
                                        struct rt_timer *timer);
