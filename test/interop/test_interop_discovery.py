@@ -22,6 +22,8 @@ AGNER = os.environ["AGNER"]
 COOKIE = "interop-cookie-of-20"
 WAIT = 60
 
+# It says so in time whatever it hears: a receive that waits for silence waits for ever beside
+# a node that says something just as often.
 GOSSIP = """
   {ok, S} = gen_udp:open(%d, [binary, {active, true}, {reuseaddr, true},
     {multicast_loop, true}, {multicast_if, {127,0,0,1}},
@@ -35,8 +37,9 @@ GOSSIP = """
         #{node := N} = binary_to_term(B),
         [io:format("heard ~s ~b~n", [N, byte_size(B)])
          || N =/= node(), not lists:member(N, H)],
-        F([N | H])
-    after 200 -> ok = gen_udp:send(S, {230,1,1,251}, %d, P), F(H) end end,
+        F([N | H]);
+      tick -> ok = gen_udp:send(S, {230,1,1,251}, %d, P), F(H) end end,
+  {ok, _} = timer:send_interval(200, tick),
   F([]).
 """
 IDLE = 'io:format("up~n"), receive stop -> ok end.'
