@@ -244,6 +244,19 @@ enum agner_err node__sequences_next(struct node__sequences *all, uint64_t id,
     return AGNER_OK;
 }
 
+size_t node__sequences_place(struct node__sequences *all, uint64_t id,
+                             uint64_t number, size_t size, uint8_t **bytes)
+{
+    struct node__sequence *sequence = *find(all, id);
+
+    if (sequence == NULL || number != sequence->expected ||
+        is_full(all, fixed_size(sequence) + sequence->terms.size, size) ||
+        node__gather_reserve(&sequence->terms, size) != AGNER_OK)
+        return 0;
+    *bytes = node__gather_bytes(&sequence->terms) + sequence->terms.size;
+    return sequence->terms.blob->size - sequence->terms.size;
+}
+
 bool node__sequences_age(struct node__sequences *all, uint32_t rounds_max)
 {
     unsigned i;

@@ -74,6 +74,14 @@ enum agner_err node__sequences_next(struct node__sequences *all, uint64_t id,
                                     size_t size, struct node__sequence **done,
                                     struct agner_error *error);
 
+/* Where the `size` bytes of this further fragment are best put, before they are
+ * given to node__sequences_next(): at the end of its sequence, so that they
+ * need not be copied. It is there until the next call of these. Returns how
+ * much room is there, `size` at least; 0: it is not expected, or there is no
+ * memory. */
+size_t node__sequences_place(struct node__sequences *all, uint64_t id,
+                             uint64_t number, size_t size, uint8_t **bytes);
+
 void node__sequence_free(struct node__sequence *sequence);
 
 /* Called once a tick round. True when some sequence has not grown in the last

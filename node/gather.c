@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ROOM_MIN 256u
+#define LENT_MIN 32768u /* smaller ones the allocator keeps by itself */
 
 static size_t room_of(const struct node__gather *g)
 {
@@ -46,7 +47,8 @@ enum agner_err node__gather_add(struct node__gather *g, const uint8_t *bytes,
 
     if (err != AGNER_OK || size == 0)
         return err;
-    memcpy(g->blob->bytes + g->size, bytes, size);
+    if (bytes != g->blob->bytes + g->size) /* else they were put there */
+        memcpy(g->blob->bytes + g->size, bytes, size);
     g->size += size;
     return AGNER_OK;
 }
@@ -57,12 +59,60 @@ void node__gather_fit(struct node__gather *g)
         (void)resize(g, g->size); /* without memory it stays as it is */
 }
 
-void node__gather_clear(struct node__gather *g, size_t room_max)
+static void drop(struct etf_blob *blob)
 {
+    if (blob != NULL)
+        etf__blob_drop(blob);
+}
+
+/* It takes the place of the oldest one. */
+static void lend(struct node__gather *g, struct node__lent *lent)
+{
+    drop(lent->blobs[lent->next]);
+    lent->blobs[lent->next] = g->blob;
+    lent->next = (lent->next + 1) % NODE__LENT_MAX;
+    g->blob = NULL;
+}
+
+void node__gather_clear(struct node__gather *g, size_t room_max,
+                        struct node__lent *lent)
+{
+    size_t room = room_of(g);
+
     g->size = 0;
-    if (g->blob != NULL &&
-        (g->blob->size > room_max || etf__blob_is_shared(g->blob)))
+    if (g->blob == NULL)
+        return;
+    if (room <= room_max && !etf__blob_is_shared(g->blob))
+        return;
+    if (lent != NULL && room >= LENT_MIN && room <= NODE__LENT_SIZE &&
+        etf__blob_is_shared(g->blob))
+        lend(g, lent);
+    else
         node__gather_fini(g);
+}
+
+void node__gather_reuse(struct node__gather *g, size_t size,
+                        struct node__lent *lent)
+{
+    if (g->blob != NULL || size < LENT_MIN)
+        return;
+    for (unsigned i = 0; i < NODE__LENT_MAX; i++) {
+        struct etf_blob *blob = lent->blobs[i];
+
+        if (blob != NULL && blob->size >= size && !etf__blob_is_shared(blob)) {
+            lent->blobs[i] = NULL;
+            g->blob = blob;
+            g->size = 0;
+            return;
+        }
+    }
+}
+
+void node__lent_fini(struct node__lent *lent)
+{
+    for (unsigned i = 0; i < NODE__LENT_MAX; i++)
+        drop(lent->blobs[i]);
+    *lent = (struct node__lent){ 0 };
 }
 
 void node__gather_fini(struct node__gather *g)

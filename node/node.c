@@ -126,6 +126,7 @@ static void tick(struct rt_loop_timer *timer)
     for (struct conn *conn = node->conns; conn != NULL; conn = conn->next)
         if (conn->phase == CONN_UP)
             node__wire_tick(conn->wire);
+    node__lent_fini(&node->lent);
 }
 
 /* ---- Memory ---------------------------------------------------------------
@@ -145,6 +146,7 @@ static void heed_memory(struct rt_task *task)
     if (is_deaf == node->is_deaf)
         return;
     node->is_deaf = is_deaf;
+    node__lent_fini(&node->lent);
     if (is_deaf)
         node__limit_meet(node, NODE_LIMIT_MEMORY_HARD);
     for (struct conn *conn = node->conns; conn != NULL; conn = conn->next)
@@ -285,6 +287,7 @@ free_identity:
     node__trust_free(node->trust);
     node__permits_fini(&node->permits);
     free(node->secure_text);
+    node__lent_fini(&node->lent);
     node__identity_fini(&node->identity);
     free(node);
     return err;
@@ -339,6 +342,7 @@ void node_stop(struct node *node, uint64_t grace_ms)
     node__trust_free(node->trust);
     node__permits_fini(&node->permits);
     free(node->secure_text);
+    node__lent_fini(&node->lent);
     node__given_fini(&node->given);
     node__identity_fini(&node->identity);
     node__routes_fini(&node->routes);

@@ -18,6 +18,7 @@
 #include "cluster.h"
 #include "epmd_client.h"
 #include "epmd_server.h"
+#include "gather.h"
 #include "given.h"
 #include "handshake.h"
 #include "identity.h"
@@ -101,6 +102,7 @@ struct node {
     struct node__epmd_host *epmd_host;
     struct conn *conns;                 /* all connections, newest first */
     uint8_t *secure_text;               /* owned: one opened record, or NULL */
+    struct node__lent lent;             /* what large packets were read into */
     struct node__registrar *registrars; /* those that find; owned */
     struct cluster cluster;
     struct rt_loop_timer tick_timer;

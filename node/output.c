@@ -24,7 +24,7 @@
 #define CHUNK_SIZE 32768u /* bytes from which a chunk gets no more */
 #define CHUNK_KEEP 65536u /* a chunk that grew past this is not kept */
 #define SPARE_MAX  4
-#define COPY_MAX   4096u /* terms up to that are copied into a chunk */
+#define COPY_MAX   4096u   /* terms up to that are copied into a chunk */
 #define SEAL_MAX   131072u /* bytes from which no more is sealed at once */
 
 #define HEADER_FLAGS (NODE__FLAG_DIST_HDR_ATOM_CACHE | NODE__FLAG_FRAGMENTS)

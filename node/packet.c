@@ -18,6 +18,8 @@ enum form { WHOLE = 68, FIRST = 69, FURTHER = 70 };
 #define LENGTH_SIZE  4
 #define NUMBERS_SIZE 16 /* sequence, fragment */
 
+_Static_assert(NODE__FURTHER_HEAD == 2 + NUMBERS_SIZE, "all of its head");
+
 /* ---- Sending ------------------------------------------------------------ */
 
 static uint8_t *write32(uint8_t *p, uint64_t v)
@@ -276,26 +278,18 @@ static enum agner_err read_whole(struct node__in *in, const uint8_t *bytes,
     return AGNER_OK;
 }
 
-/* A fragment, from its sequence on. */
+/* A fragment of `size` bytes behind its numbers. */
 static enum agner_err read_fragment(struct node__in *in, enum form form,
+                                    const uint8_t *numbers,
                                     const uint8_t *bytes, size_t size,
                                     struct node__arrived *arrived,
                                     struct agner_error *error)
 {
     struct node__sequence *done = NULL;
-    uint64_t sequence, number;
+    uint64_t sequence = read64(numbers), number = read64(numbers + 8);
     size_t used = 0;
     enum agner_err err;
 
-    if (!(in->flags & NODE__FLAG_FRAGMENTS))
-        return agner_fail(error, AGNER_EPROTO,
-                          "a fragment, though they were not agreed");
-    if (size < NUMBERS_SIZE)
-        return agner_fail(error, AGNER_EPROTO, "a fragment without its number");
-    sequence = read64(bytes);
-    number = read64(bytes + 8);
-    bytes += NUMBERS_SIZE;
-    size -= NUMBERS_SIZE;
     if (form == FURTHER) {
         err = node__sequences_next(&in->sequences, sequence, number, bytes,
                                    size, &done, error);
@@ -317,6 +311,21 @@ static enum agner_err read_fragment(struct node__in *in, enum form form,
     return AGNER_OK;
 }
 
+/* A fragment, from its numbers on. */
+static enum agner_err read_numbers(struct node__in *in, enum form form,
+                                   const uint8_t *bytes, size_t size,
+                                   struct node__arrived *arrived,
+                                   struct agner_error *error)
+{
+    if (!(in->flags & NODE__FLAG_FRAGMENTS))
+        return agner_fail(error, AGNER_EPROTO,
+                          "a fragment, though they were not agreed");
+    if (size < NUMBERS_SIZE)
+        return agner_fail(error, AGNER_EPROTO, "a fragment without its number");
+    return read_fragment(in, form, bytes, bytes + NUMBERS_SIZE,
+                         size - NUMBERS_SIZE, arrived, error);
+}
+
 static enum agner_err read_pass_through(const uint8_t *packet, size_t size,
                                         struct node__arrived *arrived,
                                         struct agner_error *error)
@@ -331,9 +340,8 @@ static enum agner_err read_pass_through(const uint8_t *packet, size_t size,
     return AGNER_OK;
 }
 
-enum agner_err node__packet_read(struct node__in *in, const uint8_t *packet,
-                                 size_t size, struct node__arrived *arrived,
-                                 struct agner_error *error)
+/* But for the references, which are many. */
+static void clear(struct node__arrived *arrived)
 {
     arrived->terms = NULL;
     arrived->size = 0;
@@ -342,6 +350,36 @@ enum agner_err node__packet_read(struct node__in *in, const uint8_t *packet,
     arrived->atom_count = 0;
     arrived->sequence = NULL;
     arrived->source = NULL;
+}
+
+size_t node__packet_place(struct node__in *in,
+                          const uint8_t head[NODE__FURTHER_HEAD], size_t size,
+                          uint8_t **bytes)
+{
+    if (!(in->flags & NODE__FLAG_FRAGMENTS) || head[0] != VERSION ||
+        head[1] != FURTHER || size < NODE__FURTHER_HEAD)
+        return 0;
+    return node__sequences_place(&in->sequences, read64(head + 2),
+                                 read64(head + 10), size - NODE__FURTHER_HEAD,
+                                 bytes);
+}
+
+enum agner_err node__packet_read_placed(struct node__in *in,
+                                        const uint8_t head[NODE__FURTHER_HEAD],
+                                        const uint8_t *bytes, size_t size,
+                                        struct node__arrived *arrived,
+                                        struct agner_error *error)
+{
+    clear(arrived);
+    return read_fragment(in, FURTHER, head + 2, bytes,
+                         size - NODE__FURTHER_HEAD, arrived, error);
+}
+
+enum agner_err node__packet_read(struct node__in *in, const uint8_t *packet,
+                                 size_t size, struct node__arrived *arrived,
+                                 struct agner_error *error)
+{
+    clear(arrived);
     if (size == 0)
         return AGNER_OK;
     if (!(in->flags & HEADER_FLAGS))
@@ -357,8 +395,8 @@ enum agner_err node__packet_read(struct node__in *in, const uint8_t *packet,
         return read_whole(in, packet + 2, size - 2, arrived, error);
     case FIRST:
     case FURTHER:
-        return read_fragment(in, (enum form)packet[1], packet + 2, size - 2,
-                             arrived, error);
+        return read_numbers(in, (enum form)packet[1], packet + 2, size - 2,
+                            arrived, error);
     default:
         return agner_fail(error, AGNER_EPROTO, "unknown header %u", packet[1]);
     }

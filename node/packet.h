@@ -121,4 +121,22 @@ enum agner_err node__packet_read(struct node__in *in, const uint8_t *packet,
                                  struct agner_error *error);
 void node__arrived_fini(struct node__arrived *arrived);
 
+/* What a further fragment begins with. */
+#define NODE__FURTHER_HEAD 18u
+
+/*
+ * Of a packet of `size` bytes the head has come: where what follows is best
+ * put, so that it need not be copied. Returns how much room is there, or 0:
+ * anywhere. It is there until the next packet, which has to be this one, in two
+ * parts: its head, and `bytes`, as they were put. Else as above.
+ */
+size_t node__packet_place(struct node__in *in,
+                          const uint8_t head[NODE__FURTHER_HEAD], size_t size,
+                          uint8_t **bytes);
+enum agner_err node__packet_read_placed(struct node__in *in,
+                                        const uint8_t head[NODE__FURTHER_HEAD],
+                                        const uint8_t *bytes, size_t size,
+                                        struct node__arrived *arrived,
+                                        struct agner_error *error);
+
 #endif

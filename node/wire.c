@@ -4,7 +4,8 @@
  * A packet that is whole in the bytes that came is read where it lies; only the
  * one that they end in is kept, and its buffer grows with what comes, not with
  * what it promises. When that one is large, the net is asked to put the rest
- * right behind it.
+ * right behind it; the rest of a further fragment goes to where its message is
+ * put together.
  */
 #include "wire.h"
 
@@ -195,9 +196,9 @@ static void take_atoms_back(struct wire *wire)
 }
 
 /* One packet, without its length, which lies in `source` or nowhere in
- * particular. */
+ * particular; `placed` is where all but its head is, or NULL. */
 static void take_packet(struct wire *wire, const uint8_t *packet, size_t size,
-                        struct etf_blob *source)
+                        struct etf_blob *source, const uint8_t *placed)
 {
     const struct node *node = wire->node;
     struct node__arrived arrived;
@@ -210,7 +211,10 @@ static void take_packet(struct wire *wire, const uint8_t *packet, size_t size,
     }
     store_relaxed(&wire->packets_in, load_relaxed(&wire->packets_in) + 1);
     lend_atoms(wire);
-    err = node__packet_read(&wire->in, packet, size, &arrived, &error);
+    err = placed != NULL
+              ? node__packet_read_placed(&wire->in, packet, placed, size,
+                                         &arrived, &error)
+              : node__packet_read(&wire->in, packet, size, &arrived, &error);
     if (err == AGNER_OK && arrived.terms != NULL) {
         if (arrived.sequence == NULL)
             arrived.source = source;
@@ -258,7 +262,7 @@ static size_t take_whole(struct wire *wire, const uint8_t *bytes, size_t size)
 
         if (!check_size(wire, packet) || size - at - LENGTH_SIZE < packet)
             break;
-        take_packet(wire, bytes + at + LENGTH_SIZE, packet, NULL);
+        take_packet(wire, bytes + at + LENGTH_SIZE, packet, NULL, NULL);
         at += LENGTH_SIZE + packet;
     }
     return at;
@@ -272,16 +276,51 @@ static size_t lacks(const struct wire *wire)
     if (partial->size < LENGTH_SIZE)
         return LENGTH_SIZE - partial->size;
     return LENGTH_SIZE + packet_size(node__gather_bytes(partial)) -
-           partial->size;
+           partial->size - wire->direct_size;
 }
 
 static void take_partial(struct wire *wire)
 {
     struct node__gather *partial = &wire->partial;
+    const uint8_t *bytes = node__gather_bytes(partial), *placed = wire->direct;
 
-    take_packet(wire, node__gather_bytes(partial) + LENGTH_SIZE,
-                partial->size - LENGTH_SIZE, partial->blob);
-    node__gather_clear(partial, PARTIAL_KEEP);
+    wire->direct = NULL;
+    wire->direct_size = 0;
+    take_packet(wire, bytes + LENGTH_SIZE, packet_size(bytes), partial->blob,
+                placed);
+    node__gather_clear(partial, PARTIAL_KEEP, &wire->node->lent);
+}
+
+/* If `partial` has the head of a further fragment that lacks much, the rest of
+ * it need not go through there. A fragment gets no more room at once than any
+ * packet. */
+static void direct(struct wire *wire)
+{
+    static const size_t head = LENGTH_SIZE + NODE__FURTHER_HEAD;
+    struct node__gather *partial = &wire->partial;
+    const uint8_t *bytes = node__gather_bytes(partial);
+
+    if (wire->direct != NULL || partial->size < head ||
+        packet_size(bytes) > PLACE_MAX || lacks(wire) < PLACE_MIN)
+        return;
+    wire->direct_room = node__packet_place(&wire->in, bytes + LENGTH_SIZE,
+                                           packet_size(bytes), &wire->direct);
+    if (wire->direct_room == 0)
+        return;
+    wire->direct_size = partial->size - head;
+    memcpy(wire->direct, bytes + head, wire->direct_size);
+    partial->size = head;
+}
+
+/* Puts bytes of the packet behind those that have come. */
+static enum agner_err add_part(struct wire *wire, const uint8_t *bytes,
+                               size_t size)
+{
+    if (wire->direct == NULL)
+        return node__gather_add(&wire->partial, bytes, size);
+    memcpy(wire->direct + wire->direct_size, bytes, size);
+    wire->direct_size += size;
+    return AGNER_OK;
 }
 
 /* Room for the packet that begins at `bytes`, at once: a block that grows would
@@ -293,9 +332,11 @@ static void begin_partial(struct wire *wire, const uint8_t *bytes, size_t size)
     if (size < LENGTH_SIZE)
         return;
     room += packet_size(bytes);
+    if (room > PLACE_MAX)
+        room = PLACE_MAX;
+    node__gather_reuse(&wire->partial, room, &wire->node->lent);
     /* Without memory it is noticed when bytes are added. */
-    (void)node__gather_reserve(&wire->partial,
-                               room < PLACE_MAX ? room : PLACE_MAX);
+    (void)node__gather_reserve(&wire->partial, room);
 }
 
 /* Goes on with the packet in `partial`; returns what it took. */
@@ -310,7 +351,7 @@ static size_t continue_partial(struct wire *wire, const uint8_t *bytes,
     part = lacks(wire);
     if (part > size)
         part = size;
-    if (node__gather_add(&wire->partial, bytes, part) != AGNER_OK) {
+    if (add_part(wire, bytes, part) != AGNER_OK) {
         node__conn_close(wire->conn, AGNER_ENOMEM, "no memory for a packet");
         return part;
     }
@@ -321,7 +362,20 @@ static size_t continue_partial(struct wire *wire, const uint8_t *bytes,
         return part;
     if (lacks(wire) == 0)
         take_partial(wire);
+    else
+        direct(wire);
     return part;
+}
+
+/* Where what is missing goes. */
+static uint8_t *in_place(const struct wire *wire)
+{
+    const struct node__gather *partial = &wire->partial;
+
+    if (wire->direct != NULL)
+        return wire->direct + wire->direct_size;
+    return partial->blob == NULL ? NULL
+                                 : node__gather_bytes(partial) + partial->size;
 }
 
 /* A few bytes more than are missing, so that the length of the next packet
@@ -334,21 +388,14 @@ size_t node__wire_place(struct wire *wire, uint8_t **bytes)
 
     if (partial->size < LENGTH_SIZE || lacks(wire) < PLACE_MIN)
         return 0;
+    if (wire->direct != NULL)
+        room = wire->direct_room - wire->direct_size;
     if (room > lacks(wire) + PLACE_MORE)
         room = lacks(wire) + PLACE_MORE;
-    if (node__gather_reserve(partial, room) != AGNER_OK)
+    if (wire->direct == NULL && node__gather_reserve(partial, room) != AGNER_OK)
         return 0; /* it is noticed when they have come */
-    *bytes = node__gather_bytes(partial) + partial->size;
+    *bytes = in_place(wire);
     return room;
-}
-
-/* Is this where node__wire_place() said? */
-static bool is_in_place(const struct wire *wire, const uint8_t *bytes)
-{
-    const struct node__gather *partial = &wire->partial;
-
-    return partial->blob != NULL &&
-           bytes == node__gather_bytes(partial) + partial->size;
 }
 
 /* Takes what came in place, but for what belongs to the next packets: that is
@@ -360,7 +407,10 @@ static size_t take_in_place(struct wire *wire, const uint8_t *bytes,
 
     assert(size - part <= PLACE_MORE);
     memcpy(more, bytes + part, size - part);
-    wire->partial.size += part;
+    if (wire->direct != NULL)
+        wire->direct_size += part;
+    else
+        wire->partial.size += part;
     if (lacks(wire) == 0)
         take_partial(wire);
     return size - part;
@@ -376,7 +426,7 @@ void node__wire_received(struct wire *wire, const uint8_t *bytes, size_t size)
     uint8_t more[PLACE_MORE];
     size_t at = 0;
 
-    if (is_in_place(wire, bytes)) {
+    if (bytes == in_place(wire)) {
         size = take_in_place(wire, bytes, size, more);
         bytes = more;
     }

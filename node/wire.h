@@ -26,6 +26,10 @@ struct wire {
     uint32_t lent;                 /* what that was at first */
     struct node__gather
         partial; /* a packet that is not complete, with its length */
+    /* Of a further fragment it has the head only, and what follows goes to the
+     * end of its sequence; `direct` is NULL otherwise. */
+    uint8_t *direct;
+    size_t direct_size, direct_room;
     struct etf_region scratch; /* what one signal points to */
     uint64_t first_words[WIRE_SCRATCH_WORDS];
 

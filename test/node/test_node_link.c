@@ -385,6 +385,45 @@ static void fragments_keep_each_senders_order(void **state)
     stop_two(&two);
 }
 
+/* What the other node writes of a big message. */
+static void big_text(char *line, size_t room, unsigned sender, size_t size)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < size; i++)
+        sum = sum * 31 + (uint8_t)(i * 7 + i / 251);
+    (void)snprintf(line, room,
+                   "send <'" A "'.%u.0> > <'" B "'.7.0> binary %zu sum %llu",
+                   sender, size, (unsigned long long)sum);
+}
+
+/* Their fragments come by turns, each put where its message is gathered. */
+static void fragments_of_several_messages_come_together(void **state)
+{
+    struct node_options a = pair_options(A), b = pair_options(B);
+    struct two two;
+    struct etf_region *r = etf_region_new(0);
+    char line[200];
+
+    (void)state;
+    a.high_mark = 64u << 20; /* nobody waits: all is queued at once */
+    two = two_with(&a, &b);
+    assert_int_equal(connect_a(two.a, B, NULL), AGNER_OK);
+    for (uint32_t sender = 1; sender < 5; sender++) {
+        struct rt_signal big =
+            big_message(r, B, sender, 700000 + 65536 * 7 * sender);
+
+        assert_int_equal(recorder_send(two.at_a, &big), AGNER_OK);
+    }
+    recorder_expect_count(two.at_b, 5);
+    for (uint32_t sender = 1; sender < 5; sender++) {
+        big_text(line, sizeof line, sender, 700000 + 65536 * 7 * sender);
+        (void)recorder_expect(two.at_b, 0, line);
+    }
+    etf_region_free(r);
+    stop_two(&two);
+}
+
 static void every_form_of_packet_carries_every_size(void **state)
 {
     static const size_t sizes[] = { 0,    1,     255,   256,   2000,
@@ -616,6 +655,7 @@ int main(void)
         cmocka_unit_test(both_dial_and_one_connection_stays),
         cmocka_unit_test(after_a_nok_that_is_not_meant_we_come_again),
         cmocka_unit_test(fragments_keep_each_senders_order),
+        cmocka_unit_test(fragments_of_several_messages_come_together),
         cmocka_unit_test(every_form_of_packet_carries_every_size),
         cmocka_unit_test(stopping_sends_what_is_queued),
         cmocka_unit_test(B_DST_14_a_peer_that_does_not_read_shuts_the_gate),

@@ -522,6 +522,61 @@ static void changes_nothing_when_there_is_no_room(void **state)
     etf_buffer_fini(&out);
 }
 
+/* What follows its head is put where its message grows, and not moved: the same
+ * message comes out. */
+static void a_fragment_may_be_put_where_its_message_grows(void **state)
+{
+    struct etf_buffer terms = { 0 }, first = { 0 };
+    struct node__arrived arrived = { .terms = NULL };
+    struct node__atoms atoms;
+    struct node__message m;
+    struct node__rest rest;
+    struct agner_error error;
+    uint8_t bytes[3000], *place = NULL;
+    struct line l;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i ^ i >> 8);
+    line_init(&l, BOTH);
+    m = encode(&terms, &atoms, BOTH, etf_nil(),
+               etf_binary(l.region, bytes, sizeof bytes));
+    assert_int_equal(
+        node__packet_first(&first, BOTH, &l.cache, &m, 700, 3, &rest),
+        AGNER_OK);
+    assert_int_equal(node__packet_read(&l.in, first.data + 4, first.size - 4,
+                                       &arrived, &error),
+                     AGNER_OK);
+    while (rest.left > 0) {
+        struct etf_buffer head = { 0 };
+        const uint8_t *next;
+        size_t size;
+
+        assert_null(arrived.terms);
+        assert_int_equal(node__packet_further_head(&head, &rest, &next, &size),
+                         AGNER_OK);
+        assert_int_equal(head.size, 4 + NODE__FURTHER_HEAD);
+        assert_true(node__packet_place(&l.in, head.data + 4,
+                                       NODE__FURTHER_HEAD + size,
+                                       &place) >= size);
+        memcpy(place, next, size);
+        assert_int_equal(node__packet_read_placed(&l.in, head.data + 4, place,
+                                                  NODE__FURTHER_HEAD + size,
+                                                  &arrived, &error),
+                         AGNER_OK);
+        if (rest.left == 0)
+            assert_ptr_equal(arrived.terms + arrived.size, place + size);
+        etf_buffer_fini(&head);
+    }
+    check_arrived(&l, &arrived, etf_nil(),
+                  etf_binary(l.region, bytes, sizeof bytes));
+    node__arrived_fini(&arrived);
+    assert_int_equal(l.in.sequences.bytes, 0);
+    line_fini(&l);
+    etf_buffer_fini(&terms);
+    etf_buffer_fini(&first);
+}
+
 /* ---- Hostile sequences
  * ------------------------------------------------------------ */
 
@@ -558,6 +613,97 @@ static enum agner_err hear(struct line *l, uint8_t form, uint64_t sequence,
     else
         assert_true(error.text[0] != '\0');
     return err;
+}
+
+static size_t place_for(struct line *l, uint8_t form, uint64_t sequence,
+                        uint64_t number, size_t size)
+{
+    uint8_t head[32], *place;
+
+    (void)put_fragment(head, form, sequence, number);
+    return node__packet_place(&l->in, head, size, &place);
+}
+
+/* B-DST-12: what would be refused has no place, and none is kept for it. */
+static void B_DST_12_only_the_next_fragment_has_a_place(void **state)
+{
+    struct line l;
+    size_t bytes;
+
+    (void)state;
+    line_init(&l, BOTH);
+    l.in.sequences.bytes_max = 10000;
+    assert_int_equal(place_for(&l, 70, 1, 3, 100), 0); /* no start */
+    assert_int_equal(hear(&l, 69, 1, 4), AGNER_OK);
+    bytes = l.in.sequences.bytes;
+    assert_true(place_for(&l, 70, 1, 3, 100) >= 100 - NODE__FURTHER_HEAD);
+    assert_int_equal(place_for(&l, 69, 1, 3, 100), 0);
+    assert_int_equal(place_for(&l, 68, 1, 3, 100), 0);
+    assert_int_equal(place_for(&l, 70, 2, 3, 100), 0);   /* another's */
+    assert_int_equal(place_for(&l, 70, 1, 2, 100), 0);   /* a gap */
+    assert_int_equal(place_for(&l, 70, 1, 3, 17), 0);    /* no number */
+    assert_int_equal(place_for(&l, 70, 1, 3, 10100), 0); /* too much */
+    l.in.flags = NODE__FLAG_DIST_HDR_ATOM_CACHE;
+    assert_int_equal(place_for(&l, 70, 1, 3, 100), 0);
+    assert_int_equal(l.in.sequences.bytes, bytes);
+    line_fini(&l);
+}
+
+/* ---- Memory that is read into again ---------------------------------------
+ */
+
+static void a_lent_blob_comes_back_when_nobody_refers_to_it(void **state)
+{
+    struct node__gather g = { 0 };
+    struct node__lent lent = { 0 };
+    struct etf_blob *blob;
+
+    (void)state;
+    assert_int_equal(node__gather_reserve(&g, 70000), AGNER_OK);
+    blob = g.blob;
+    etf__blob_hold(blob); /* a term */
+    node__gather_clear(&g, 1 << 20, &lent);
+    assert_null(g.blob);
+    node__gather_reuse(&g, 60000, &lent);
+    assert_null(g.blob); /* the term is still there */
+    etf__blob_drop(blob);
+    node__gather_reuse(&g, 70001, &lent);
+    assert_null(g.blob); /* too small */
+    node__gather_reuse(&g, 60000, &lent);
+    assert_ptr_equal(g.blob, blob);
+    assert_int_equal(g.size, 0);
+    node__gather_reuse(&g, 60000, &lent);
+    assert_ptr_equal(g.blob, blob);
+    node__gather_fini(&g);
+    node__lent_fini(&lent);
+}
+
+/* The oldest goes first; all are the terms' alone when they are let go of. */
+static void only_so_many_blobs_are_lent(void **state)
+{
+    struct etf_blob *blobs[NODE__LENT_MAX + 2];
+    struct node__lent lent = { 0 };
+    struct node__gather g = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof blobs / sizeof blobs[0]; i++) {
+        /* The last is too large to be kept. */
+        size_t size = i == NODE__LENT_MAX + 1 ? NODE__LENT_SIZE + 1 : 50000;
+
+        assert_int_equal(node__gather_reserve(&g, size), AGNER_OK);
+        blobs[i] = g.blob;
+        etf__blob_hold(g.blob);
+        node__gather_clear(&g, 1 << 20, &lent);
+        assert_null(g.blob);
+    }
+    for (size_t i = 0; i < sizeof blobs / sizeof blobs[0]; i++)
+        assert_int_equal(etf__blob_is_shared(blobs[i]),
+                         i >= 1 && i <= NODE__LENT_MAX);
+    node__lent_fini(&lent);
+    for (size_t i = 0; i < sizeof blobs / sizeof blobs[0]; i++) {
+        assert_false(etf__blob_is_shared(blobs[i]));
+        etf__blob_drop(blobs[i]);
+    }
 }
 
 /* B-DST-12 */
@@ -809,6 +955,10 @@ int main(void)
         cmocka_unit_test(B_DST_11_a_new_entry_replaces_an_old_one),
         cmocka_unit_test(cuts_after_65536_bytes_of_terms),
         cmocka_unit_test(cuts_at_any_size_and_never_the_control_message),
+        cmocka_unit_test(a_fragment_may_be_put_where_its_message_grows),
+        cmocka_unit_test(B_DST_12_only_the_next_fragment_has_a_place),
+        cmocka_unit_test(a_lent_blob_comes_back_when_nobody_refers_to_it),
+        cmocka_unit_test(only_so_many_blobs_are_lent),
         cmocka_unit_test(heads_and_terms_make_the_same_packets),
         cmocka_unit_test(changes_nothing_when_there_is_no_room),
         cmocka_unit_test(B_DST_12_refuses_fragments_that_do_not_follow),
