@@ -25,7 +25,7 @@
 #define CHUNK_KEEP 65536u /* a chunk that grew past this is not kept */
 #define SPARE_MAX  4
 #define COPY_MAX   4096u   /* terms up to that are copied into a chunk */
-#define SEAL_MAX   131072u /* bytes from which no more is sealed at once */
+#define SEAL_MAX   131072u /* bytes of copies from which no more is sealed */
 
 #define HEADER_FLAGS (NODE__FLAG_DIST_HDR_ATOM_CACHE | NODE__FLAG_FRAGMENTS)
 
@@ -549,22 +549,24 @@ static void close_piece(struct output *out, struct out_piece *piece)
     out->bytes += out->secure ? node__sealed_size(piece->size) : piece->size;
 }
 
-/* Under the lock: what may be written now, or NULL. On a secure link that is
- * not all at once: the peer opens the first records while the next ones are
- * sealed, and these few copies fit into the processor's cache, as the same
- * memory each time. */
+/* Under the lock: what may be written now, or NULL. Of what is copied when it
+ * is sealed that is not all at once: the peer opens the first records while the
+ * next ones are sealed, and these few copies fit into the processor's cache, as
+ * the same memory each time. */
 static struct out_piece *take_ready(struct output *out)
 {
     struct out_piece *first, *last = NULL;
+    size_t copied = 0; /* when it is sealed */
 
     if (out->net == NULL || out->flying > 0)
         return NULL;
     if (add_fragments(out) != AGNER_OK)
         out->broken = true;
     first = out->first;
-    while (out->first != NULL && (!out->secure || out->flying < SEAL_MAX)) {
+    while (out->first != NULL && (!out->secure || copied < SEAL_MAX)) {
         last = out->first;
         close_piece(out, last);
+        copied += last->kind == PIECE_SLICE ? last->size : 0;
         out->first = last->next;
     }
     if (out->first == NULL) {
