@@ -41,13 +41,25 @@ struct writer {
     uint8_t bytes[16 + 2 * PID_SIZE_MAX + REF_SIZE_MAX + MFA_SIZE_MAX];
 };
 
+/* A byte may be part of the writer itself, for all that the compiler knows: so
+ * `next` is read and written once, and not for each. */
 static void put32(struct writer *w, uint32_t v)
 {
-    w->next[0] = (uint8_t)(v >> 24);
-    w->next[1] = (uint8_t)(v >> 16);
-    w->next[2] = (uint8_t)(v >> 8);
-    w->next[3] = (uint8_t)v;
-    w->next += 4;
+    uint8_t *to = w->next;
+    uint8_t bytes[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16),
+                         (uint8_t)(v >> 8), (uint8_t)v };
+
+    memcpy(to, bytes, sizeof bytes);
+    w->next = to + sizeof bytes;
+}
+
+static void put_bytes2(struct writer *w, unsigned a, unsigned b)
+{
+    uint8_t *to = w->next;
+
+    to[0] = (uint8_t)a;
+    to[1] = (uint8_t)b;
+    w->next = to + 2;
 }
 
 static void put_atom(struct writer *w, etf_term atom)
@@ -59,8 +71,7 @@ static void put_atom(struct writer *w, etf_term atom)
     if (cache != NULL && etf__tag(atom) == ETF__ATOM)
         index = cache->index(cache->ctx, atom);
     if (index >= 0) {
-        *w->next++ = ATOM_CACHE_REF;
-        *w->next++ = (uint8_t)index;
+        put_bytes2(w, ATOM_CACHE_REF, (unsigned)index);
         return;
     }
     text = etf_atom_text(atom);

@@ -16,6 +16,7 @@
 
 #define SLOT_PRIME 2039u /* the greatest prime below NODE__CACHE_SLOTS */
 #define INDEX_MASK 511u  /* entries of node__atoms.index, less one */
+#define FIRST      4u    /* atoms that are looked at one by one */
 
 /* Words that any one boxed atom takes: header and 255 characters of 4 bytes. */
 #define ATOM_WORDS (2 + 4 * 255 / 8)
@@ -53,11 +54,28 @@ static int add(struct node__atoms *atoms, unsigned i, uint32_t slot,
     return (int)atoms->count++;
 }
 
+/* Most atoms of a packet are the names of its two nodes, again and again. */
+static int among_the_first(const struct node__atoms *atoms, etf_term atom)
+{
+    unsigned count = atoms->count < FIRST ? atoms->count : FIRST;
+
+    for (unsigned i = 0; i < count; i++)
+        if (etf_same(atoms->atoms[i], atom))
+            return (int)i;
+    return -1;
+}
+
 int node__atoms_index(void *ctx, etf_term atom)
 {
     struct node__atoms *atoms = ctx;
-    uint32_t slot = slot_of(atom);
-    unsigned i = slot & INDEX_MASK;
+    int first = among_the_first(atoms, atom);
+    uint32_t slot;
+    unsigned i;
+
+    if (first >= 0)
+        return first;
+    slot = slot_of(atom);
+    i = slot & INDEX_MASK;
 
     /* At most 255 of 512 are used, so that a free one is found. */
     while (atoms->used[i / 64] >> i % 64 & 1) {
