@@ -133,30 +133,39 @@ static enum secure_state check_key(struct conn *conn, struct etf_buffer *out)
     return state;
 }
 
-/* The keys that a peer may have, `name` NULL: that any may have. *psks is the
- * caller's to free, or NULL: no memory. */
-static size_t take_psks(struct conn *conn, const char *name,
-                        uint8_t (**psks)[NOISE_KEY_SIZE])
+/* The keys that a peer may have, `name` NULL: that any may have, in the node's
+ * memory for that: to get it from the system each time takes longer than a key
+ * agreement. To be wiped by wipe_psks(). NULL: no memory. */
+static const uint8_t (*take_psks(struct conn *conn, const char *name,
+                                 size_t *count))[NOISE_KEY_SIZE]
 {
-    *psks = node__secret_new(TRUST_PSKS_MAX * NOISE_KEY_SIZE);
-    if (*psks == NULL)
-        return 0;
-    return node__trust_psks(conn->node->trust, name, false, *psks,
-                            TRUST_PSKS_MAX);
+    struct node *node = conn->node;
+
+    if (node->psks == NULL)
+        node->psks = node__secret_new(TRUST_PSKS_MAX * NOISE_KEY_SIZE);
+    *count = node->psks == NULL ? 0
+                                : node__trust_psks(node->trust, name, false,
+                                                   node->psks, TRUST_PSKS_MAX);
+    return (const uint8_t(*)[NOISE_KEY_SIZE])node->psks;
+}
+
+static void wipe_psks(struct conn *conn)
+{
+    if (conn->node->psks != NULL)
+        node__noise_wipe(conn->node->psks, TRUST_PSKS_MAX * NOISE_KEY_SIZE);
 }
 
 static enum secure_state try_psks(struct conn *conn)
 {
-    uint8_t(*psks)[NOISE_KEY_SIZE];
-    size_t count = take_psks(conn, NULL, &psks);
+    size_t count;
+    const uint8_t(*psks)[NOISE_KEY_SIZE] = take_psks(conn, NULL, &count);
     enum secure_state state;
 
     if (psks == NULL)
         return node__secure_refuse(conn->secure, AGNER_ENOMEM,
                                    "no memory for cookies");
-    state = node__secure_psks(conn->secure,
-                              (const uint8_t(*)[NOISE_KEY_SIZE])psks, count);
-    node__secret_free(psks);
+    state = node__secure_psks(conn->secure, psks, count);
+    wipe_psks(conn);
     return state;
 }
 
@@ -164,13 +173,13 @@ static enum secure_state try_psks(struct conn *conn)
 static bool psk_is_its_own(struct conn *conn)
 {
     const struct secure *s = conn->secure;
-    uint8_t(*psks)[NOISE_KEY_SIZE];
-    size_t count = take_psks(conn, s->peer, &psks);
+    size_t count;
+    const uint8_t(*psks)[NOISE_KEY_SIZE] = take_psks(conn, s->peer, &count);
     bool its_own = false;
 
     for (size_t i = 0; i < count; i++)
         its_own |= node__noise_same(psks[i], s->psk, NOISE_KEY_SIZE);
-    node__secret_free(psks);
+    wipe_psks(conn);
     return its_own;
 }
 

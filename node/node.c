@@ -17,6 +17,7 @@
 #include "attempt.h"
 #include "conn.h"
 #include "node_room.h"
+#include "noise_secret.h"
 #include "wire.h"
 
 uint64_t node__now_ms(const struct node *node)
@@ -288,6 +289,7 @@ free_identity:
     node__permits_fini(&node->permits);
     free(node->secure_text);
     node__lent_fini(&node->lent);
+    node__secret_free(node->psks);
     node__identity_fini(&node->identity);
     free(node);
     return err;
@@ -343,6 +345,7 @@ void node_stop(struct node *node, uint64_t grace_ms)
     node__permits_fini(&node->permits);
     free(node->secure_text);
     node__lent_fini(&node->lent);
+    node__secret_free(node->psks);
     node__given_fini(&node->given);
     node__identity_fini(&node->identity);
     node__routes_fini(&node->routes);

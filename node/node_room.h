@@ -100,9 +100,11 @@ struct node {
     uint32_t atoms_left;      /* that peers may make, all together */
     struct node__epmd_keeper *keeper;
     struct node__epmd_host *epmd_host;
-    struct conn *conns;                 /* all connections, newest first */
-    uint8_t *secure_text;               /* owned: one opened record, or NULL */
-    struct node__lent lent;             /* what large packets were read into */
+    struct conn *conns;     /* all connections, newest first */
+    uint8_t *secure_text;   /* owned: one opened record, or NULL */
+    struct node__lent lent; /* what large packets were read into */
+    /* Owned, memory for secrets, or NULL: zeros, but while they are tried. */
+    uint8_t (*psks)[NOISE_KEY_SIZE];
     struct node__registrar *registrars; /* those that find; owned */
     struct cluster cluster;
     struct rt_loop_timer tick_timer;
