@@ -48,7 +48,7 @@ static void look_at(const struct rt *rt, const struct process *p,
         audit->stuck += overlooks(p);
     else
         audit->lost += !is_queued(rt, p);
-    limits = *rt__limits(rt, p);
+    limits = rt__limits(rt, p);
     if ((door & DOOR_LIMITED) != 0 && limits != NULL &&
         load_relaxed(&limits->overflow) != RT_OVERFLOW_DROP_OLDEST &&
         load_relaxed(&limits->count_max) > 0)

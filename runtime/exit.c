@@ -184,7 +184,7 @@ void rt__refuse(struct rt *rt, struct worker *worker, struct process *p,
                                                 : load_relaxed(&p->generation));
 
     if ((m->flags & ENVELOPE_COUNTED) != 0)
-        rt__uncount(*rt__limits(rt, p), m);
+        rt__uncount(rt__limits(rt, p), m);
     switch ((enum envelope_kind)m->kind) {
     case ENVELOPE_CALL:
     case ENVELOPE_INFO:

@@ -25,15 +25,38 @@ static bool can_fall_back(const struct rt_spawn_options *o)
     return (tag == ETF__PID || tag == ETF__ATOM) && is_word(o->fallback_tag);
 }
 
+/* The place of a slot's limits; NULL: no memory. Two may want the first of a
+ * chunk at once. Order: release publishes the empty table. */
+static struct limits **place_of(struct rt *rt, const struct process *p)
+{
+    uint32_t chunk = p->slot >> CHUNK_BITS;
+    struct limits **table = load_acquire(&rt->limits[chunk]);
+    struct limits **made;
+
+    if (table == NULL) {
+        made = calloc(CHUNK_SLOTS, sizeof(struct limits *));
+        if (made == NULL)
+            return NULL;
+        if (cas_acq_rel(&rt->limits[chunk], &table, made))
+            table = made;
+        else
+            free(made);
+    }
+    return &table[p->slot & (CHUNK_SLOTS - 1)];
+}
+
 enum agner_err rt__limits_set(struct rt *rt, struct process *p,
                               const struct rt_spawn_options *o)
 {
-    struct limits **limits = rt__limits(rt, p);
+    struct limits **limits;
 
     if (o->mailbox_max == 0 && o->mailbox_bytes_max == 0)
         return AGNER_OK;
     if (o->overflow == RT_OVERFLOW_FALLBACK && !can_fall_back(o))
         return AGNER_EINVAL;
+    limits = place_of(rt, p);
+    if (limits == NULL)
+        return AGNER_ENOMEM;
     if (*limits == NULL)
         *limits = calloc(1, sizeof **limits);
     if (*limits == NULL)
@@ -154,7 +177,7 @@ enum agner_err rt__push_limited(struct rt *rt, struct gen *self,
                                 struct worker *worker, struct process *p,
                                 etf_term to, struct envelope *m, unsigned flags)
 {
-    struct limits *limits = *rt__limits(rt, p);
+    struct limits *limits = rt__limits(rt, p);
     enum agner_err err;
 
     if (is_full(limits)) {

@@ -15,7 +15,7 @@
 
 static bool add_chunk(struct rt *rt, uint32_t index)
 {
-    size_t size = CHUNK_SLOTS * (sizeof(struct process) + sizeof(void *));
+    size_t size = CHUNK_SLOTS * sizeof(struct process);
     struct process *chunk = aligned_alloc(64, size);
     uint32_t i;
 
@@ -173,9 +173,10 @@ void rt__slab_fini(struct rt *rt)
         struct process *chunk = load_relaxed(&rt->chunks[i]);
 
         for (j = 0; j < CHUNK_SLOTS; j++) {
-            free(*rt__limits(rt, &chunk[j]));
+            free(rt__limits(rt, &chunk[j]));
             free(load_relaxed(&chunk[j].names));
         }
+        free(load_relaxed(&rt->limits[i]));
         free(chunk);
     }
     free(rt->free_slots);

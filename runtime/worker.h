@@ -198,6 +198,8 @@ struct rt {
     struct shared_queue normal, high, low;
 
     struct process *_Atomic chunks[CHUNKS_MAX]; /* slab: read without a lock */
+    struct limits **_Atomic limits[CHUNKS_MAX]; /* by slot of a chunk; NULL:
+                                                   none of it has any */
     rt_spin slab_lock;    /* guards the rest of the slab */
     uint32_t slot_next;   /* never used so far */
     uint32_t *free_slots; /* first in, first out: circular */
@@ -294,15 +296,15 @@ static inline struct process *rt__slot(const struct rt *rt, uint32_t slot)
     return chunk == NULL ? NULL : &chunk[slot & (CHUNK_SLOTS - 1)];
 }
 
-/* The limits of a slot: behind its chunk, since few have them. */
-static inline struct limits **rt__limits(const struct rt *rt,
-                                         const struct process *p)
+/* The limits of a slot, or NULL: in a table of its chunk's, which is made when
+ * the first process there has any. */
+static inline struct limits *rt__limits(const struct rt *rt,
+                                        const struct process *p)
 {
-    /* Whoever has a process of the chunk found it by rt__slot(). */
-    struct process *chunk = load_relaxed(&rt->chunks[p->slot >> CHUNK_BITS]);
+    /* Acquire pairs with the release in limits.c: the table is empty else. */
+    struct limits **table = load_acquire(&rt->limits[p->slot >> CHUNK_BITS]);
 
-    return (struct limits **)(void *)(chunk + CHUNK_SLOTS) +
-           (p->slot & (CHUNK_SLOTS - 1));
+    return table == NULL ? NULL : table[p->slot & (CHUNK_SLOTS - 1)];
 }
 
 /* A slot for a new process: inbox DEAD, generation its next life's.
