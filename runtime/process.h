@@ -152,6 +152,7 @@ struct wait {
     _Atomic uint64_t seq; /* counts waits of this stack; in WAKE envelopes */
     uint64_t timeout_ms;
     uint64_t deadline_ns;    /* 0: timeout_ms from now, not computed yet */
+    uint32_t lazy_at;        /* its place in a worker's list: timers.c */
     uint64_t id;             /* WAIT_CALL */
     _Atomic uint64_t callee; /* WAIT_CALL: its pid word */
     struct envelope *mark;   /* WAIT_MESSAGE: the last one looked at, or NULL */

@@ -276,6 +276,7 @@ static void forget_deadline(struct gen *self)
     struct timer *timer;
 
     store_relaxed(&self->wait.seq, load_relaxed(&self->wait.seq) + 1);
+    rt__lazy_drop(self->worker, self);
     timer = load_acquire(&self->wait.timer); /* pairs with arm_wait() */
     if (timer == NULL)
         return;
@@ -337,9 +338,12 @@ static enum agner_err wait_on_stack(struct gen *self)
     struct process *p = self->process;
     struct gen *next;
 
-    rt__take(self->rt, self->worker, p);
-    if (rt__wait_over(p))
-        return AGNER_OK;
+    /* The answer to a call can only have come through the inbox. */
+    if (self->wait.kind != WAIT_CALL || load_relaxed(&p->inbox) != NULL) {
+        rt__take(self->rt, self->worker, p);
+        if (rt__wait_over(p))
+            return AGNER_OK;
+    }
     next = rt__gen_get(self->rt, self->worker);
     if (next == NULL)
         return AGNER_ENOMEM;

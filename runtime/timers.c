@@ -3,9 +3,9 @@
  *
  * A timer is on the wheel of the worker that started it. Its envelope was made
  * when it was started, so firing needs no memory. Who may not touch that wheel
- * cancels by the timer's id alone (timer.h). The deadline of a wait is
- * lazy: it stands in the worker's list and enters the wheel only when the list
- * is full or the worker parks, and the wait still lasts. Most waits are over
+ * cancels by the timer's id alone (timer.h). The deadline of a wait is lazy: it
+ * stands in the worker's list and enters the wheel when it has stood there for
+ * a while or the worker parks, and the wait still lasts. Most waits are over
  * long before.
  */
 #include <stdlib.h>
@@ -14,7 +14,9 @@
 #include "relation.h"
 #include "run_queue.h"
 
-#define LAZY_NS 1000000u /* how late a deadline may enter the wheel */
+#define LAZY_NS \
+    500000u /* between two looks: a deadline that was there at one \
+               enters the wheel at the next */
 /* So that its nanoseconds, and now, have room in 64 bits. */
 #define TIMER_MS_MAX (RT_NEVER / 1000000u / 2)
 
@@ -408,48 +410,77 @@ uint64_t rt__timers_wake_ms(struct worker *w)
 /* ---- Deadlines of waits
  * ----------------------------------------------------------------- */
 
+/* Those who wait stand in a list, a ring, in the order in which they began. Who
+ * is done empties his place, so that nobody has to look at his stack to know:
+ * where a thousand wait, that is in no cache. If he went on with another worker
+ * the stack tells, by its number. */
+
+static uint32_t lazy_count(const struct worker *w)
+{
+    return load_relaxed(&w->lazy_tail) - load_relaxed(&w->lazy_head);
+}
+
+static uint64_t deadline_from(uint64_t now_ns, const struct lazy *lazy)
+{
+    uint64_t time = lazy->when % LAZY_PATIENT;
+
+    if ((lazy->when & LAZY_FROM_NOW) == 0)
+        return time;
+    return time >= (LAZY_PATIENT - now_ns) / 1000000u
+               ? LAZY_PATIENT - 1
+               : now_ns + time * 1000000u;
+}
+
 /* Lets the deadline of a wait enter w's wheel. `gen` may have gone on
  * meanwhile: it is readable, and its number tells (stack.c). `by` is the
  * calling worker, or NULL. */
 static bool arm_wait(struct worker *w, struct worker *by,
                      const struct lazy *lazy)
 {
+    const struct rt_world *world = w->rt->world;
+    struct gen *gen = load_relaxed(&lazy->gen);
     struct envelope *m;
     struct timer *timer;
-    uint64_t id, deadline_ns;
-    struct timing timing = { .flags = rt__patience(lazy->timeout_ms) };
+    uint64_t id, now_ns = 0;
+    struct timing timing = { .flags = (lazy->when & LAZY_PATIENT) != 0
+                                          ? TIMER_PATIENT
+                                          : 0 };
 
-    if (load_relaxed(&lazy->gen->wait.seq) != lazy->seq)
+    if (gen == NULL || load_relaxed(&gen->wait.seq) != lazy->seq)
         return true;
     m = rt__envelope_new(by, ENVELOPE_WAKE, ETF_NONE);
     if (m == NULL)
         return false;
     m->id = lazy->seq;
-    deadline_ns = lazy->deadline_ns != 0
-                      ? lazy->deadline_ns
-                      : rt__deadline(w->rt, lazy->timeout_ms);
-    timing.at_ms = rt__tick_of(deadline_ns);
-    if (start(w->rt, w, by, &timing,
-              etf__local_pid(lazy->process->slot, lazy->generation), m, &timer,
+    if ((lazy->when & LAZY_FROM_NOW) != 0)
+        now_ns = world->now_ns(world->ctx);
+    timing.at_ms = rt__tick_of(deadline_from(now_ns, lazy));
+    if (start(w->rt, w, by, &timing, rt__pid_word(lazy->process), m, &timer,
               &id) != AGNER_OK) {
         rt__envelope_free(w->rt, by, m);
         return false;
     }
-    store_relaxed(&lazy->gen->wait.timer_id, id);
+    store_relaxed(&gen->wait.timer_id, id);
     /* Release pairs with forget_deadline(): the timer is written before. */
-    store_release(&lazy->gen->wait.timer, timer);
+    store_release(&gen->wait.timer, timer);
     return true;
+}
+
+/* Those before `end` enter the wheel. Without memory the others wait for the
+ * next time. The list's lock is held. */
+static void arm_until(struct worker *w, struct worker *by, uint32_t end)
+{
+    uint32_t at = load_relaxed(&w->lazy_head);
+
+    while (at != end && arm_wait(w, by, &w->lazy[at % LAZY_SIZE]))
+        at++;
+    store_relaxed(&w->lazy_head, at);
 }
 
 /* The list's lock is held. */
 static void flush(struct worker *w, struct worker *by)
 {
-    unsigned i, kept = 0, count = load_relaxed(&w->lazy_count);
-
-    for (i = 0; i < count; i++)
-        if (!arm_wait(w, by, &w->lazy[i]))
-            w->lazy[kept++] = w->lazy[i]; /* no memory: once more later */
-    store_relaxed(&w->lazy_count, kept);
+    arm_until(w, by, load_relaxed(&w->lazy_tail));
     store_relaxed(&w->lazy_since_ns, 0u);
 }
 
@@ -468,43 +499,86 @@ void rt__lazy_rescue(struct worker *w)
     rt__thief_leave(&w->lazy_lock);
 }
 
+/* Lets those in who were there at the last look; the time-outs of those who
+ * came since count from now. The list's lock is held. */
+static void look_at_all(struct worker *w, bool first, uint64_t now_ns)
+{
+    uint32_t end = load_relaxed(&w->lazy_tail), at;
+
+    if (!first && w->lazy_seen - load_relaxed(&w->lazy_head) <= lazy_count(w))
+        arm_until(w, w, w->lazy_seen);
+    for (at = load_relaxed(&w->lazy_head); at != end; at++) {
+        struct lazy *lazy = &w->lazy[at % LAZY_SIZE];
+
+        lazy->when = deadline_from(now_ns, lazy) | (lazy->when & LAZY_PATIENT);
+    }
+    w->lazy_seen = end;
+    store_relaxed(&w->lazy_since_ns, now_ns);
+}
+
 void rt__lazy_look(struct worker *w)
 {
     uint64_t now_ns, since_ns;
 
     /* The watchdog may empty the list meanwhile: relaxed, since what counts is
      * looked at again under the lock. */
-    if (load_relaxed(&w->lazy_count) == 0)
+    if (lazy_count(w) == 0)
         return;
     now_ns = w->rt->world->now_ns(w->rt->world->ctx);
     since_ns = load_relaxed(&w->lazy_since_ns);
-    if (since_ns == 0)
-        store_relaxed(&w->lazy_since_ns, now_ns);
-    else if (now_ns - since_ns > LAZY_NS)
-        rt__lazy_flush(w);
+    if (since_ns != 0 && now_ns - since_ns <= LAZY_NS)
+        return;
+    rt__owner_enter(&w->lazy_lock);
+    look_at_all(w, load_relaxed(&w->lazy_since_ns) == 0, now_ns);
+    rt__owner_leave(&w->lazy_lock);
+}
+
+/* Makes room in a full list: the oldest are over, or have waited for long
+ * enough. The list's lock is held. */
+static __attribute__((noinline)) bool make_room(struct worker *w)
+{
+    uint32_t head = load_relaxed(&w->lazy_head);
+    uint32_t end = load_relaxed(&w->lazy_tail);
+
+    while (head != end && load_relaxed(&w->lazy[head % LAZY_SIZE].gen) == NULL)
+        head++;
+    store_relaxed(&w->lazy_head, head);
+    if (end - head > LAZY_SIZE / 4 * 3)
+        arm_until(w, w, head + LAZY_SIZE / 4);
+    return lazy_count(w) < LAZY_SIZE;
+}
+
+static inline uint64_t when_of(const struct wait *wait)
+{
+    uint64_t time =
+        wait->deadline_ns != 0 ? wait->deadline_ns : wait->timeout_ms;
+
+    if (time >= LAZY_PATIENT)
+        time = LAZY_PATIENT - 1;
+    if (wait->deadline_ns == 0)
+        time |= LAZY_FROM_NOW;
+    return rt__patience(wait->timeout_ms) != 0 ? time | LAZY_PATIENT : time;
 }
 
 void rt__lazy_add(struct worker *w, struct gen *gen)
 {
+    struct wait *wait = &gen->wait;
     struct lazy *lazy;
-    unsigned count;
+    uint32_t tail;
 
     rt__owner_enter(&w->lazy_lock);
-    if (load_relaxed(&w->lazy_count) == LAZY_SIZE)
-        flush(w, w);
-    count = load_relaxed(&w->lazy_count);
-    if (count == LAZY_SIZE) {
+    if (__builtin_expect(lazy_count(w) == LAZY_SIZE, 0) && !make_room(w)) {
         rt__owner_leave(&w->lazy_lock);
-        return; /* no memory for a thousand timers: this wait has no end */
+        return; /* no memory for so many timers: this wait has no end */
     }
-    lazy = &w->lazy[count];
-    lazy->gen = gen;
+    tail = load_relaxed(&w->lazy_tail);
+    lazy = &w->lazy[tail % LAZY_SIZE];
+    store_relaxed(&lazy->gen, gen);
+    lazy->seq = load_relaxed(&wait->seq);
     lazy->process = gen->process;
-    lazy->generation = load_relaxed(&gen->process->generation);
-    lazy->seq = load_relaxed(&gen->wait.seq);
-    lazy->timeout_ms = gen->wait.timeout_ms;
-    lazy->deadline_ns = gen->wait.deadline_ns;
-    store_relaxed(&w->lazy_count, count + 1);
+    lazy->when = when_of(wait);
+    wait->lazy_at = tail;
+    store_relaxed(&w->lazy_tail, tail + 1);
     rt__owner_leave(&w->lazy_lock);
 }
 

@@ -24,8 +24,8 @@
 #define RING_SIZE    2048u
 #define CALL_FROM    4u /* a shorter queue calls nobody */
 #define WORKERS_MAX  128u
-#define SPARES       4u /* workers that stand in for stuck ones */
-#define LAZY_SIZE    1024u
+#define SPARES       4u    /* workers that stand in for stuck ones */
+#define LAZY_SIZE    2048u /* a power of two */
 #define SLOT_BITS    28u
 #define CHUNK_BITS   12u
 #define CHUNK_SLOTS  (1u << CHUNK_BITS)
@@ -47,13 +47,14 @@ enum after {
 
 /* A deadline that enters the wheel only if its wait lasts. */
 struct lazy {
-    struct gen *gen;
+    _Atomic(struct gen *) gen; /* NULL: the wait is over */
     struct process *process;
-    uint32_t generation;
-    uint64_t seq;
-    uint64_t timeout_ms;
-    uint64_t deadline_ns; /* 0: timeout_ms from when it is looked at */
+    uint64_t seq;  /* its number */
+    uint64_t when; /* ns; or LAZY_FROM_NOW and milliseconds, from when it is
+                      looked at first; and perhaps LAZY_PATIENT */
 };
+#define LAZY_FROM_NOW ((uint64_t)1 << 63)
+#define LAZY_PATIENT  ((uint64_t)1 << 62) /* rt__patience() */
 
 /* How a worker waits. Who finds it so and changes that owns the wake-up. */
 enum parked {
@@ -107,11 +108,12 @@ struct worker {
     bool fires;              /* it is just firing timers: it calls nobody */
     uint64_t later_ns;       /* when it had, if there is a call to decide on, */
     uint64_t later_picked;   /* ... and `picked` then: rt__call_later() */
-    struct biased lazy_lock; /* guards lazy, lazy_count, lazy_since_ns */
+    struct biased lazy_lock; /* guards lazy and the rest of these */
     struct lazy lazy[LAZY_SIZE];
     /* Written under the lock, but for the first look; read without it too. */
-    _Atomic unsigned lazy_count;
-    _Atomic uint64_t lazy_since_ns; /* of the first look; 0: not yet */
+    _Atomic uint32_t lazy_tail, lazy_head; /* tail - head are in the list */
+    uint32_t lazy_seen;                    /* those before it were there at */
+    _Atomic uint64_t lazy_since_ns; /* ... the last look; 0: they are new */
     uint64_t ref_next, ref_end;
     uint32_t slots[SLOT_CACHE]; /* free ones */
     unsigned slot_count;
@@ -555,9 +557,20 @@ void rt__timers_settle(struct worker *worker, struct wheel *wheel,
 void rt__timers_fire(struct rt *rt, struct worker *worker, struct wheel *wheel);
 /* Lets every lazy deadline of the worker that still counts enter its wheel. */
 void rt__lazy_flush(struct worker *worker);
-/* The same once the oldest has waited for about a millisecond. */
+/* The same for those that have waited for about a millisecond. */
 void rt__lazy_look(struct worker *worker);
 void rt__lazy_add(struct worker *worker, struct gen *gen);
+/* A wait of `gen` is over: where it stands in the list, if it is this worker's.
+ * Nobody need look at its stack then to know. It has one wait at a time, so
+ * another entry of its own is over too. Only we write it: no lock. */
+static inline void rt__lazy_drop(struct worker *w, const struct gen *gen)
+{
+    struct lazy *lazy = &w->lazy[gen->wait.lazy_at % LAZY_SIZE];
+
+    if (load_relaxed(&lazy->gen) == gen)
+        store_relaxed(&lazy->gen, NULL);
+}
+
 /* The same for a worker that is stuck, by another thread. */
 void rt__lazy_rescue(struct worker *worker);
 /* Ends the timers that `p` owns: owned_timers.c. */
