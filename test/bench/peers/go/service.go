@@ -1,25 +1,31 @@
-// service.go -- row service in plain Go: a struct behind a mutex; apply runs in a goroutine with a
-// context that Stop ends; listeners get every change in order, through a slice of their own that
-// nobody waits for. (The package that ours answers to starts a goroutine for each change and
-// listener, which keeps no order.)
+// service.go -- row service in plain Go: a struct behind a mutex; apply runs in a goroutine, one at a
+// time, with a context of its load and a recover, as do the tasks that it starts; listeners get every
+// change in order, through a slice of their own that nobody waits for. A map has a log of what was
+// added, changed and removed. All services of the program are in one list, for who looks after it.
+// (The package that ours answers to starts a goroutine for each change and listener, which keeps no
+// order, runs several applies at once, and dies with an apply that panics.)
 package main
 
 import (
+	"container/list"
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
 )
 
 type serviceState struct {
-	version                        uint64
-	active, loading                bool
+	version, generation            uint64
+	active, loading, configured    bool
 	config                         []byte
 	err                            error
 	failed                         int
 	activeAt, inactiveAt, configAt time.Time
 	loadingAt, loadedAt            time.Time
+	errAt, nextAttemptAt           time.Time
 }
 
 // follower: changes that it has not taken, in order.
@@ -54,29 +60,81 @@ func (f *follower) take() []serviceState {
 	}
 }
 
-type applyFunc func(ctx context.Context, config []byte) error
+// serviceRun: a load, and what its apply has started. It is over when all of that has returned.
+type serviceRun struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+	over   chan struct{}
+	panics chan error // the first of its tasks
+}
+
+func (r *serviceRun) start(task func(ctx context.Context)) {
+	r.tasks.Add(1)
+	go func() {
+		defer r.tasks.Done()
+		defer func() {
+			if p := recover(); p != nil {
+				select {
+				case r.panics <- fmt.Errorf("a task has panicked: %v\n%s", p, debug.Stack()):
+				default:
+				}
+				r.cancel()
+			}
+		}()
+		task(r.ctx)
+	}()
+}
+
+type applyFunc func(r *serviceRun, config []byte) error
+
+func (r *serviceRun) apply(apply applyFunc, config []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("apply has panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return apply(r, config)
+}
+
+// allServices: what a page of the program's services shows.
+var allServices = struct {
+	mu   sync.Mutex
+	list *list.List
+}{list: list.New()}
 
 type service struct {
+	name      string
 	mu        sync.Mutex
 	state     serviceState
 	apply     applyFunc
-	ctx       context.Context
-	cancel    context.CancelFunc
-	run       uint64 // an apply of an earlier run says nothing any more
+	run       *serviceRun // the last one; nil: none yet
 	followers []*follower
+	changed   func(before, after serviceState) // of its map; nil: in none
+	listed    *list.Element
 }
 
-var errServiceState = errors.New("it is in that state already")
+var (
+	errServiceState   = errors.New("it is in that state already")
+	errServiceLoading = errors.New("it is loading already")
+)
 
-func newService(apply applyFunc) *service {
-	return &service{apply: apply, state: serviceState{inactiveAt: time.Now()}}
+func newService(name string, apply applyFunc) *service {
+	s := &service{name: name, apply: apply, state: serviceState{version: 1, inactiveAt: time.Now()}}
+	allServices.mu.Lock()
+	s.listed = allServices.list.PushBack(s)
+	allServices.mu.Unlock()
+	return s
 }
 
-// changed wants the lock.
-func (s *service) changed() serviceState {
+// change wants the lock.
+func (s *service) change(before serviceState) serviceState {
 	s.state.version++
 	for _, f := range s.followers {
 		f.put(s.state)
+	}
+	if s.changed != nil {
+		s.changed(before, s.state)
 	}
 	return s.state
 }
@@ -88,25 +146,47 @@ func (s *service) follow() (serviceState, *follower) {
 	return s.state, f
 }
 
-// load wants the lock, and an active service with a config.
+// load wants the lock, and an active service with a config. It begins when the one before is over.
 func (s *service) load() {
-	s.run++
-	run, ctx, config := s.run, s.ctx, s.state.config
-	s.state.loading, s.state.loadingAt = true, time.Now()
+	before, run, config := s.run, &serviceRun{over: make(chan struct{}), panics: make(chan error, 1)}, s.state.config
+	run.ctx, run.cancel = context.WithCancel(context.Background())
+	if before != nil {
+		before.cancel()
+	}
+	s.run = run
+	s.state.generation++
+	s.state.loading, s.state.failed = true, 0
+	s.state.loadingAt, s.state.loadedAt, s.state.nextAttemptAt = time.Now(), time.Time{}, time.Time{}
 	go func() {
-		err := s.apply(ctx, config)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if run != s.run {
-			return
+		if before != nil {
+			<-before.over
 		}
-		s.state.loading, s.state.loadedAt = false, time.Now()
-		if err != nil {
-			s.state.err = err
-			s.state.failed++
+		err := run.ctx.Err()
+		if err == nil {
+			err = run.apply(s.apply, config)
 		}
-		s.changed()
+		s.loaded(run, err)
+		run.tasks.Wait()
+		close(run.over)
 	}()
+}
+
+// loaded: what becomes of a load that has not been replaced.
+func (s *service) loaded(run *serviceRun, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if run != s.run || !s.state.active {
+		return
+	}
+	before, now := s.state, time.Now()
+	s.state.loading, s.state.loadedAt = false, now
+	if err != nil {
+		run.cancel()
+		s.state.err, s.state.errAt = err, now
+		s.state.failed++
+		s.state.active, s.state.inactiveAt = false, now
+	}
+	s.change(before)
 }
 func (s *service) start() (serviceState, error) {
 	s.mu.Lock()
@@ -114,12 +194,12 @@ func (s *service) start() (serviceState, error) {
 	if s.state.active {
 		return s.state, errServiceState
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	before := s.state
 	s.state.active, s.state.activeAt, s.state.err = true, time.Now(), nil
-	if s.state.config != nil {
+	if s.state.configured {
 		s.load()
 	}
-	return s.changed(), nil
+	return s.change(before), nil
 }
 func (s *service) stop() (serviceState, error) {
 	s.mu.Lock()
@@ -127,31 +207,45 @@ func (s *service) stop() (serviceState, error) {
 	if !s.state.active {
 		return s.state, errServiceState
 	}
-	s.cancel()
-	s.run++
-	s.state.active, s.state.loading, s.state.inactiveAt = false, false, time.Now()
-	return s.changed(), nil
+	before, now := s.state, time.Now()
+	if s.run != nil {
+		s.run.cancel()
+	}
+	if s.state.loading {
+		s.state.loadedAt = now
+	}
+	s.state.generation++
+	s.state.active, s.state.loading, s.state.failed = false, false, 0
+	s.state.inactiveAt, s.state.nextAttemptAt = now, time.Time{}
+	return s.change(before), nil
 }
-func (s *service) configure(config []byte) serviceState {
+func (s *service) configure(config []byte) (serviceState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.config, s.state.configAt = append([]byte(nil), config...), time.Now()
+	if s.state.loading {
+		return s.state, errServiceLoading
+	}
+	before := s.state
+	s.state.config, s.state.configAt, s.state.configured = append([]byte(nil), config...), time.Now(), true
 	if s.state.active {
 		s.load()
 	}
-	return s.changed()
+	return s.change(before), nil
 }
 func (s *service) get() serviceState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
 }
+
+// terminate: a stop if it was active, then the end of what follows it, and of what runs.
 func (s *service) terminate() {
+	s.stop()
+	allServices.mu.Lock()
+	allServices.list.Remove(s.listed)
+	allServices.mu.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cancel != nil {
-		s.cancel()
-	}
+	run := s.run
 	for _, f := range s.followers {
 		f.mu.Lock()
 		f.closed = true
@@ -161,51 +255,101 @@ func (s *service) terminate() {
 		default:
 		}
 	}
+	s.mu.Unlock()
+	if run != nil {
+		<-run.over
+	}
 }
 
-// ---- a map of services
+// ---- a map of services: records in the order of creation, and a log of changes
 type record struct {
 	id, kind string
-	state    serviceState
+	number   uint64
+	service  *service
+	state    serviceState // of the last change in the log
 }
+
+type mapChange struct {
+	number        uint64
+	at            time.Time
+	record        *record
+	before, after *serviceState // both: an update; one: removed, added
+}
+
+// mapListener is told of each change, in order, with the map's lock held: it keeps them.
+type mapListener func(mapChange)
+
+type createFunc func(id, kind string) (applyFunc, error)
 
 type serviceMap struct {
-	mu       sync.Mutex
-	services map[string]*service
-	kinds    map[string]string
-	apply    applyFunc
+	mu               sync.Mutex
+	records          map[string]*list.Element
+	order            *list.List
+	create           createFunc
+	listeners        []mapListener
+	created, changes uint64
 }
 
-func newServiceMap(apply applyFunc) *serviceMap {
-	return &serviceMap{services: map[string]*service{}, kinds: map[string]string{}, apply: apply}
+func newServiceMap(create createFunc) *serviceMap {
+	return &serviceMap{records: map[string]*list.Element{}, order: list.New(), create: create}
 }
-func (m *serviceMap) create(id, kind string) error {
+
+// log wants the lock.
+func (m *serviceMap) log(r *record, before, after *serviceState) {
+	m.changes++
+	if len(m.listeners) == 0 {
+		return
+	}
+	change := mapChange{m.changes, time.Now(), r, before, after}
+	for _, tell := range m.listeners {
+		tell(change)
+	}
+}
+func (m *serviceMap) add(id, kind string) error {
+	apply, err := m.create(id, kind)
+	if err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.services[id] != nil {
+	if m.records[id] != nil {
 		return errServiceState
 	}
-	m.services[id], m.kinds[id] = newService(m.apply), kind
+	m.created++
+	r := &record{id: id, kind: kind, number: m.created, service: newService(id, apply)}
+	r.state = r.service.get()
+	r.service.changed = func(before, after serviceState) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		r.state = after
+		m.log(r, &before, &after)
+	}
+	m.records[id] = m.order.PushBack(r)
+	m.log(r, nil, &r.state)
 	return nil
 }
 func (m *serviceMap) remove(id string) error {
 	m.mu.Lock()
-	s := m.services[id]
-	delete(m.services, id)
-	delete(m.kinds, id)
+	element := m.records[id]
+	delete(m.records, id)
 	m.mu.Unlock()
-	if s == nil {
+	if element == nil {
 		return errServiceState
 	}
-	s.terminate()
-	return nil
-}
-func (m *serviceMap) states() map[string]record {
+	r := element.Value.(*record)
+	r.service.terminate() // its change to stopped is in the log before its end
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := make(map[string]record, len(m.services))
-	for id, s := range m.services {
-		all[id] = record{id, m.kinds[id], s.get()}
+	m.order.Remove(element)
+	m.log(r, &r.state, nil)
+	return nil
+}
+func (m *serviceMap) states() []record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]record, 0, m.order.Len())
+	for e := m.order.Front(); e != nil; e = e.Next() {
+		all = append(all, *e.Value.(*record))
 	}
 	return all
 }
@@ -224,7 +368,7 @@ func startAndStop(s *service, n int) time.Duration {
 	return time.Since(t)
 }
 func changes(name, metric string, apply applyFunc, followers, n int) {
-	s := newService(apply)
+	s := newService("bench", apply)
 	var all sync.WaitGroup
 	all.Add(followers)
 	for i := 0; i < followers; i++ {
@@ -254,7 +398,7 @@ func serviceRow(name string, n int) bool {
 	if name != "service" {
 		return false
 	}
-	apply := func(context.Context, []byte) error { return nil }
+	apply := func(*serviceRun, []byte) error { return nil }
 	each := func(metric string, count int, f func(i int)) {
 		t := time.Now()
 		for i := 0; i < count; i++ {
@@ -265,22 +409,28 @@ func serviceRow(name string, n int) bool {
 	changes(name, "ns_per_change", apply, 0, n)
 	changes(name, "ns_per_change_1_follower", apply, 1, n)
 	changes(name, "ns_per_change_10_followers", apply, 10, n)
-	s := newService(apply)
+	s := newService("bench", apply)
 	versions := uint64(0)
 	each("ns_per_state", n, func(int) { versions += s.get().version })
 	_, f := s.follow()
 	s.start()
 	each("ns_per_load", n/10, func(int) {
-		want := s.configure([]byte("config")).version + 1
+		state, err := s.configure([]byte("config"))
+		if err != nil {
+			panic(err)
+		}
+		want := state.version + 1
 		for loaded := false; !loaded; {
 			for _, change := range f.take() {
 				loaded = change.version >= want && !change.loading
 			}
 		}
 	})
-	m := newServiceMap(apply)
-	each("ns_per_create_and_delete", n/10, func(int) {
-		if m.create("0", "bench") != nil || m.remove("0") != nil {
+	s.terminate()
+	create := func(string, string) (applyFunc, error) { return apply, nil }
+	m := newServiceMap(create)
+	each("ns_per_create_and_delete", n, func(int) {
+		if id := strconv.Itoa(0); m.add(id, "bench") != nil || m.remove(id) != nil {
 			panic("map")
 		}
 	})
@@ -289,9 +439,9 @@ func serviceRow(name string, n int) bool {
 		sizes = []int{10, 100}
 	}
 	for i, metric := range []string{"us_per_snapshot_of_1000", "us_per_snapshot_of_10000"} {
-		m, best := newServiceMap(apply), time.Duration(1<<62)
+		m, best := newServiceMap(create), time.Duration(1<<62)
 		for k := 0; k < sizes[i]; k++ {
-			m.create(strconv.Itoa(k), "bench")
+			m.add(strconv.Itoa(k), "bench")
 		}
 		for k := 0; k < 5; k++ {
 			t := time.Now()
