@@ -27,7 +27,7 @@
 struct worker;
 struct relations;
 struct timer;
-struct try_frame;
+struct rt_try_frame;
 
 /* process.door: what a sender must know before and after it pushes. */
 enum process_door {
@@ -196,7 +196,7 @@ struct gen {
     uint16_t refused; /* waits refused since it must end */
     uint32_t budget;  /* sends left before a look at the clock */
     uint64_t slice_end_ns;
-    struct try_frame *trying; /* the innermost rt_try() of its code: try.c */
+    struct rt_try_frame *trying; /* the innermost rt_try() of its code: try.c */
     struct gen *next;         /* in a pool */
     struct rt_fiber fiber;
     void *stack; /* lowest address */

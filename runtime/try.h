@@ -4,10 +4,11 @@
  * Private to runtime/. Frames are on the stack of the code that called
  * rt_try(), innermost first in gen.trying.
  */
-#ifndef RT_TRY_H
-#define RT_TRY_H
+#ifndef TRY_H
+#define TRY_H
 
 #include "process.h"
+#include "rt_try.h"
 
 /* Leaves for the innermost rt_try() of self's code, unless there is none, or
  * the process must end, which nobody catches: then returns. */

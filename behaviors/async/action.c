@@ -5,6 +5,8 @@
 
 #include <agner/gen.h>
 
+#include "rt_try.h"
+
 enum agner_err gen_action_call(struct gen *self,
                                const struct gen_action *action, void *arg,
                                void **result)
@@ -73,38 +75,35 @@ enum agner_err gen_intercept(struct gen *self,
 
 /* ---- Containment -------------------------------------------------------- */
 
-struct attempt {
-    gen_run_fn run;
-    gen_check_fn check; /* instead, if `run` is NULL */
-    void *ctx;
-    struct gen_cancel *cancel;
-    enum agner_err err;
-};
-
-static void attempt(struct gen *self, void *arg)
+/* It failed, or has left with `why`: for who collects, and who asks. */
+static enum agner_err failed(enum agner_err err, etf_term why,
+                             struct gen_errors *errors, etf_term *reason)
 {
-    struct attempt *a = arg;
-
-    a->err = a->run != NULL ? a->run(self, a->ctx, a->cancel)
-                            : a->check(self, a->ctx);
+    if (reason != NULL && err == AGNER_ECRASHED)
+        *reason = why;
+    (void)gen_errors_put(errors, err, why); /* or it is counted */
+    return err;
 }
 
+/* rt_try() in place: an action that does nothing costs what this does. */
 enum agner_err gen_recover(struct gen *self, gen_run_fn run, void *ctx,
                            struct gen_cancel *cancel, struct gen_errors *errors,
                            etf_term *reason)
 {
-    struct attempt a = { .run = run, .ctx = ctx, .cancel = cancel };
-    etf_term why = ETF_NONE;
+    struct rt_try_frame frame, **innermost = rt__tries(self);
+    enum agner_err err;
 
     if (run == NULL)
-        a.err = AGNER_EINVAL;
-    else if (rt_try(self, attempt, &a, &why) != AGNER_OK)
-        a.err = AGNER_ECRASHED;
-    if (reason != NULL && a.err == AGNER_ECRASHED)
-        *reason = why;
-    if (a.err != AGNER_OK)
-        (void)gen_errors_put(errors, a.err, why); /* or it is counted */
-    return a.err;
+        return failed(AGNER_EINVAL, ETF_NONE, errors, reason);
+    frame.outer = *innermost;
+    *innermost = &frame;
+    if (RT_MARK_SET(frame.here) != 0) {
+        *innermost = frame.outer;
+        return failed(AGNER_ECRASHED, frame.reason, errors, reason);
+    }
+    err = run(self, ctx, cancel);
+    *innermost = frame.outer;
+    return err == AGNER_OK ? err : failed(err, ETF_NONE, errors, reason);
 }
 
 enum agner_err gen_recover_group(struct gen *self, gen_run_fn run, void *ctx,
@@ -118,11 +117,24 @@ enum agner_err gen_recover_group(struct gen *self, gen_run_fn run, void *ctx,
     return err;
 }
 
+struct look {
+    gen_check_fn check;
+    void *ctx;
+    enum agner_err err;
+};
+
+static void look(struct gen *self, void *arg)
+{
+    struct look *l = arg;
+
+    l->err = l->check(self, l->ctx);
+}
+
 enum agner_err gen_check(struct gen *self, gen_check_fn check, void *ctx)
 {
-    struct attempt a = { .check = check, .ctx = ctx };
+    struct look l = { .check = check, .ctx = ctx };
 
     if (check == NULL)
         return AGNER_EINVAL;
-    return rt_try(self, attempt, &a, NULL) == AGNER_OK ? a.err : AGNER_ECRASHED;
+    return rt_try(self, look, &l, NULL) == AGNER_OK ? l.err : AGNER_ECRASHED;
 }
