@@ -168,6 +168,8 @@ static void ended(struct rt_hook *hook, struct rt *rt)
         (struct service *)(void *)((uintptr_t)hook -
                                    offsetof(struct service, ended));
 
+    gen__loan_close(&s->object->loan);
+    s->object->server = NULL;
     rt_figures_remove(rt, &s->object->figures);
     if (s->object->now->state.active)
         tell_down(s->object);
@@ -200,11 +202,21 @@ static void begin(struct gen *self, struct service *s)
 
 static const struct gen_sys_view service_view;
 
+/* From now on callers may do what they can do themselves, unless they would not
+ * be seen by who suspended or watches the process. */
+static void offer(struct service *s)
+{
+    const struct gen_sys *sys = &s->head.sys;
+
+    gen__loan_offer(&s->object->loan, !sys->suspended && sys->debug == NULL);
+}
+
 static enum rt_next settle(struct gen *self, struct service *s)
 {
     s->head.last = ETF_NONE;
     if ((s->head.flags & GEN_FLAG_STOP) != 0)
         return gen__settle_stop(self, &s->head);
+    offer(s);
     return RT_NEXT;
 }
 
@@ -224,6 +236,7 @@ static enum rt_next service_init(struct gen *self, etf_term args)
     (void)rt_trap_exit(self, true);
     if (rt_hook_add(self, &s->ended) != AGNER_OK)
         return rt_stop(self, ETF_A(memory_limit));
+    s->object->server = s;
     set_pid(s->object, rt_self(self));
     s->object->figures.pid = rt_self(self);
     rt_figures_add(s->object->rt, &s->object->figures);
@@ -296,8 +309,12 @@ static enum rt_next service_message(struct gen *self,
     enum rt_next next;
     int64_t what;
 
-    if (gen__is_system(m) && gen_sys_handle(self, &s->head.sys, m, &next))
+    gen__loan_use(&s->object->loan);
+    if (gen__is_system(m) && gen_sys_handle(self, &s->head.sys, m, &next)) {
+        if (next == RT_NEXT)
+            offer(s);
         return gen__after_system(self, &s->head, RT_INFINITY, next);
+    }
     if (kind == RT_MESSAGE)
         kind = gen__shape(self, m->term, &from, &request);
     s->head.last = kind == RT_CALL || kind == RT_CAST ? request : m->term;
@@ -324,6 +341,7 @@ static void service_terminate(struct gen *self, etf_term reason)
     struct service_event event = { .kind = SERVICE_STOP };
 
     s->leaving = true;
+    gen__loan_close(&s->object->loan);
     gen__report(self, &s->head, reason);
     s->head.last = ETF_NONE;
     event.now_ns = gen__service_clock(s->object);

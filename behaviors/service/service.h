@@ -11,6 +11,7 @@
 #include "gen_internal.h"
 
 #include "atomic.h"
+#include "loan.h"
 #include "service/service_state.h"
 #include "spin.h"
 
@@ -76,8 +77,9 @@ struct gen_service {
     struct etf_box *to;        /* held: who is called, when it has no spec */
     struct service_block *now; /* held; NULL: `to` */
     etf_pid pid;               /* all zero: no process */
-    bool wanted; /* active, but for the end of its process, which alone has
-                    this field */
+    gen_loan loan;          /* of what the process has: */
+    struct service *server; /* its own; NULL: closed */
+    bool wanted;            /* active, but for the end of its process */
 };
 
 /* Makes the object with its first state. `config`: taken, also on failure. */
@@ -160,6 +162,14 @@ struct service {
 enum agner_err gen__service_do(struct gen *self, struct service *s,
                                const struct service_event *event,
                                struct service_config *config);
+/* The same by whoever calls, while the service's process has nothing to do and
+ * there is nothing that it alone can do about the event: true, and *err says
+ * what came of it; *state (may be NULL) is the state after it, to be freed. */
+bool gen__service_do_here(struct gen *self, struct gen_service *service,
+                          const struct service_event *event,
+                          struct service_config *config,
+                          const struct gen_service_state **state,
+                          enum agner_err *err);
 /* For events that nobody asked for: without memory the process ends. */
 void gen__service_happen(struct gen *self, struct service *s,
                          const struct service_event *event);

@@ -119,32 +119,52 @@ static enum agner_err call_terms(struct gen *self, struct gen_service *service,
 
 /* ---- The verbs ----------------------------------------------------------- */
 
+/* Without a message, if that can be: true, and *err says what came of it. The
+ * clock is the user's, and may wait. */
+static bool here(struct gen *self, struct gen_service *service,
+                 struct service_event *event, struct service_config *config,
+                 const struct gen_service_state **state, enum agner_err *err)
+{
+    if (load_relaxed(&service->loan) != LOAN_OPEN)
+        return false;
+    event->now_ns = gen__service_clock(service);
+    *err = rt_check(self); /* who only does this lets others run */
+    return *err != AGNER_OK ||
+           gen__service_do_here(self, service, event, config, state, err);
+}
+
 static enum agner_err plain(struct gen *self, struct gen_service *service,
-                            enum service_request native, const char *term,
+                            enum service_event_kind kind,
                             const struct gen_service_state **state)
 {
-    int64_t request = native;
+    struct service_event event = { .kind = kind };
+    bool start = kind == SERVICE_START;
+    int64_t request = start ? SERVICE_DO_START : SERVICE_DO_STOP;
+    enum agner_err err;
 
+    if (service->spec == NULL)
+        return call_terms(self, service, etf_atom(start ? "start" : "stop"),
+                          state, NULL);
+    if (here(self, service, &event, NULL, state, &err))
+        return err;
     if (state == NULL)
         request |= SERVICE_QUIET;
-    if (service->spec != NULL)
-        return call_native(self, service, etf_int(rt_region(self), request),
-                           state, NULL);
-    return call_terms(self, service, etf_atom(term), state, NULL);
+    return call_native(self, service, etf_int(rt_region(self), request), state,
+                       NULL);
 }
 
 enum agner_err gen_service_activate(struct gen *self,
                                     struct gen_service *service,
                                     const struct gen_service_state **state)
 {
-    return plain(self, service, SERVICE_DO_START, "start", state);
+    return plain(self, service, SERVICE_START, state);
 }
 
 enum agner_err gen_service_deactivate(struct gen *self,
                                       struct gen_service *service,
                                       const struct gen_service_state **state)
 {
-    return plain(self, service, SERVICE_DO_STOP, "stop", state);
+    return plain(self, service, SERVICE_STOP, state);
 }
 
 static enum agner_err give_up(struct gen_service *service, enum agner_err err,

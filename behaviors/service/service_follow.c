@@ -149,6 +149,7 @@ enum agner_err gen__service_stream(struct service *s)
     struct gen_stream_options options = { .name = s->head.sys.name,
                                           .segment = SEGMENT,
                                           .max_lag = GEN_SERVICE_WINDOW,
+                                          .many_publishers = true,
                                           .destroy = gen__state_destroy,
                                           .encode = encode_event };
 
