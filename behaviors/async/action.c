@@ -38,8 +38,7 @@ size_t gen_interceptors(struct gen_interceptor *out,
 
 /* What is inside of one of them: those before it, and the action. */
 struct inside {
-    const struct gen_interceptor *list;
-    size_t count;
+    const struct gen_interceptor *first, *end;
     const struct gen_action *action;
 };
 
@@ -47,19 +46,19 @@ static enum agner_err enter(struct gen *self, void *ctx, void *arg,
                             void **result)
 {
     const struct inside *all = ctx;
-    struct inside rest = *all;
+    const struct gen_interceptor *one = all->end;
+    struct inside rest;
     struct gen_action next = { enter, &rest };
 
-    while (rest.count > 0) {
-        const struct gen_interceptor *one = &rest.list[--rest.count];
-
-        if (one->run == NULL)
-            continue;
-        if (rest.count == 0)
-            next = *rest.action;
-        return one->run(self, one->ctx, &next, arg, result);
-    }
-    return gen_action_call(self, rest.action, arg, result);
+    do {
+        if (one == all->first)
+            return gen_action_call(self, all->action, arg, result);
+        one--;
+    } while (one->run == NULL);
+    if (one == all->first) /* the innermost */
+        return one->run(self, one->ctx, all->action, arg, result);
+    rest = (struct inside){ all->first, one, all->action };
+    return one->run(self, one->ctx, &next, arg, result);
 }
 
 enum agner_err gen_intercept(struct gen *self,
@@ -67,9 +66,11 @@ enum agner_err gen_intercept(struct gen *self,
                              const struct gen_action *action, void *arg,
                              void **result)
 {
-    struct inside all = { list, count, action };
+    struct inside all = { list, list, action };
     void *nobody = NULL;
 
+    if (count > 0) /* otherwise the list may be NULL */
+        all.end += count;
     return enter(self, &all, arg, result == NULL ? &nobody : result);
 }
 
