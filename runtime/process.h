@@ -197,7 +197,7 @@ struct gen {
     uint32_t budget;  /* sends left before a look at the clock */
     uint64_t slice_end_ns;
     struct rt_try_frame *trying; /* the innermost rt_try() of its code: try.c */
-    struct gen *next;         /* in a pool */
+    struct gen *next;            /* in a pool */
     struct rt_fiber fiber;
     void *stack; /* lowest address */
     size_t stack_size;
