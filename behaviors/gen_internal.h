@@ -13,6 +13,8 @@
 
 #include <agner/gen.h>
 
+#include "loan.h"
+
 /* What makes the next step differ from the plain one. All zero is the fast
  * path: nothing was asked for, nothing is pending, nobody looks. */
 enum {
@@ -41,7 +43,17 @@ struct gen_head {
                               GEN_FLAG_CONTINUE: its argument: server.c */
     struct gen_last_reply *last_reply; /* owned, or NULL */
     struct gen_sys sys;                /* sys.name: the behaviour table's */
+    gen_loan *loan; /* borrowed: of the state; NULL: it is never lent */
 };
+
+/* The process has handled something: its state may be lent from now on, unless
+ * who suspended it, or watches it, would not see what is done with it. */
+static inline void gen__lend(struct gen_head *head)
+{
+    gen__loan_offer(head->loan, !head->sys.suspended &&
+                                    head->sys.debug == NULL &&
+                                    (head->flags & GEN_FLAG_STOP) == 0);
+}
 
 /* Bytes before the user's state of what begins with `struct type`. */
 #define GEN_STATE_ALIGN 16u

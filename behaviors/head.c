@@ -108,6 +108,10 @@ enum rt_next gen__after_system(struct gen *self, struct gen_head *head,
                                uint64_t timeout_ms, enum rt_next next)
 {
     look_who_watches(head);
+    if (head->loan != NULL && next == RT_NEXT) {
+        gen__loan_use(head->loan);
+        gen__lend(head);
+    }
     rt_timeout(self, head->sys.suspended ? RT_INFINITY : timeout_ms);
     return next;
 }

@@ -134,6 +134,30 @@ static enum agner_err answer_one(struct rpc_call *c, etf_term list)
     return answer(c, rows, complete);
 }
 
+#define WAKE_MS 1000 /* for a map; one that is stuck is left */
+
+/* Services of a map may have no process, by which they are told apart and
+ * called from here: then it gives each of its own one. true: it did. */
+static bool wake(struct gen *self, etf_term list)
+{
+    etf_term pair, map, woken = ETF_NONE, reply;
+    enum agner_err err = AGNER_OK;
+
+    while (err == AGNER_OK && etf_list_next(&list, &pair)) {
+        const etf_term *items = etf_tuple_items(pair);
+
+        if (!etf_same(items[0], ETF_A(undefined)) ||
+            etf_kind(items[1]) != ETF_KIND_MAP)
+            continue;
+        map = etf_map_get(items[1], etf_atom("map"));
+        if (etf_is_none(map) || (!etf_is_none(woken) && etf_same(map, woken)))
+            continue;
+        woken = map;
+        err = gen_call(self, map, etf_atom("metadata"), WAKE_MS, &reply);
+    }
+    return !etf_is_none(woken);
+}
+
 enum agner_err rpc__figures(struct rpc_call *c)
 {
     const struct wanted all = { .all = true };
@@ -146,6 +170,8 @@ enum agner_err rpc__figures(struct rpc_call *c)
         return rpc__fail(&c->failure, AGNER_EINVAL, ETF_NONE,
                          "kind: expected one, such as stage or saga");
     list = rt_figures_list(rt_of(c->self), rt_region(c->self), kind);
+    if (!etf_is_none(list) && wake(c->self, list))
+        list = rt_figures_list(rt_of(c->self), rt_region(c->self), kind);
     if (etf_is_none(list))
         return rpc__fail(&c->failure, AGNER_ENOMEM, ETF_NONE, "%s",
                          agner_strerror(AGNER_ENOMEM));

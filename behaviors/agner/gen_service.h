@@ -17,7 +17,9 @@
  * that it started by gen_apply_spawn().
  *
  * A struct gen_service is a handle, counted, for any thread. The service itself
- * is a process. gen.h includes this header.
+ * is a process. What it would do at once without running anything, as a start
+ * without a configuration, a handle does in its place while it is idle: one
+ * after the other, as if it had been sent there. gen.h includes this header.
  *
  * Calls from elsewhere, as {'$gen_call', From, Request}, of Erlang too:
  *
@@ -146,7 +148,7 @@ struct gen_service_options {
                           it is killed; 0: 5000 */
     uint64_t (*clock)(void *ctx); /* nanoseconds since 1970; NULL: the wall
                                      clock. In the service's process, and in
-                                     who makes it */
+                                     who makes it or calls a verb */
     void *clock_ctx;
     bool replace;      /* configure while it loads cancels that load; without,
                           AGNER_ELOADING */
@@ -191,6 +193,12 @@ AGNER_API void gen_service_free(struct gen_service *service);
 /* All zero: it has no process now, or is known by its name only. */
 AGNER_API etf_pid gen_service_pid(struct gen_service *service);
 
+/* The same, but a service of a map that has not needed a process yet gets one.
+ * AGNER_ENOPROC: there is none, or it is not known; others as gen_call(). */
+AGNER_API enum agner_err gen_service_process(struct gen *self,
+                                             struct gen_service *service,
+                                             etf_pid *pid);
+
 /*
  * Ends the process: a stop if it was active, then the end of all that runs, for
  * which `timeout_ms` must suffice. AGNER_ENOPROC, AGNER_ETIMEOUT.
@@ -202,7 +210,7 @@ AGNER_API enum agner_err gen_service_terminate(struct gen *self,
 /* ---- The verbs ---------------------------------------------------------- */
 /*
  * Each returns the state after it in *state, to be freed; NULL if it is not
- * wanted. They wait for the service's process, never for apply, and none
+ * wanted. They may wait for the service's process, never for apply, and none
  * changes anything when it fails. All of them: AGNER_ENOPROC, AGNER_ENODEDOWN,
  * AGNER_ETIMEOUT (5 s), AGNER_ENOMEM, AGNER_EEXITING, AGNER_EKILLED; then
  * *state is not written. With the errors named below it is the present one.

@@ -4,7 +4,9 @@
  * A map is a process that has a table of records and supervises their services,
  * on this node and on others. It writes one log: ADD, then UPDATEs, then REMOVE
  * of each record, all records in one order, so a snapshot and what comes after
- * it fit exactly.
+ * it fit exactly. A service on this node has its process once it needs one
+ * (gen_service_process()); all of them have, once the map was called from
+ * elsewhere.
  *
  *     static enum agner_err make(void *arg, const char *id, const char *kind,
  *                                const struct gen_service_spec **spec,

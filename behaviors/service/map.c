@@ -62,9 +62,13 @@ struct map_snapshot *gen__map_snapshot(struct map *m)
     return m->snapshot;
 }
 
-/* Something may have run out of memory. */
+/* Something may have run out of memory. If not, callers may have the state. */
 static enum gen_next next_of(struct gen *self)
 {
+    const struct map *m = gen_state(self);
+
+    if (!m->ending)
+        gen__lend(gen__head(self));
     return (gen__head(self)->flags & GEN_FLAG_STOP) != 0 ? GEN_STOP : GEN_NEXT;
 }
 
@@ -80,6 +84,7 @@ static enum gen_next map_info(struct gen *self, etf_term message)
     etf_term term;
     etf_pid pid;
 
+    gen__loan_use(&m->object->loan);
     if (etf_match(message, "{'$service_changed', _, _}", &pid, &term)) {
         gen__map_changed(self, m, pid, term);
     } else if (etf_match(message, "{'$service_left', _}", &pid)) {
@@ -161,6 +166,8 @@ static etf_term from_here(struct gen *self, struct map *m,
         return ETF_A(ok);
     }
     *known = etf_tuple_size(request) == 2;
+    if (*known && what == MAP_WAKE)
+        return gen__map_wake(self, items[1]);
     if (*known && what == MAP_CREATE && etf_get_resource(items[1], &draft)) {
         err = gen__map_create(self, m, from, draft, &error);
         return err == AGNER_OK ? ETF_NONE
@@ -183,8 +190,12 @@ static enum gen_next map_call(struct gen *self, struct gen_from from,
 {
     struct map *m = gen_state(self);
     bool known;
-    etf_term reply = from_here(self, m, &from, request, &known);
+    etf_term reply;
 
+    gen__loan_use(&m->object->loan);
+    reply = from_here(self, m, &from, request, &known);
+    if (!known) /* of elsewhere, where services are known by their pids */
+        gen__map_wake_all(self, m);
     if (!known)
         reply = gen__map_far_call(self, m, request);
     if (!known && etf_is_none(reply))
@@ -215,7 +226,9 @@ static enum gen_next map_init(struct gen *self, etf_term args)
     (void)rt_trap_exit(self, true);
     rt_random(m->object->rt, &m->table.seed, sizeof m->table.seed);
     set_pid(m->object, rt_self(self));
-    return GEN_NEXT;
+    m->object->server = m;
+    gen__head(self)->loan = &m->object->loan;
+    return next_of(self);
 }
 
 static bool is_of_a_service(void *ctx, etf_term message)
@@ -245,6 +258,14 @@ static void tell_to_end(struct gen *self, struct map *m)
             (void)rt_exit_signal(self, row->pid, ETF_A(shutdown)); /* or gone */
 }
 
+/* What is asleep and active has its stop and its hooks as the others. */
+static void wake_active(struct gen *self, struct map *m)
+{
+    for (struct map_row *row = m->table.first; row != NULL; row = row->next)
+        if (row->asleep && row->state->state.active)
+            (void)gen__asleep_start(self, row); /* else it is as if killed */
+}
+
 /* All are told, the last made first; then all are waited for. Who has not heard
  * of it for want of memory is told again. */
 static void map_terminate(struct gen *self, etf_term reason)
@@ -254,6 +275,8 @@ static void map_terminate(struct gen *self, etf_term reason)
     enum agner_err err;
 
     m->ending = true;
+    gen__loan_close(&m->object->loan);
+    wake_active(self, m);
     tell_to_end(self, m);
     while (has_processes(m)) {
         err = rt_receive_match(self, is_of_a_service, m, AGAIN_MS, &message);
@@ -276,6 +299,8 @@ static void map_destroy(void *state)
 
     if (m->object == NULL)
         return;
+    gen__loan_close(&m->object->loan);
+    m->object->server = NULL;
     set_pid(m->object, (etf_pid){ 0 });
     while ((row = m->table.first) != NULL) {
         m->table.first = row->next;
@@ -299,9 +324,13 @@ static void map_destroy(void *state)
 static etf_term map_status(struct gen *self)
 {
     const struct map *m = gen_state(self);
+    uint64_t services, changes;
 
-    return etf_make(self, "#{services => _, changes => _}",
-                    (uint64_t)m->table.count, m->changes);
+    gen__loan_use(&m->object->loan);
+    services = m->table.count;
+    changes = m->changes;
+    gen__loan_offer(&m->object->loan, false); /* lent again after the message */
+    return etf_make(self, "#{services => _, changes => _}", services, changes);
 }
 
 const struct gen_server gen__map_server = { .name = "gen_service_map",

@@ -16,7 +16,7 @@
 struct map_record {
     struct gen_service_record record; /* first: what users see */
     _Atomic uint32_t refs;
-    char *text; /* owned: id and kind, each with its end */
+    char text[]; /* id and kind, each with its end */
 };
 
 /* Takes `service`, also on failure. */
@@ -94,6 +94,7 @@ struct map_row {
     etf_ref spawn;                /* of the request; count 0: none */
     uint64_t deaths;              /* without a good while in between */
     uint64_t born_ms;
+    bool asleep;  /* its service has no process yet: map_asleep.c */
     bool leaving; /* deleted: not found by id any more */
     bool gone;    /* its REMOVE is out: in map.gone */
     bool asked;   /* `from` waits: for the create or the delete */
@@ -131,7 +132,9 @@ struct gen_service_map {
     enum gen_service_loss on_loss;
     struct gen_retry_options restart;
     rt_spin lock;
-    etf_pid pid; /* guarded; all zero: it has ended */
+    etf_pid pid;        /* guarded; all zero: it has ended */
+    gen_loan loan;      /* of what the process has: */
+    struct map *server; /* its own; NULL: closed */
 };
 void gen__map_destroy(void *map); /* for a resource */
 
@@ -154,6 +157,7 @@ struct map {
     struct map_snapshot *snapshot; /* held: of now; NULL: not made yet */
     struct map_follower *followers;
     struct map_creator *creators; /* owned */
+    bool eager;                   /* none is asleep, and none will be */
     bool fixed;                   /* no create, no delete */
     bool ending;
 };
@@ -165,6 +169,7 @@ enum map_request {
     MAP_STATES,     /* 4 */
     MAP_FOLLOW,     /* 5 */
     MAP_FIX,        /* 6: no create or delete from now on */
+    MAP_WAKE,       /* {7, Service}: it is to have a process; a code */
 };
 
 /* What create brings: a resource. */
@@ -187,7 +192,43 @@ void gen__map_publish(struct gen *self, struct map *m,
 struct map_snapshot *gen__map_snapshot(struct map *m); /* borrowed; NULL */
 extern const struct gen_server gen__map_server;
 
+/* ---- map_asleep.c -------------------------------------------------------- */
+
+/* Without a message, while the map's process has nothing to do: true, and *err
+ * says what came of it. Of a create that was not done the draft is as it was.
+ */
+bool gen__asleep_create(struct gen *self, struct gen_service_map *map,
+                        struct map_draft *draft,
+                        const struct gen_service_record **record,
+                        const struct gen_service_state **state,
+                        enum agner_err *err, struct agner_error *error);
+bool gen__asleep_delete(struct gen *self, struct gen_service_map *map,
+                        const char *id, enum agner_err *err);
+bool gen__asleep_do(struct gen *self, struct gen_service *service,
+                    const struct service_event *event,
+                    struct service_config *config,
+                    const struct gen_service_state **state,
+                    enum agner_err *err);
+/* Asks its map for a process. Errors as gen_call(). */
+enum agner_err gen__asleep_wake(struct gen *self, struct gen_service *service);
+
+/* For the map's process, or who has its state on loan. Can it be asleep? */
+bool gen__asleep_can(const struct map *m, const struct map_draft *draft);
+void gen__asleep_begin(struct map *m, struct map_row *row);
+/* The row is no more. */
+void gen__asleep_forget(struct map_row *row, bool killed);
+
+/* For the map's process. One that is awake stays so. Errors as rt_start(). */
+enum agner_err gen__asleep_start(struct gen *self, struct map_row *row);
+void gen__map_wake_all(struct gen *self, struct map *m);
+etf_term gen__map_wake(struct gen *self, etf_term service_term);
+
 /* ---- map_row.c: what becomes of rows ------------------------------------ */
+
+/* A row for it in the table, with an id; nobody hears of it. Takes
+ * draft->service on AGNER_OK. */
+enum agner_err gen__map_add(struct map *m, struct map_draft *draft,
+                            struct map_row **out, struct agner_error *error);
 
 void gen__map_free_row(struct map_row *row);
 /* AGNER_OK: the answer will come. */

@@ -197,12 +197,17 @@ enum agner_err gen_service_map_create(struct gen *self,
                                       struct agner_error *error)
 {
     struct map_draft *draft = NULL;
-    enum agner_err err;
+    enum agner_err err, done;
     etf_term reply;
 
     if (map->to != NULL)
         return gen__there_create(self, map, what, record, state, error);
     err = gen__draft_new(self, map->spec, map->arg, what, &draft, error);
+    if (err == AGNER_OK &&
+        gen__asleep_create(self, map, draft, record, state, &done, error)) {
+        gen__draft_destroy(draft);
+        return done;
+    }
     if (err == AGNER_OK)
         err = send_draft(self, map, draft, &reply);
     return err == AGNER_OK ? read_created(reply, record, state, error) : err;
@@ -218,6 +223,8 @@ enum agner_err gen_service_map_delete(struct gen *self,
 
     if (map->to != NULL)
         return gen__there_delete(self, map, id);
+    if (gen__asleep_delete(self, map, id, &err))
+        return err;
     err = call(self, map, etf_make(self, "{_, _}", (int64_t)MAP_DELETE, id),
                GEN_CALL_TIMEOUT_MS, &reply);
     if (err != AGNER_OK || etf_same(reply, ETF_A(ok)))

@@ -21,10 +21,29 @@ void gen__draft_destroy(void *arg)
     free(draft);
 }
 
+/* An empty one; NULL: no memory. Its texts are not cleared: they are long. */
+static struct map_draft *new_draft(void)
+{
+    struct map_draft *draft = malloc(sizeof *draft);
+
+    if (draft == NULL)
+        return NULL;
+    draft->id[0] = draft->kind[0] = 0;
+    draft->has_id = draft->active = false;
+    draft->service = NULL;
+    draft->node = ETF_NONE;
+    draft->config = NULL;
+    return draft;
+}
+
 static bool take_text(char *to, const char *text)
 {
-    return text != NULL && text[0] != 0 && strlen(text) <= GEN_SERVICE_ID_MAX &&
-           snprintf(to, GEN_SERVICE_ID_MAX + 1, "%s", text) > 0;
+    size_t size = text != NULL ? strnlen(text, GEN_SERVICE_ID_MAX + 1) : 0;
+
+    if (size == 0 || size > GEN_SERVICE_ID_MAX)
+        return false;
+    memcpy(to, text, size + 1);
+    return true;
 }
 
 /* ---- What the author gave --------------------------------------------------
@@ -126,7 +145,7 @@ enum agner_err gen__draft_new(struct gen *self,
                               void *arg, const struct gen_service_create *what,
                               struct map_draft **out, struct agner_error *error)
 {
-    struct map_draft *draft = calloc(1, sizeof *draft);
+    struct map_draft *draft = new_draft();
     enum agner_err err;
 
     if (draft == NULL)
@@ -163,7 +182,7 @@ enum agner_err gen__draft_of_member(struct gen *self, size_t index,
                         .service = member->spec,
                         .options = *options,
                         .error = error };
-    struct map_draft *draft = calloc(1, sizeof *draft);
+    struct map_draft *draft = new_draft();
     enum agner_err err;
 
     if (draft == NULL)

@@ -42,6 +42,7 @@ enum agner_err gen__map_stream(struct map *m)
 {
     struct gen_stream_options options = { .name = m->object->spec->name,
                                           .max_lag = GEN_SERVICE_WINDOW,
+                                          .many_publishers = true,
                                           .destroy = destroy_event,
                                           .encode = encode_event,
                                           .ctx = m->object->rt };
@@ -55,6 +56,7 @@ bool gen__map_far_message(struct gen *self, struct map *m, etf_term message)
 {
     if (!etf_match(message, "{'$stream_follow', __, __, __, __, __}"))
         return false;
+    gen__map_wake_all(self, m); /* there, services are known by their pids */
     if (gen__map_stream(m) != AGNER_OK)
         return true; /* it is asked again */
     return gen__far_serve(self, m->stream, RETAIN, message);

@@ -160,7 +160,7 @@ static struct gen_service *make(struct gen *self, const struct order *o,
     service = draft->service;
     draft->service = NULL;
     gen__draft_destroy(draft);
-    service->tag = etf_box_new(etf_text(rt_region(self), o->id));
+    service->tag = strdup(o->id); /* NULL: listed by another name */
     service->watcher = o->map;
     service->placed = true;
     service->now->state.version = o->version + 1; /* nobody has seen it */

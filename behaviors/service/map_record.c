@@ -14,12 +14,9 @@ struct map_record *gen__record_new(const char *id, const char *kind,
                                    uint64_t number)
 {
     size_t id_size = strlen(id) + 1, kind_size = strlen(kind) + 1;
-    struct map_record *record = calloc(1, sizeof *record);
+    struct map_record *record = malloc(sizeof *record + id_size + kind_size);
 
-    if (record != NULL)
-        record->text = malloc(id_size + kind_size);
-    if (record == NULL || record->text == NULL) {
-        free(record);
+    if (record == NULL) {
         gen_service_free(service);
         return NULL;
     }
@@ -57,7 +54,6 @@ void gen_service_record_free(const struct gen_service_record *record)
     if (whole == NULL || sub_acq_rel(&whole->refs, 1u) != 1)
         return;
     gen_service_free(whole->record.service);
-    free(whole->text);
     free(whole);
 }
 

@@ -16,11 +16,13 @@
 #include "service/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Rows --------------------------------------------------------------- */
 
 void gen__map_free_row(struct map_row *row)
 {
+    gen__asleep_forget(row, true);
     gen_service_record_free(&row->record->record);
     gen__block_free(row->state);
     gen__block_free(row->wanted);
@@ -77,7 +79,7 @@ void gen__map_drop(struct gen *self, struct map *m, struct map_row *row)
 /* ---- Create ------------------------------------------------------------- */
 
 static enum agner_err start_here(struct gen *self, struct map *m,
-                                 struct map_row *row)
+                                 struct map_row *row, bool sleeps)
 {
     struct gen_service *service = row->record->record.service;
     struct rt_spawn_options options = { .link = true, .name = service->name };
@@ -85,46 +87,45 @@ static enum agner_err start_here(struct gen *self, struct map *m,
     etf_pid pid;
 
     row->state = gen__service_now(service); /* before its process changes it */
-    err = gen__service_run(self, service, &options, false, &pid);
-    if (err != AGNER_OK)
-        return err;
-    gen__table_set_pid(&m->table, row, pid);
+    if (sleeps) {
+        gen__asleep_begin(m, row);
+    } else {
+        err = gen__service_run(self, service, &options, false, &pid);
+        if (err != AGNER_OK)
+            return err;
+        gen__table_set_pid(&m->table, row, pid);
+    }
     gen__map_publish(self, m, GEN_SERVICE_ADD, row, NULL, row->state);
     gen__map_answer(self, row, AGNER_OK, "");
     return AGNER_OK;
 }
 
 /* The handle for the record: the draft's own, or one of a process to come. */
-static struct gen_service *service_of(struct gen *self, struct map_draft *draft)
+static struct gen_service *service_of(struct map *m, struct map_draft *draft)
 {
     struct gen_service *service = draft->service;
-    etf_term id = etf_text(rt_region(self), draft->id);
 
-    draft->service = NULL;
     if (service == NULL)
-        return gen_service_at(rt_of(self), ETF_A(undefined));
-    service->watcher = rt_self(self);
-    service->tag = etf_box_new(id);
-    if (service->tag == NULL) {
-        gen_service_free(service);
-        return NULL;
-    }
-    return service;
+        return gen_service_at(m->object->rt, ETF_A(undefined));
+    service->watcher = m->object->pid; /* set before the first, and then good */
+    if (service->tag == NULL)
+        service->tag = strdup(draft->id);
+    return service->tag != NULL ? gen_service_hold(service) : NULL;
 }
 
-static struct map_row *new_row(struct gen *self, struct map *m,
-                               struct map_draft *draft)
+static struct map_row *new_row(struct map *m, struct map_draft *draft)
 {
-    struct gen_service *service = service_of(self, draft);
+    struct gen_service *service = service_of(m, draft);
     struct map_row *row;
 
     if (service == NULL)
         return NULL;
-    row = calloc(1, sizeof *row);
+    row = malloc(sizeof *row);
     if (row == NULL) {
         gen_service_free(service);
         return NULL;
     }
+    *row = (struct map_row){ .next = NULL };
     row->record = gen__record_new(draft->id, draft->kind, service, draft->node,
                                   m->created + 1);
     if (row->record == NULL) {
@@ -136,17 +137,14 @@ static struct map_row *new_row(struct gen *self, struct map *m,
         return NULL;
     }
     m->created++;
-    row->born_ms = rt_now_ms(m->object->rt);
+    gen_service_free(draft->service);
+    draft->service = NULL;
     return row;
 }
 
-enum agner_err gen__map_create(struct gen *self, struct map *m,
-                               const struct gen_from *from,
-                               struct map_draft *draft,
-                               struct agner_error *error)
+enum agner_err gen__map_add(struct map *m, struct map_draft *draft,
+                            struct map_row **out, struct agner_error *error)
 {
-    etf_bytes none = { 0 };
-    struct map_row *row;
     enum agner_err err;
 
     if (m->fixed)
@@ -154,13 +152,29 @@ enum agner_err gen__map_create(struct gen *self, struct map *m,
     err = gen__map_choose(m, draft, error);
     if (err != AGNER_OK)
         return err;
-    row = new_row(self, m, draft);
-    if (row == NULL)
+    *out = new_row(m, draft);
+    if (*out == NULL)
         return agner_fail(error, AGNER_ENOMEM, "no memory for it");
+    return AGNER_OK;
+}
+
+enum agner_err gen__map_create(struct gen *self, struct map *m,
+                               const struct gen_from *from,
+                               struct map_draft *draft,
+                               struct agner_error *error)
+{
+    bool sleeps = gen__asleep_can(m, draft);
+    etf_bytes none = { 0 };
+    struct map_row *row;
+    enum agner_err err = gen__map_add(m, draft, &row, error);
+
+    if (err != AGNER_OK)
+        return err;
+    row->born_ms = rt_now_ms(m->object->rt);
     row->asked = true;
     row->from = *from;
     if (etf_is_none(draft->node))
-        err = start_here(self, m, row);
+        err = start_here(self, m, row, sleeps);
     else
         err = gen__map_place(
             self, m, row, draft->active, draft->config != NULL,
@@ -205,6 +219,12 @@ enum agner_err gen__map_delete(struct gen *self, struct map *m,
     row = gen__table_find(&m->table, id);
     if (row == NULL || row->state == NULL)
         return AGNER_EUNKNOWN;
+    if (row->state->state.active) { /* its stop is its process's */
+        enum agner_err err = gen__asleep_start(self, row);
+
+        if (err != AGNER_OK)
+            return err;
+    }
     hide(m, row);
     row->asked = true;
     row->from = *from;

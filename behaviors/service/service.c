@@ -147,7 +147,7 @@ static void set_pid(struct gen_service *object, etf_pid pid)
 }
 
 /* Killed: nobody has said that it does its job no more. */
-static void tell_down(struct gen_service *object)
+void gen__service_killed(struct gen_service *object)
 {
     struct service_event event = { .kind = SERVICE_DOWN,
                                    .now_ns = gen__service_clock(object),
@@ -172,7 +172,7 @@ static void ended(struct rt_hook *hook, struct rt *rt)
     s->object->server = NULL;
     rt_figures_remove(rt, &s->object->figures);
     if (s->object->now->state.active)
-        tell_down(s->object);
+        gen__service_killed(s->object);
     set_pid(s->object, (etf_pid){ 0 });
 }
 
@@ -202,21 +202,12 @@ static void begin(struct gen *self, struct service *s)
 
 static const struct gen_sys_view service_view;
 
-/* From now on callers may do what they can do themselves, unless they would not
- * be seen by who suspended or watches the process. */
-static void offer(struct service *s)
-{
-    const struct gen_sys *sys = &s->head.sys;
-
-    gen__loan_offer(&s->object->loan, !sys->suspended && sys->debug == NULL);
-}
-
 static enum rt_next settle(struct gen *self, struct service *s)
 {
     s->head.last = ETF_NONE;
     if ((s->head.flags & GEN_FLAG_STOP) != 0)
         return gen__settle_stop(self, &s->head);
-    offer(s);
+    gen__lend(&s->head);
     return RT_NEXT;
 }
 
@@ -228,6 +219,7 @@ static enum rt_next service_init(struct gen *self, etf_term args)
     if (!etf_get_resource(args, &object))
         return rt_stop(self, ETF_A(badarg));
     s->object = gen_service_hold(object);
+    s->head.loan = &s->object->loan;
     s->ended.run = ended;
     s->head.state_offset = GEN_SIZE(service);
     s->head.sys.view = &service_view;
@@ -310,11 +302,8 @@ static enum rt_next service_message(struct gen *self,
     int64_t what;
 
     gen__loan_use(&s->object->loan);
-    if (gen__is_system(m) && gen_sys_handle(self, &s->head.sys, m, &next)) {
-        if (next == RT_NEXT)
-            offer(s);
+    if (gen__is_system(m) && gen_sys_handle(self, &s->head.sys, m, &next))
         return gen__after_system(self, &s->head, RT_INFINITY, next);
-    }
     if (kind == RT_MESSAGE)
         kind = gen__shape(self, m->term, &from, &request);
     s->head.last = kind == RT_CALL || kind == RT_CAST ? request : m->term;
@@ -465,7 +454,8 @@ enum agner_err gen_service_restart(struct gen *self,
 
     if (service->spec == NULL)
         return AGNER_EINVAL;
-    if (!etf_pid_is_none(gen_service_pid(service)))
+    if (!etf_pid_is_none(gen_service_pid(service)) ||
+        load_relaxed(&service->asleep))
         return AGNER_ERUNNING;
     return gen__service_run(self, service, &spawn, true, pid);
 }

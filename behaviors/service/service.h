@@ -61,6 +61,10 @@ struct service_block *gen__block_read(etf_term map);
 
 /* ---- service_object.c ---------------------------------------------------- */
 
+struct stream_item;
+struct gen_service_map;
+struct map_row;
+
 struct gen_service {
     struct rt *rt; /* borrowed */
     _Atomic uint32_t refs;
@@ -68,18 +72,22 @@ struct gen_service {
     struct gen_service_options options;  /* name, config, retry: not used */
     struct gen_retry_options retry;
     bool has_retry;
-    etf_term name;       /* to register, or ETF_NONE */
-    struct etf_box *tag; /* owned: for figures; NULL: the name, or the spec's */
-    etf_pid watcher;     /* a map's process, which hears of each change */
-    bool placed;         /* by a map that waits for its first state */
+    etf_term name;   /* to register, or ETF_NONE */
+    char *tag;       /* owned: for figures; NULL: the name, or the spec's */
+    etf_pid watcher; /* a map's process, which hears of each change */
+    struct gen_service_map *map; /* held: its map here, where it may be asleep;
+                                    or NULL */
+    _Atomic bool asleep;         /* it has no process yet: map_asleep.c */
+    struct map_row *row;         /* the map's, while it is asleep */
+    bool placed;                 /* by a map that waits for its first state */
     struct rt_figures figures;
     rt_spin lock;              /* guards: */
     struct etf_box *to;        /* held: who is called, when it has no spec */
     struct service_block *now; /* held; NULL: `to` */
     etf_pid pid;               /* all zero: no process */
-    gen_loan loan;          /* of what the process has: */
-    struct service *server; /* its own; NULL: closed */
-    bool wanted;            /* active, but for the end of its process */
+    gen_loan loan;             /* of what the process has: */
+    struct service *server;    /* its own; NULL: closed */
+    bool wanted;               /* active, but for the end of its process */
 };
 
 /* Makes the object with its first state. `config`: taken, also on failure. */
@@ -90,6 +98,22 @@ enum agner_err gen__service_new(struct rt *rt,
                                 struct gen_service **out);
 void gen__service_destroy(void *service); /* for a resource */
 struct service_block *gen__service_now(struct gen_service *service); /* held */
+/* Its process, which begins now if it is asleep; all zero: it has none. Errors
+ * as gen_call(). */
+enum agner_err gen__service_awake(struct gen *self, struct gen_service *service,
+                                  etf_pid *pid);
+/* The event is `plain` to a service that runs nothing: a new state and no more.
+ * An error is, too. */
+bool gen__service_is_plain(const struct gen_service *service,
+                           const struct service_event *event);
+/* Replaces the state, and has the block in `stream` (NULL: none) as `item`:
+ * both or neither. Takes `block` on AGNER_OK; *before is given back. */
+enum agner_err gen__service_show(struct gen_service *service,
+                                 struct service_block *block,
+                                 struct gen_stream *stream,
+                                 const struct stream_item *item, bool *wanted,
+                                 struct service_block **before);
+void gen__service_killed(struct gen_service *service); /* its state says so */
 struct etf_box *
 gen__service_to(struct gen_service *service); /* held; or NULL */
 /* Another process for a handle without a spec. Takes `to`. */

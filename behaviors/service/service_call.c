@@ -4,7 +4,7 @@
  * To a service of this node the state comes back as it is, counted; to another
  * (gen_service_at()) the calls go out as the terms that any node understands.
  */
-#include "service/service.h"
+#include "service/map.h"
 
 /* ---- To a service of this node ------------------------------------------- */
 
@@ -37,15 +37,42 @@ static enum agner_err call_native(struct gen *self, struct gen_service *service,
                                   const struct gen_service_state **state,
                                   struct agner_error *error)
 {
-    etf_pid pid = gen_service_pid(service);
-    enum agner_err err;
+    etf_pid pid;
+    enum agner_err err = gen__service_awake(self, service, &pid);
     etf_term reply;
 
+    if (err != AGNER_OK)
+        return err;
     if (etf_pid_is_none(pid))
         return AGNER_ENOPROC;
     err = rt_call(self, etf_from_pid(NULL, pid), request, GEN_CALL_TIMEOUT_MS,
                   &reply);
     return err == AGNER_OK ? read_native(reply, state, error) : err;
+}
+
+enum agner_err gen__service_awake(struct gen *self, struct gen_service *service,
+                                  etf_pid *pid)
+{
+    enum agner_err err = AGNER_OK;
+
+    if (load_relaxed(&service->asleep))
+        err = gen__asleep_wake(self, service);
+    *pid = gen_service_pid(service);
+    return err;
+}
+
+enum agner_err gen_service_process(struct gen *self,
+                                   struct gen_service *service, etf_pid *pid)
+{
+    etf_pid found;
+    enum agner_err err = gen__service_awake(self, service, &found);
+
+    if (err != AGNER_OK)
+        return err;
+    if (etf_pid_is_none(found))
+        return AGNER_ENOPROC;
+    *pid = found;
+    return AGNER_OK;
 }
 
 /* ---- To another ---------------------------------------------------------- */
@@ -125,12 +152,17 @@ static bool here(struct gen *self, struct gen_service *service,
                  struct service_event *event, struct service_config *config,
                  const struct gen_service_state **state, enum agner_err *err)
 {
-    if (load_relaxed(&service->loan) != LOAN_OPEN)
+    bool asleep = load_relaxed(&service->asleep);
+
+    if (!asleep && load_relaxed(&service->loan) != LOAN_OPEN)
         return false;
     event->now_ns = gen__service_clock(service);
     *err = rt_check(self); /* who only does this lets others run */
-    return *err != AGNER_OK ||
-           gen__service_do_here(self, service, event, config, state, err);
+    if (*err != AGNER_OK)
+        return true;
+    return asleep
+               ? gen__asleep_do(self, service, event, config, state, err)
+               : gen__service_do_here(self, service, event, config, state, err);
 }
 
 static enum agner_err plain(struct gen *self, struct gen_service *service,
@@ -181,6 +213,7 @@ enum agner_err gen_service_configure(struct gen *self,
                                      const struct gen_service_state **state,
                                      struct agner_error *error)
 {
+    struct service_event event = { .kind = SERVICE_CONFIGURE };
     etf_bytes whole = { bytes, size };
     struct service_config *config;
     enum agner_err err;
@@ -197,6 +230,13 @@ enum agner_err gen_service_configure(struct gen *self,
         return err;
     if (err != AGNER_OK)
         return give_up(service, err, state);
+    event.config = gen__config_bytes(config);
+    event.replace = service->options.replace;
+    if ((!service->options.parse_inside || service->spec->parse == NULL) &&
+        here(self, service, &event, config, state, &err)) {
+        gen__config_free(config);
+        return err;
+    }
     term = etf_resource(rt_region(self), config, gen__config_destroy);
     if (etf_is_none(term)) {
         gen__config_free(config); /* the count of the resource */
@@ -212,10 +252,12 @@ enum agner_err gen_service_terminate(struct gen *self,
                                      struct gen_service *service,
                                      uint64_t timeout_ms)
 {
-    etf_pid pid = gen_service_pid(service);
-    enum agner_err err;
+    etf_pid pid;
+    enum agner_err err = gen__service_awake(self, service, &pid);
     etf_term to;
 
+    if (err != AGNER_OK)
+        return err;
     if (service->spec == NULL)
         to = gen__service_whom(self, service);
     else if (!etf_pid_is_none(pid))

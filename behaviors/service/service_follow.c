@@ -231,11 +231,14 @@ enum agner_err gen_service_follow(struct gen *self, struct gen_service *service,
 {
     enum agner_err err;
     void *block;
+    etf_pid pid;
 
     if (service->spec == NULL)
         return gen__service_follow_at(self, service, options, state, cursor);
-    err = gen__follow(self, gen_service_pid(service), SERVICE_DO_FOLLOW,
-                      options, &block, cursor);
+    err = gen__service_awake(self, service, &pid);
+    if (err == AGNER_OK)
+        err =
+            gen__follow(self, pid, SERVICE_DO_FOLLOW, options, &block, cursor);
     if (err == AGNER_OK && state != NULL)
         *state = &gen__block_hold(block)->state;
     return err;

@@ -12,48 +12,68 @@
 
 #include "stream/stream.h"
 
-/* Is a new state all that comes of it? An error is, too. */
-static bool is_plain(const struct service *s, const struct service_event *event)
+bool gen__service_is_plain(const struct gen_service *service,
+                           const struct service_event *event)
 {
-    const struct gen_service_spec *spec = s->object->spec;
-    const struct gen_service_state *now = &s->object->now->state;
+    const struct gen_service_spec *spec = service->spec;
+    const struct gen_service_state *now = &service->now->state;
 
-    if (spec->saved != NULL || s->followers != NULL ||
-        !etf_pid_is_none(s->object->watcher))
+    if (spec->saved != NULL)
         return false;
     if (event->kind == SERVICE_STOP)
-        return s->runs == NULL && !s->waiting && !s->load_wanted &&
-               spec->on_stop == NULL;
+        return spec->on_stop == NULL;
     if (event->kind == SERVICE_START)
         return now->active || !now->configured;
     return event->kind == SERVICE_CONFIGURE && !now->active;
 }
 
-/* The state, and in the stream; both or neither. Whoever has seen the event
- * finds that state, or a later one: it is read with the same lock. *before is
- * the one that it replaces. */
-static enum agner_err show(struct service *s, struct service_block *block,
-                           struct service_block **before, bool *wanted)
+/* Is a new state all that comes of it? */
+static bool is_plain(const struct service *s, const struct service_event *event)
 {
-    struct stream_item item = { .tag = STREAM_POINTER, .owned = true };
+    bool runs = s->runs != NULL || s->waiting || s->load_wanted;
+
+    return s->followers == NULL && etf_pid_is_none(s->object->watcher) &&
+           !(runs && event->kind == SERVICE_STOP) &&
+           gen__service_is_plain(s->object, event);
+}
+
+/* Whoever has seen the event finds that state, or a later one: it is read with
+ * the same lock. */
+enum agner_err gen__service_show(struct gen_service *service,
+                                 struct service_block *block,
+                                 struct gen_stream *stream,
+                                 const struct stream_item *item, bool *wanted,
+                                 struct service_block **before)
+{
     struct stream_appended out = { .wanted = false };
-    struct gen_service *object = s->object;
     enum agner_err err = AGNER_OK;
 
-    item.slot.pointer.data = block;
-    item.slot.pointer.size = sizeof *block;
-    item.bytes = sizeof *block;
-    rt__lock(&object->lock);
-    if (s->stream != NULL)
-        err = gen__stream_append(NULL, s->stream, &item, 1, &out);
+    rt__lock(&service->lock);
+    if (stream != NULL)
+        err = gen__stream_append(NULL, stream, item, 1, &out);
     if (err == AGNER_OK) {
-        if (s->stream != NULL)
-            (void)gen__block_hold(block); /* the stream's */
-        *before = object->now;
-        object->now = block;
+        *before = service->now;
+        service->now = block;
+        service->wanted = block->state.active;
     }
-    rt__unlock(&object->lock);
+    rt__unlock(&service->lock);
     *wanted = out.wanted;
+    return err;
+}
+
+static enum agner_err show(struct service *s, struct service_block *block,
+                           bool *wanted, struct service_block **before)
+{
+    struct stream_item item = { .tag = STREAM_POINTER, .owned = true };
+    enum agner_err err;
+
+    item.slot.pointer.data = block;
+    item.slot.pointer.size = item.bytes = sizeof *block;
+    if (s->stream != NULL)
+        (void)gen__block_hold(block); /* the stream's */
+    err = gen__service_show(s->object, block, s->stream, &item, wanted, before);
+    if (err != AGNER_OK)
+        gen__block_free(block); /* there is a stream then */
     return err;
 }
 
@@ -80,12 +100,11 @@ static enum agner_err change(struct service *s,
         gen__block_new(&step.state, config != NULL ? config : now->config, now);
     if (block == NULL)
         return AGNER_ENOMEM;
-    err = show(s, block, &done->before, &wanted);
+    err = show(s, block, &wanted, &done->before);
     if (err != AGNER_OK) {
         gen__block_free(block);
         return err == AGNER_ENOMEM ? err : AGNER_EAGAIN;
     }
-    s->object->wanted = step.state.active;
     if (wanted)
         done->wake = gen_stream_hold(s->stream);
     return AGNER_OK;

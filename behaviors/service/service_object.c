@@ -4,6 +4,8 @@
  * Its lock is held for a few instructions: to read the present state is to take
  * a count of it there.
  */
+#include <agner/gen_service_map.h>
+
 #include "service/service.h"
 
 #include <stdlib.h>
@@ -45,7 +47,7 @@ static etf_term show(const struct rt_figures *figures, struct etf_region *r)
     etf_term name, map;
 
     if (service->tag != NULL)
-        name = etf_copy(r, etf_box_term(service->tag));
+        name = etf_text(r, service->tag);
     else if (!etf_is_none(service->name))
         name = service->name;
     else
@@ -53,6 +55,9 @@ static etf_term show(const struct rt_figures *figures, struct etf_region *r)
                                                        : "service");
     map = etf_make(r, "#{name => _, state => _}", name,
                    gen_service_state_term(r, &block->state));
+    if (load_relaxed(&service->asleep)) /* who starts and configures it */
+        map = etf_map_put(r, map, etf_atom("map"),
+                          etf_from_pid(r, service->watcher));
     gen__block_free(block);
     return map;
 }
@@ -108,13 +113,13 @@ enum agner_err gen__service_new(struct rt *rt,
                                 struct service_config *config,
                                 struct gen_service **out)
 {
-    struct gen_service *service = calloc(1, sizeof *service);
+    struct gen_service *service = malloc(sizeof *service);
     struct gen_service_state state;
     enum agner_err err = AGNER_ENOMEM;
 
     if (service == NULL)
         goto free_config;
-    service->rt = rt;
+    *service = (struct gen_service){ .rt = rt };
     service->spec = spec;
     store_relaxed(&service->refs, 1u);
     service->figures = (struct rt_figures){ .kind = "service", .show = show };
@@ -172,7 +177,8 @@ void gen_service_free(struct gen_service *service)
     if (service->options.arg_free != NULL)
         service->options.arg_free(service->options.arg);
     etf_box_free(service->to);
-    etf_box_free(service->tag);
+    free(service->tag);
+    gen_service_map_free(service->map);
     free(service);
 }
 

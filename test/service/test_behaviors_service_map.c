@@ -569,11 +569,11 @@ static void the_log_ends_with_the_map(void **state)
 static void kill_service(struct scene *s, const char *id)
 {
     const struct gen_service_record *record = get(s, id);
+    etf_pid pid;
 
-    assert_int_equal(rt_exit_signal(s->bed.self,
-                                    gen_service_pid(record->service),
-                                    ETF_A(kill)),
+    assert_int_equal(gen_service_process(s->bed.self, record->service, &pid),
                      AGNER_OK);
+    assert_int_equal(rt_exit_signal(s->bed.self, pid, ETF_A(kill)), AGNER_OK);
     gen_service_record_free(record);
 }
 

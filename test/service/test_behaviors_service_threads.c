@@ -179,6 +179,41 @@ static void make_and_delete(struct gen *self, void *arg)
     }
 }
 
+/* With services that have no process, and some that get one meanwhile. */
+static void make_asleep_and_delete(struct gen *self, void *arg)
+{
+    struct shared *shared = arg;
+    struct gen_service_create what = { .kind = "s" };
+    const struct gen_service_state *t;
+
+    for (int i = 0; i < 300; i++) {
+        const struct gen_service_record *record;
+        etf_pid pid;
+
+        if (gen_service_map_create(self, shared->map, &what, &record, NULL,
+                                   NULL) != AGNER_OK ||
+            gen_service_activate(self, record->service, NULL) != AGNER_OK ||
+            gen_service_deactivate(self, record->service, NULL) != AGNER_OK ||
+            gen_service_configure(self, record->service, "c", 1, &t, NULL) !=
+                AGNER_OK) {
+            add_relaxed(&shared->wrong, 1u);
+            return;
+        }
+        if (t->version != 4 || t->active)
+            add_relaxed(&shared->wrong, 1u);
+        gen_service_state_free(t);
+        if (i % 7 == 0 &&
+            gen_service_process(self, record->service, &pid) != AGNER_OK)
+            add_relaxed(&shared->wrong, 1u);
+        if (i % 5 == 0)
+            (void)gen_service_activate(self, record->service, NULL);
+        if (gen_service_map_delete(self, shared->map, record->id) != AGNER_OK)
+            add_relaxed(&shared->wrong, 1u);
+        gen_service_record_free(record);
+        rt_reset(self);
+    }
+}
+
 /* Counts what is there by the log alone. */
 static void count(struct gen *self, void *arg)
 {
@@ -210,21 +245,19 @@ static void count(struct gen *self, void *arg)
         add_relaxed(&shared->wrong, 1u);
 }
 
-static void a_log_is_whole_while_many_change_it(void **state)
+static void whole_log(void (*maker)(struct gen *self, void *arg))
 {
     struct shared shared = { 0 };
     etf_pid makers[3], counters[2];
     struct bed bed;
 
-    (void)state;
     bed_open(&bed, 0);
     assert_int_equal(
         gen_service_map_new(bed.self, &by_uuid, NULL, &shared.map, NULL),
         AGNER_OK);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(
-            rt_spawn(bed.self, make_and_delete, &shared, NULL, &makers[i]),
-            AGNER_OK);
+        assert_int_equal(rt_spawn(bed.self, maker, &shared, NULL, &makers[i]),
+                         AGNER_OK);
     for (int i = 0; i < 2; i++)
         assert_int_equal(rt_spawn(bed.self, count, &shared, NULL, &counters[i]),
                          AGNER_OK);
@@ -240,11 +273,24 @@ static void a_log_is_whole_while_many_change_it(void **state)
     bed_close(&bed);
 }
 
+static void a_log_is_whole_while_many_change_it(void **state)
+{
+    (void)state;
+    whole_log(make_and_delete);
+}
+
+static void a_log_is_whole_while_services_are_asleep(void **state)
+{
+    (void)state;
+    whole_log(make_asleep_and_delete);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_are_whole_while_they_change),
         cmocka_unit_test(a_log_is_whole_while_many_change_it),
+        cmocka_unit_test(a_log_is_whole_while_services_are_asleep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
