@@ -115,7 +115,9 @@ static bool is_stuck(struct dog *dog, struct worker *w, uint64_t now_ns)
         return false;
     if (load_relaxed(&w->stuck_ns) == 0)
         store_relaxed(&w->stuck_ns, look->since_ns);
-    if (!look->reported && stay_ns >= REPORT_MS * (uint64_t)MS_NS) {
+    /* One whose thread has not had a processor yet runs nobody. */
+    if (!look->reported && stay_ns >= REPORT_MS * (uint64_t)MS_NS &&
+        load_relaxed(&w->running_pid) != 0) {
         look->reported = true;
         report(dog->rt, w, stay_ns / MS_NS);
     }
