@@ -589,6 +589,14 @@ static void ends_by_itself(struct gen *self, void *arg)
     (void)arg;
 }
 
+#define WATCHES 200u
+
+static void idles(struct gen *self, void *arg)
+{
+    (void)arg;
+    (void)rt_sleep(self, RT_INFINITY);
+}
+
 /* A hook from birth: also of one that ends before it has begun, and of none
  * that was not born. */
 static void a_hook_from_birth_runs_in_any_case(struct bed *bed)
@@ -621,6 +629,53 @@ static void a_hook_from_birth_runs_in_any_case(struct bed *bed)
             (void)rt_kill(bed->rt, pid, i == 0 ? ETF_A(kill) : ETF_A(shutdown));
         assert_int_equal(rt_receive(bed->self, 60000, &down), AGNER_OK);
         assert_string_equal(d.text, "a");
+    }
+}
+
+struct ending {
+    struct rt_hook hook; /* first */
+    _Atomic bool has_begun, is_asked_for;
+};
+
+static void ends_when_asked_for(struct rt_hook *hook, struct rt *rt)
+{
+    struct ending *e = (struct ending *)(void *)hook;
+
+    (void)rt;
+    store_release(&e->has_begun, true);
+    while (!load_acquire(&e->is_asked_for))
+        atomic_relax();
+}
+
+/* Who asks for a process that is just ending is answered at once; but rt_wait()
+ * comes back when all who watch it have been told. */
+static void a_wait_for_an_end_is_over_when_all_are_told(struct bed *bed)
+{
+    if (bed->sim != NULL)
+        return; /* an end is one step */
+    for (unsigned i = 0; i < 20; i++) {
+        struct ending e = { .hook.run = ends_when_asked_for };
+        struct rt_spawn_options options = { .hook = &e.hook };
+        unsigned told = 0;
+        etf_term down;
+        etf_ref ref;
+        etf_pid pid;
+
+        assert_int_equal(rt_spawn(bed->self, idles, NULL, &options, &pid),
+                         AGNER_OK);
+        for (unsigned k = 0; k < WATCHES; k++)
+            assert_int_equal(
+                rt_monitor(bed->self, etf_from_pid(NULL, pid), 0, &ref),
+                AGNER_OK);
+        assert_int_equal(rt_kill(bed->rt, pid, ETF_A(kill)), AGNER_OK);
+        while (!load_acquire(&e.has_begun))
+            atomic_relax();
+        store_release(&e.is_asked_for, true);
+        assert_int_equal(rt_wait(bed->self, pid, WAIT_MS), AGNER_OK);
+        while (rt_receive(bed->self, 0, &down) == AGNER_OK)
+            told += etf_is_tagged(down, ETF_A(DOWN), 5);
+        assert_int_equal(told, WATCHES);
+        rt_reset(bed->self);
     }
 }
 
@@ -877,6 +932,7 @@ CASE(no_unit_is_lost)
 CASE(hooks_run_at_the_end)
 CASE(hooks_of_a_thread_run_when_it_detaches)
 CASE(a_hook_from_birth_runs_in_any_case)
+CASE(a_wait_for_an_end_is_over_when_all_are_told)
 CASE(a_hook_that_was_never_added_is_not_there)
 CASE(a_hook_runs_unless_it_is_removed)
 CASE(lists_figures_in_order)
@@ -898,6 +954,7 @@ int main(void)
         cmocka_unit_test(test_hooks_run_at_the_end),
         cmocka_unit_test(test_hooks_of_a_thread_run_when_it_detaches),
         cmocka_unit_test(test_a_hook_from_birth_runs_in_any_case),
+        cmocka_unit_test(test_a_wait_for_an_end_is_over_when_all_are_told),
         cmocka_unit_test(test_a_hook_that_was_never_added_is_not_there),
         cmocka_unit_test(test_a_hook_runs_unless_it_is_removed),
         cmocka_unit_test(test_lists_figures_in_order),
