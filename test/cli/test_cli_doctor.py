@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 
-from agner_cli import Case, Node, free_port, main
+from agner_cli import WAIT, Case, Node, free_port, main
 
 WELL = 0x0d07df7fbd  # flags of OTP 25 (spec/distribution.md 3)
 
@@ -22,17 +22,27 @@ class Server(threading.Thread):
         self.port = self.listener.getsockname()[1]
         self.serve = serve
         self.kept = []
-        case.addCleanup(self.listener.close)
+        case.addCleanup(self.end)
         self.start()
 
     def run(self):
         while True:
             try:
                 connection, _ = self.listener.accept()
-                self.kept.append(connection)
-                self.serve(connection)
             except OSError:
-                return
+                return  # the end
+            self.kept.append(connection)
+            try:
+                self.serve(connection)
+            except (OSError, struct.error):
+                pass  # who called has gone: the next one, please
+
+    def end(self):
+        """Not before the thread has ended: it would go on to accept, in the descriptor that the
+        next test's listener gets, and serve as this test wants it."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.join(timeout=WAIT)
+        self.listener.close()
 
 
 def epmd(port, low=5, high=6):
