@@ -6,6 +6,10 @@
 #include "stream/stream.h"
 
 #define AT_ONCE 32u /* events that publish_many prepares */
+/* Events that are one operation of the publisher: so it makes way for readers
+ * that wait here while what it wrote is in the cache, and is not taken for one
+ * that computes, whom others are to be helped away from. */
+#define BREATH 4u
 
 /* ---- Who may ------------------------------------------------------------- */
 
@@ -242,7 +246,7 @@ enum agner_err gen__stream_append_all(struct gen *self, struct gen_stream *s,
  * Others get their turn. */
 static enum agner_err breathe(struct gen *self, const struct gen_stream *s)
 {
-    if (self == NULL || (load_relaxed(&s->front) >> 1) % STREAM_BREATH != 0)
+    if (self == NULL || (load_relaxed(&s->front) >> 1) % BREATH != 0)
         return AGNER_OK;
     return rt_check(self);
 }

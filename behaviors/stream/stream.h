@@ -38,8 +38,9 @@
 
 /* What the lock holds while somebody publishes; another holder has 1. */
 #define STREAM_PUBLISHING 2u
-#define STREAM_BREATH     64u /* events between two looks at one's own end */
-#define STREAM_WAKES      32u /* that many at once */
+/* Events read between two looks at one's own end, which are one operation. */
+#define STREAM_BREATH 128u
+#define STREAM_WAKES  32u /* that many at once */
 
 /* ---- Segments ----------------------------------------------------------- */
 
