@@ -34,6 +34,10 @@ uint64_t rt__os_thread_id(void);
 /* Names the calling thread, for debuggers; cut to what the system takes. */
 void rt__os_thread_name(const char *name);
 
+/* The calling thread's sleeps end when they are to, as far as the system can.
+ */
+void rt__os_thread_punctual(void);
+
 /* A socket, and one end of an incoming connection, both closed by exec and not
  * blocking. The descriptor, or -1 with errno set. */
 int rt__os_socket(int domain);

@@ -88,6 +88,14 @@ void rt__os_thread_name(const char *name)
     (void)prctl(PR_SET_NAME, cut, 0, 0, 0); /* only a name */
 }
 
+/* By default a sleep may last 50 us longer, so that several end with one
+ * interrupt: that would be added to each timer, which are on whole milliseconds
+ * anyway. */
+void rt__os_thread_punctual(void)
+{
+    (void)prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0); /* in ns; 0: the default */
+}
+
 int rt__os_socket(int domain)
 {
     return socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -107,6 +107,10 @@ void rt__os_thread_name(const char *name)
     (void)name;
 }
 
+void rt__os_thread_punctual(void)
+{
+}
+
 /* Closed by exec, not blocking. Another thread's fork between the two calls
  * would hand the descriptor on: POSIX before 2024 has no way to avoid it. */
 static int prepare(int fd)

@@ -91,6 +91,7 @@ static void *thread_main(void *arg)
     struct rt_thread *thread = arg;
 
     rt__os_thread_name(thread->name);
+    rt__os_thread_punctual();
     thread->id = rt__os_thread_id();
     (void)sem_post(&thread->started); /* one post cannot overflow */
     thread->run(thread->arg);
