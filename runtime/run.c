@@ -55,6 +55,9 @@ static void after_switch(struct gen *self)
     case AFTER_MOVE:
         rt__visit(w->after_worker, w->after_process);
         break;
+    case AFTER_SPREAD:
+        rt__schedule(w->rt, NULL, w->after_process, true);
+        break;
     case AFTER_POOL:
         rt__gen_put(w->rt, w, w->after_gen);
         break;
@@ -154,8 +157,8 @@ static void now_runs(struct process *p)
                                             : RT_STATUS_RUNNING));
 }
 
-/* `to`: the worker that it goes on at, or NULL: this one. */
-static void yield(struct gen *self, struct worker *to)
+/* `to`: the worker that it goes on at; AFTER_MOVE only. */
+static void yield(struct gen *self, enum after after, struct worker *to)
 {
     struct process *p = self->process;
     struct gen *next = rt__gen_get(self->rt, self->worker);
@@ -165,7 +168,7 @@ static void yield(struct gen *self, struct worker *to)
     settle(self);
     self->wait.kind = WAIT_YIELD;
     rt__set_gen(p, self);
-    self->worker->after = to == NULL ? AFTER_REQUEUE : AFTER_MOVE;
+    self->worker->after = after;
     self->worker->after_process = p;
     self->worker->after_worker = to;
     switch_to(self, next);
@@ -182,7 +185,7 @@ void rt__spend_slow(struct gen *self)
         return;
     }
     if (slice_over(self))
-        yield(self, NULL);
+        yield(self, AFTER_REQUEUE, NULL);
 }
 
 void rt__spend_slow_to(struct gen *self, etf_term to)
@@ -200,13 +203,24 @@ void rt__spend_slow_to(struct gen *self, etf_term to)
     }
     self->budget = BUDGET;
     count_operations(self->worker, BUDGET);
-    yield(self, by);
+    yield(self, AFTER_MOVE, by);
 }
 
 void rt_yield(struct gen *self)
 {
     if (!self->external)
-        yield(self, NULL);
+        yield(self, AFTER_REQUEUE, NULL);
+}
+
+/* By the shared queue, which an idle worker is woken for. */
+void rt_spread(struct gen *self)
+{
+    const struct rt *rt = self->rt;
+
+    if (!self->external && !rt->simulated &&
+        load_relaxed(&self->worker->length) > 0 &&
+        load_relaxed(&rt->parked) > 0)
+        yield(self, AFTER_SPREAD, NULL);
 }
 
 /* Once terminate runs, only kill ends its waits. */

@@ -42,6 +42,7 @@ enum after {
     AFTER_PARK,    /* give after_process up, or queue it again */
     AFTER_REQUEUE, /* queue after_process */
     AFTER_MOVE,    /* it is a visitor of after_worker's */
+    AFTER_SPREAD,  /* queue it where any worker finds it */
     AFTER_POOL,    /* after_gen is free */
 };
 

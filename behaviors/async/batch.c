@@ -13,6 +13,7 @@
 
 #include <agner/gen.h>
 
+#include "async/cost.h"
 #include "atomic.h"
 #include "spin.h"
 
@@ -135,20 +136,50 @@ static void run_items(struct gen *self, void *arg)
     }
 }
 
+/* What it took. false: what is left was not begun, and the hook keeps it. */
+static bool run_taken(struct gen *self, struct hand *h)
+{
+    etf_term why = ETF_NONE;
+
+    while (rt_try(self, run_items, h, &why) != AGNER_OK) {
+        note(h, AGNER_ECRASHED, why);
+        rt_reset(self);
+    }
+    return h->at == h->count && rt_check(self) == AGNER_OK;
+}
+
+static size_t backlog(struct batch *b)
+{
+    size_t count;
+
+    rt__lock(&b->lock);
+    count = b->shut ? 0 : b->count - b->next;
+    rt__unlock(&b->lock);
+    return count;
+}
+
+/* run_taken(), and a look at the clock: is there work for more than one of the
+ * node's workers? */
+static bool run_measured(struct gen *self, struct hand *h)
+{
+    struct rt *rt = h->batch->rt;
+    uint64_t from_ns = rt_now_ns(rt);
+
+    if (!run_taken(self, h))
+        return false;
+    if (gen__cost_is_high(rt_now_ns(rt) - from_ns, h->count, backlog(h->batch)))
+        rt_spread(self);
+    return true;
+}
+
 static void work(struct gen *self, void *arg)
 {
     struct hand *h = arg;
-    etf_term why = ETF_NONE;
+    bool alone = h->batch->o.parallelism == 1, more = true;
 
-    while (take(h)) {
-        while (rt_try(self, run_items, h, &why) != AGNER_OK) {
-            note(h, AGNER_ECRASHED, why);
-            rt_reset(self);
-        }
-        /* What is left was not begun: the hook keeps it. */
-        if (h->at < h->count || rt_check(self) != AGNER_OK)
-            return;
-    }
+    for (unsigned i = 0; more && take(h); i++)
+        more = !alone && i % COST_EVERY == 0 ? run_measured(self, h)
+                                             : run_taken(self, h);
 }
 
 /* The process has ended, in order or not. */

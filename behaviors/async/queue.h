@@ -47,7 +47,8 @@ struct queue_slot {
     void *items[GEN_QUEUE_BATCH_MAX];
     unsigned count;
     _Atomic unsigned at;
-    void *current; /* the worker's, until its hook has run; then lost */
+    unsigned batches; /* since it waited */
+    void *current;    /* the worker's, until its hook has run; then lost */
     _Atomic bool busy;
     _Atomic uint64_t done, failed, crashed; /* the worker's and the owner's */
 };

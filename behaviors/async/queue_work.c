@@ -12,6 +12,8 @@
 
 #include <agner/gen_errors.h>
 
+#include "async/cost.h"
+
 /* ---- One batch ---------------------------------------------------------- */
 
 /* The next item of the batch. false: none is left, or another took the rest. */
@@ -216,8 +218,10 @@ static bool take(struct gen *self, struct queue_slot *s)
         over = is_done(q);
         taken = !over && take_batch(self, s, &answers);
         rt__unlock(&q->lock);
-        if (!taken && !over)
+        if (!taken && !over) {
             over = wait_for_items(self, q) != AGNER_OK;
+            s->batches = 0;
+        }
     }
     queue__answer(q, answers);
     return taken;
@@ -260,6 +264,34 @@ static void worker_gone(struct rt_hook *hook, struct rt *rt)
     gen_queue_free(q);
 }
 
+/* What lies in the ring, as it was a moment ago. */
+static size_t backlog(struct gen_queue *q)
+{
+    size_t count;
+
+    rt__lock(&q->lock);
+    count = q->count;
+    rt__unlock(&q->lock);
+    return count;
+}
+
+/* run_batch(), and now and then a look at the clock: is there work for more
+ * than one of the node's workers? */
+static bool run_measured(struct gen *self, struct queue_slot *s)
+{
+    struct gen_queue *q = s->queue;
+    uint64_t from_ns;
+
+    if (s->batches++ % COST_EVERY != 0 || q->o.parallelism == 1 || q->o.dirty)
+        return run_batch(self, s);
+    from_ns = rt_now_ns(q->rt);
+    if (!run_batch(self, s))
+        return false;
+    if (gen__cost_is_high(rt_now_ns(q->rt) - from_ns, s->count, backlog(q)))
+        rt_spread(self);
+    return true;
+}
+
 /* Its whole life. */
 static void work(struct gen *self, void *arg)
 {
@@ -268,7 +300,8 @@ static void work(struct gen *self, void *arg)
     rt__lock(&s->queue->lock);
     s->pid = rt_self(self);
     rt__unlock(&s->queue->lock);
-    while (take(self, s) && run_batch(self, s))
+    s->batches = 0;
+    while (take(self, s) && run_measured(self, s))
         continue;
 }
 
