@@ -34,7 +34,7 @@ void gen_feed_info(struct gen_feed *feed, struct gen_feed_info *info)
     info->dropped = feed->dropped;
     info->held = gen__feed_log_size(&feed->log);
     info->longest_wait_ns = feed->longest_wait_ns;
-    info->subscribers = feed->logged_count + feed->apart_count;
+    info->subscribers = feed->logged_count + load_relaxed(&feed->apart_count);
     info->senders_waiting = feed->senders;
     info->closed = feed->closed;
     look_at(info, &feed->logged);
@@ -72,7 +72,7 @@ size_t gen_feed_count(struct gen_feed *feed)
     size_t count;
 
     rt__lock(&feed->lock);
-    count = feed->logged_count + feed->apart_count;
+    count = feed->logged_count + load_relaxed(&feed->apart_count);
     rt__unlock(&feed->lock);
     return count;
 }

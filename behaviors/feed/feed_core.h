@@ -77,6 +77,7 @@ struct feed_cursor {
     _Atomic uint64_t taken, last, most; /* relaxed: figures for others */
     uint32_t lent_count;
     struct gen_feed_event lent[FEED_LENT]; /* what was taken from the ring */
+    struct feed_segment *lent_pins[FEED_LENT]; /* and what keeps it: a pin */
     /* Where it was before it was APART or OUT, as long as it may look at what
      * it took there: set under the lock, given back by the reader. */
     struct feed_segment *_Atomic pinned;
@@ -112,7 +113,8 @@ struct gen_feed {
     uint64_t limit;        /* up to that number everybody in the log has room */
     struct feed_log log;
     struct feed_link idle, waking, logged, apart;
-    size_t logged_count, apart_count;
+    size_t logged_count;
+    _Atomic size_t apart_count; /* a sender looks before it has the turn, too */
     size_t strays;              /* APART, but not always */
     struct feed_segment *spare; /* owned; who has the turn puts it there */
 

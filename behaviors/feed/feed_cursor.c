@@ -38,7 +38,7 @@ static void list(struct feed_cursor *c, bool apart)
     gen__feed_link_add(apart ? &feed->apart : &feed->logged, &c->table);
     c->listed = true;
     if (apart) {
-        feed->apart_count++;
+        store_relaxed(&feed->apart_count, load_relaxed(&feed->apart_count) + 1);
         feed->strays += c->always_apart ? 0 : 1;
         return;
     }
@@ -56,7 +56,7 @@ static void unlist_table(struct feed_cursor *c, bool apart)
     gen__feed_link_remove(&c->table);
     c->listed = false;
     if (apart) {
-        feed->apart_count--;
+        store_relaxed(&feed->apart_count, load_relaxed(&feed->apart_count) - 1);
         feed->strays -= c->always_apart ? 0 : 1;
     } else {
         feed->logged_count--;
@@ -148,8 +148,12 @@ bool gen__cursor_set_apart(struct feed_cursor *c, uint64_t least,
         /* An addition of the reader's comes before, and then this is tried
          * anew, or sees the mark. */
     } while (!cas_acq_rel(&c->credit, &word, word | MARK_APART));
-    for (uint64_t seq = (word >> MARK_BITS) + 1; seq <= last; seq++)
-        gen__feed_ring_push(ring, gen__feed_log_find(&feed->log, seq));
+    for (uint64_t seq = (word >> MARK_BITS) + 1; seq <= last; seq++) {
+        struct feed_segment *segment = gen__feed_log_find(&feed->log, seq);
+
+        gen__feed_ring_push(ring, &segment->events[seq - segment->first],
+                            segment);
+    }
     unlist_table(c, false);
     list(c, true);
     gen__feed_link_remove(&c->idle);
@@ -222,8 +226,11 @@ static void cursor_cancel(struct gen_sub *sub, struct gen *by)
 
 void gen__cursor_unlend(struct feed_cursor *c)
 {
-    for (uint32_t i = 0; i < c->lent_count; i++)
-        gen__feed_event_free(&c->lent[i]);
+    for (uint32_t i = 0; i < c->lent_count; i++) {
+        struct feed_kept kept = { c->lent[i], c->lent_pins[i] };
+
+        gen__feed_kept_free(&kept);
+    }
     c->lent_count = 0;
 }
 

@@ -12,6 +12,7 @@ struct feed_segment *gen__feed_segment_new(void)
     if (segment == NULL)
         return NULL;
     segment->cursors = 0;
+    segment->used = 0;
     store_relaxed(&segment->count, 0u);
     store_relaxed(&segment->next, NULL);
     store_relaxed(&segment->pins, 1u);
@@ -31,11 +32,6 @@ void gen__feed_segment_unpin(struct feed_segment *segment)
     free(segment);
 }
 
-bool gen__feed_log_is_full(const struct feed_log *log)
-{
-    return log->last == NULL || load_relaxed(&log->last->count) == FEED_SEGMENT;
-}
-
 void gen__feed_log_grow(struct feed_log *log, struct feed_segment *segment,
                         uint64_t seq)
 {
@@ -47,18 +43,6 @@ void gen__feed_log_grow(struct feed_log *log, struct feed_segment *segment,
         log->first = segment;
     else /* relaxed: who steps on takes the lock for that */
         store_relaxed(&last->next, segment);
-}
-
-/* Order: the release of `count` pairs with the acquire of who reads it, and
- * publishes the event. */
-void gen__feed_log_append(struct feed_log *log,
-                          const struct gen_feed_event *event)
-{
-    struct feed_segment *last = log->last;
-    uint32_t at = load_relaxed(&last->count);
-
-    last->events[at] = *event;
-    store_release(&last->count, at + 1);
 }
 
 struct feed_segment *gen__feed_log_enter(struct feed_log *log, uint32_t *at)
@@ -106,14 +90,14 @@ void gen__feed_log_discard(struct feed_segment *garbage)
     }
 }
 
-const struct gen_feed_event *gen__feed_log_find(const struct feed_log *log,
-                                                uint64_t seq)
+struct feed_segment *gen__feed_log_find(const struct feed_log *log,
+                                        uint64_t seq)
 {
-    const struct feed_segment *segment = log->first;
+    struct feed_segment *segment = log->first;
 
     while (seq - segment->first >= FEED_SEGMENT)
         segment = load_relaxed(&segment->next);
-    return &segment->events[seq - segment->first];
+    return segment;
 }
 
 uint64_t gen__feed_log_size(const struct feed_log *log)

@@ -7,6 +7,10 @@
  * which segment; segments at the front that nobody is in are given up, so the
  * log is as long as its last reader is behind, which its window bounds.
  *
+ * A short tuple of plain terms, which most events are, is copied into its
+ * segment: it has no box, and nothing of its own to be freed. What is larger,
+ * or finds no room there, is in a box.
+ *
  *   segment           is there as long as
  *   ----------------  ---------------------------------------------------
  *   in the log        a cursor is in it, or in one before it; or it is the
@@ -40,8 +44,10 @@
 #include <agner/gen.h>
 
 #include "atomic.h"
+#include "etf_door.h"
 
 #define FEED_SEGMENT 128u /* events */
+#define FEED_ARENA   512u /* words of short tuples: {price, 12} has three */
 
 struct feed_segment {
     uint64_t first;         /* number of events[0] */
@@ -49,7 +55,9 @@ struct feed_segment {
     struct feed_segment *_Atomic next; /* written with the lock */
     _Atomic uint32_t pins;             /* the log, and who holds what he took */
     uint32_t cursors;                  /* the feed's lock */
+    uint32_t used;                     /* of the arena: the writer's */
     struct gen_feed_event events[FEED_SEGMENT];
+    uint64_t arena[FEED_ARENA];
 };
 
 /* The feed's lock guards it, but for what the writer alone reads. */
@@ -64,12 +72,40 @@ void gen__feed_segment_unpin(struct feed_segment *segment);
 
 /* Is there no room for one more event? Then gen__feed_log_grow() first, which
  * takes `segment`; `seq` is the number of the next event. */
-bool gen__feed_log_is_full(const struct feed_log *log);
+static inline bool gen__feed_log_is_full(const struct feed_log *log)
+{
+    return log->last == NULL || load_relaxed(&log->last->count) == FEED_SEGMENT;
+}
+
 void gen__feed_log_grow(struct feed_log *log, struct feed_segment *segment,
                         uint64_t seq);
-/* Takes the event's box. */
-void gen__feed_log_append(struct feed_log *log,
-                          const struct gen_feed_event *event);
+/* Is there room for the words of a short tuple, when there is for the event? */
+static inline bool gen__feed_log_has_words(const struct feed_log *log,
+                                           size_t words)
+{
+    return FEED_ARENA - log->last->used >= words;
+}
+
+/* Takes the event's box. Without one, `words` are those of the short tuple that
+ * it is, for which there is room; 0: it is a word. Order: the release of
+ * `count` pairs with the acquire of who reads it, and publishes the event. */
+static inline void gen__feed_log_append(struct feed_log *log,
+                                        const struct gen_feed_event *event,
+                                        size_t words)
+{
+    struct feed_segment *last = log->last;
+    uint32_t at = load_relaxed(&last->count);
+
+    last->events[at] = *event;
+    if (words > 0) {
+        uint64_t *to = &last->arena[last->used];
+
+        (void)etf__short_copy(to, event->term, words); /* plain: it is one */
+        last->events[at].term = etf__box_at(to);
+        last->used += (uint32_t)words;
+    }
+    store_release(&last->count, at + 1);
+}
 
 /* A cursor enters the last segment, at its end; *at: where that is. */
 struct feed_segment *gen__feed_log_enter(struct feed_log *log, uint32_t *at);
@@ -82,9 +118,9 @@ void gen__feed_log_discard(struct feed_segment *garbage);
 /* Nobody is in it: it begins anew with the next one who enters. */
 void gen__feed_log_clear(struct feed_log *log, struct feed_segment **garbage);
 
-/* The event of that number, which is in the log. */
-const struct gen_feed_event *gen__feed_log_find(const struct feed_log *log,
-                                                uint64_t seq);
+/* The segment with the event of that number, which is in the log. */
+struct feed_segment *gen__feed_log_find(const struct feed_log *log,
+                                        uint64_t seq);
 /* Events from the front to the end. */
 uint64_t gen__feed_log_size(const struct feed_log *log);
 

@@ -110,7 +110,7 @@ static enum agner_err look(struct send *d)
         err = look_at_log(d);
     if (err == AGNER_OK)
         err = grow(d);
-    if (err == AGNER_OK && feed->apart_count > 0)
+    if (err == AGNER_OK && load_relaxed(&feed->apart_count) > 0)
         err = look_at_rings(d);
     return err == AGNER_OK && feed->closed ? AGNER_ECLOSED : err;
 }
@@ -141,7 +141,7 @@ static void wake_sleepers(struct send *d)
 /* One event for one ring. false: it is no more. */
 static bool give(struct send *d, struct feed_cursor *c)
 {
-    struct gen_feed_event old = { .box = NULL };
+    struct feed_kept old = { .segment = NULL };
 
     switch (gen__feed_fate(c->policy, c->window, c->ring.count, c->asleep,
                            d->patient)) {
@@ -164,8 +164,8 @@ static bool give(struct send *d, struct feed_cursor *c)
     case FEED_TAKES:
         break;
     }
-    gen__feed_ring_push(&c->ring, &d->event);
-    gen__feed_event_free(&old);
+    gen__feed_ring_push(&c->ring, &d->event, NULL);
+    gen__feed_kept_free(&old);
     d->count++;
     return true;
 }
@@ -206,11 +206,11 @@ static void append(struct send *d)
 
     store_relaxed(&feed->last, d->number);
     d->count = feed->logged_count;
-    d->rings = feed->apart_count > 0;
+    d->rings = load_relaxed(&feed->apart_count) > 0;
     if (feed->logged_count > 0) {
         if (d->event.box != NULL && d->rings)
             (void)etf_box_hold(box_of(d));
-        gen__feed_log_append(&feed->log, &d->event);
+        gen__feed_log_append(&feed->log, &d->event, d->words);
         if (!d->rings) /* the log has it now, and nobody else needs it */
             d->event.box = NULL;
     } else if (feed->log.last != NULL) { /* it was made for who has left */
@@ -219,6 +219,38 @@ static void append(struct send *d)
         gen__feed_log_discard(garbage);
         rt__lock(&feed->lock);
     }
+}
+
+/* A short tuple that is for a ring, or finds no room in the log, is boxed. */
+static bool wants_box(const struct send *d)
+{
+    const struct gen_feed *feed = d->feed;
+
+    return load_relaxed(&feed->apart_count) > 0 ||
+           (feed->logged_count > 0 &&
+            !gen__feed_log_has_words(&feed->log, d->words));
+}
+
+static enum agner_err make_box(struct send *d)
+{
+    struct etf_box *box = etf_box_new(d->event.term);
+
+    if (box == NULL)
+        return AGNER_ENOMEM;
+    d->words = 0;
+    d->event.box = box;
+    d->event.term = etf_box_term(box);
+    return AGNER_OK;
+}
+
+static enum agner_err box_after_all(struct send *d)
+{
+    enum agner_err err;
+
+    rt__unlock(&d->feed->lock);
+    err = make_box(d);
+    rt__lock(&d->feed->lock);
+    return err == AGNER_OK && d->feed->closed ? AGNER_ECLOSED : err;
 }
 
 /* With the turn and the lock, which it keeps. */
@@ -233,9 +265,11 @@ static enum agner_err deliver(struct send *d)
         d->event.time_ns = d->origin->time_ns;
     else if (feed->timed)
         d->event.time_ns = rt_wall_ns(feed->rt);
-    if (d->number > feed->limit || feed->apart_count > 0 ||
+    if (d->number > feed->limit || load_relaxed(&feed->apart_count) > 0 ||
         gen__feed_log_is_full(&feed->log))
         err = look(d);
+    if (err == AGNER_OK && d->words > 0 && wants_box(d))
+        err = box_after_all(d);
     if (err != AGNER_OK)
         return err;
     append(d);
@@ -248,11 +282,23 @@ static enum agner_err deliver(struct send *d)
     return err == AGNER_OK && d->late ? AGNER_ETIMEOUT : err;
 }
 
-/* What is to be sent: a term that is all in its word needs no box. */
+/* The words of a short tuple of plain terms; 0: it is none. */
+static size_t plain_words(etf_term event)
+{
+    size_t count = etf__short_words(event);
+    const uint64_t *words = count == 0 ? NULL : etf__words(event);
+
+    for (size_t i = 1; i < count; i++)
+        if (etf__is_compound(words[i]))
+            return 0;
+    return count;
+}
+
+/* What is to be sent: a term that is all in its word needs no box, nor does
+ * what the log has room for. */
 static enum agner_err make_event(struct send *d, etf_term event)
 {
     struct gen_feed_type *type = d->feed->type;
-    struct etf_box *box;
 
     if (etf_is_none(event))
         return AGNER_EINVAL;
@@ -262,12 +308,9 @@ static enum agner_err make_event(struct send *d, etf_term event)
     d->event.term = event;
     if (etf_is_word(event))
         return AGNER_OK;
-    box = etf_box_new(event);
-    if (box == NULL)
-        return AGNER_ENOMEM;
-    d->event.box = box;
-    d->event.term = etf_box_term(box);
-    return AGNER_OK;
+    if (load_relaxed(&d->feed->apart_count) == 0)
+        d->words = plain_words(event);
+    return d->words > 0 ? AGNER_OK : make_box(d);
 }
 
 enum agner_err gen__feed_send(struct gen *self, struct gen_feed *feed,

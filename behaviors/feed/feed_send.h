@@ -13,6 +13,7 @@ struct send {
     struct gen *self;
     struct gen_feed *feed;
     struct gen_feed_event event;
+    size_t words; /* of a short tuple, the sender's still; 0: none */
     const struct feed_origin *origin; /* or NULL */
     uint64_t number;                  /* of the event, in this feed */
     uint64_t mask;

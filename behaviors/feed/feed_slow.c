@@ -85,7 +85,7 @@ void gen__send_set_apart(struct send *d, struct feed_cursor *c, uint64_t least)
 /* It had no room in all that time. */
 static void give_up(struct send *d, struct feed_cursor *c)
 {
-    struct gen_feed_event newest;
+    struct feed_kept newest;
 
     d->late = true;
     if (c->end_late) {
@@ -99,7 +99,7 @@ static void give_up(struct send *d, struct feed_cursor *c)
     if ((load_relaxed(&c->credit) & MARK_APART) != 0 &&
         c->ring.count > c->window) {
         newest = gen__feed_ring_pop_newest(&c->ring);
-        gen__feed_event_free(&newest);
+        gen__feed_kept_free(&newest);
         c->dropped++;
         d->feed->dropped++;
         d->count--;

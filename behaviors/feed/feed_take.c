@@ -122,8 +122,12 @@ static void take_ring(struct gen *self, struct feed_cursor *c, size_t max,
     if (c->ring.count > load_relaxed(&c->most))
         store_relaxed(&c->most, c->ring.count);
     while (c->lent_count < max && c->lent_count < FEED_LENT &&
-           c->ring.count > 0)
-        c->lent[c->lent_count++] = gen__feed_ring_pop(&c->ring);
+           c->ring.count > 0) {
+        struct feed_kept kept = gen__feed_ring_pop(&c->ring);
+
+        c->lent[c->lent_count] = kept.event;
+        c->lent_pins[c->lent_count++] = kept.segment;
+    }
     *t = (struct taken){ c->lent, c->lent_count };
     make_room(self, c);
 }
