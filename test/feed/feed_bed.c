@@ -3,6 +3,8 @@
  */
 #include "feed_bed.h"
 
+#include <stdatomic.h>
+
 static void no_log(void *ctx, enum rt_log_level level, const char *text)
 {
     (void)ctx;
@@ -156,6 +158,28 @@ void bed_empty(struct bed *b, struct gen_sub *sub)
     assert_int_equal(gen_sub_next(b->self, sub, 0, &event), AGNER_ETIMEOUT);
 }
 
+void bed_down(struct bed *b, struct gen_sub *sub, const char *reason)
+{
+    char text[80];
+    etf_term m, why;
+    etf_ref ref;
+
+    assert_int_equal(rt_receive(b->self, WAIT_MS, &m), AGNER_OK);
+    while (etf_match(m, "{gen_feed_ready, __}"))
+        assert_int_equal(rt_receive(b->self, WAIT_MS, &m), AGNER_OK);
+    assert_true(etf_match(m, "{gen_feed_down, _, _}", &ref, &why));
+    assert_true(etf_ref_equal(ref, gen_sub_ref(sub)));
+    assert_string_equal(etf_format(text, sizeof text, why), reason);
+}
+
+void bed_over(struct bed *b, struct gen_feed *feed, struct gen_sub *sub)
+{
+    gen_sub_drop(b->self, sub);
+    bed_nothing(b);
+    assert_int_equal(gen_feed_count(feed), 0);
+    gen_feed_free(feed);
+}
+
 void bed_until(struct bed *b, bool (*done)(void *ctx), void *ctx)
 {
     uint64_t end = rt_now_ms(b->rt) + WAIT_MS;
@@ -164,6 +188,21 @@ void bed_until(struct bed *b, bool (*done)(void *ctx), void *ctx)
         assert_true(rt_now_ms(b->rt) < end);
         assert_int_equal(rt_sleep(b->self, 1), AGNER_OK);
     }
+}
+
+/* ---- Senders ------------------------------------------------------------- */
+
+void bed_sends(struct gen *self, void *arg)
+{
+    struct bed_sender *s = arg;
+
+    for (int64_t i = 0; i < s->count && s->err == AGNER_OK; i++) {
+        s->err = gen_feed_send(self, s->feed, etf_make(self, "_", s->from + i),
+                               s->timeout_ms, &s->receivers);
+        rt_reset(self);
+        atomic_fetch_add(&s->sent, 1);
+    }
+    bed_tell(self, s->boss, "sent");
 }
 
 /* ---- Followers ----------------------------------------------------------- */

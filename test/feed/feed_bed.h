@@ -61,8 +61,25 @@ void bed_send(struct bed *bed, struct gen_feed *feed, int64_t n, size_t count);
 void bed_take(struct bed *bed, struct gen_sub *sub, int64_t n);
 /* The subscription has nothing to take now. */
 void bed_empty(struct bed *bed, struct gen_sub *sub);
+/* The next message but for {gen_feed_ready, _} says that `sub` is down. */
+void bed_down(struct bed *bed, struct gen_sub *sub, const char *reason);
+/* Drops the last subscription, and frees the feed. */
+void bed_over(struct bed *bed, struct gen_feed *feed, struct gen_sub *sub);
 /* Waits until done(ctx). */
 void bed_until(struct bed *bed, bool (*done)(void *ctx), void *ctx);
+
+/* A process that sends the integers from `from` on, and then tells `sent`. */
+struct bed_sender {
+    struct gen_feed *feed;
+    etf_pid boss;
+    int64_t from, count;
+    uint64_t timeout_ms;
+    _Atomic int64_t sent;
+    size_t receivers;
+    enum agner_err err;
+};
+/* The code of a sender; its arg is a struct bed_sender. */
+void bed_sends(struct gen *self, void *arg);
 
 /* A process that subscribes and does what its fields say. */
 struct follower {
