@@ -160,14 +160,16 @@ static size_t backlog(struct batch *b)
 
 /* run_taken(), and a look at the clock: is there work for more than one of the
  * node's workers? */
-static bool run_measured(struct gen *self, struct hand *h)
+static bool run_measured(struct gen *self, struct hand *h,
+                         struct gen_cost *cost)
 {
     struct rt *rt = h->batch->rt;
     uint64_t from_ns = rt_now_ns(rt);
 
     if (!run_taken(self, h))
         return false;
-    if (gen__cost_is_high(rt_now_ns(rt) - from_ns, h->count, backlog(h->batch)))
+    if (gen__cost_is_high(cost, rt_now_ns(rt) - from_ns, h->count,
+                          backlog(h->batch)))
         rt_spread(self);
     return true;
 }
@@ -176,10 +178,11 @@ static void work(struct gen *self, void *arg)
 {
     struct hand *h = arg;
     bool alone = h->batch->o.parallelism == 1, more = true;
+    struct gen_cost cost = { 0 };
 
-    for (unsigned i = 0; more && take(h); i++)
-        more = !alone && i % COST_EVERY == 0 ? run_measured(self, h)
-                                             : run_taken(self, h);
+    while (more && take(h))
+        more = !alone && gen__cost_is_due(&cost) ? run_measured(self, h, &cost)
+                                                 : run_taken(self, h);
 }
 
 /* The process has ended, in order or not. */

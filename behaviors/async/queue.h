@@ -21,6 +21,7 @@
 
 #include <agner/gen.h>
 
+#include "async/cost.h"
 #include "atomic.h"
 #include "spin.h"
 
@@ -47,8 +48,8 @@ struct queue_slot {
     void *items[GEN_QUEUE_BATCH_MAX];
     unsigned count;
     _Atomic unsigned at;
-    unsigned batches; /* since it waited */
-    void *current;    /* the worker's, until its hook has run; then lost */
+    struct gen_cost cost; /* of its batches since it waited */
+    void *current;        /* the worker's, until its hook has run; then lost */
     _Atomic bool busy;
     _Atomic uint64_t done, failed, crashed; /* the worker's and the owner's */
 };

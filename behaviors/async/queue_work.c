@@ -12,8 +12,6 @@
 
 #include <agner/gen_errors.h>
 
-#include "async/cost.h"
-
 /* ---- One batch ---------------------------------------------------------- */
 
 /* The next item of the batch. false: none is left, or another took the rest. */
@@ -220,7 +218,7 @@ static bool take(struct gen *self, struct queue_slot *s)
         rt__unlock(&q->lock);
         if (!taken && !over) {
             over = wait_for_items(self, q) != AGNER_OK;
-            s->batches = 0;
+            s->cost = (struct gen_cost){ 0 };
         }
     }
     queue__answer(q, answers);
@@ -282,12 +280,13 @@ static bool run_measured(struct gen *self, struct queue_slot *s)
     struct gen_queue *q = s->queue;
     uint64_t from_ns;
 
-    if (s->batches++ % COST_EVERY != 0 || q->o.parallelism == 1 || q->o.dirty)
+    if (q->o.parallelism == 1 || q->o.dirty || !gen__cost_is_due(&s->cost))
         return run_batch(self, s);
     from_ns = rt_now_ns(q->rt);
     if (!run_batch(self, s))
         return false;
-    if (gen__cost_is_high(rt_now_ns(q->rt) - from_ns, s->count, backlog(q)))
+    if (gen__cost_is_high(&s->cost, rt_now_ns(q->rt) - from_ns, s->count,
+                          backlog(q)))
         rt_spread(self);
     return true;
 }
@@ -300,7 +299,7 @@ static void work(struct gen *self, void *arg)
     rt__lock(&s->queue->lock);
     s->pid = rt_self(self);
     rt__unlock(&s->queue->lock);
-    s->batches = 0;
+    s->cost = (struct gen_cost){ 0 };
     while (take(self, s) && run_measured(self, s))
         continue;
 }

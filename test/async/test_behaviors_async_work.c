@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "async/cost.h"
 #include "async/interval.h"
 #include "atomic.h"
 #include "each.h"
@@ -773,6 +774,36 @@ static void a_future_is_shared(struct bed *bed)
     }
 }
 
+/* ---- What items cost ----------------------------------------------------- */
+
+/* Three batches in a row have to agree, and enough has to wait. */
+static void decides_what_is_worth_a_processor(void **state)
+{
+    static const struct {
+        uint64_t took_ns;
+        size_t count, left;
+        bool worth;
+    } cases[] = {
+        { 1600, 16, 501, false },   { 1600, 16, 501, false },
+        { 1600, 16, 501, true },    { 1600, 16, 500, false },
+        { 1000000, 1, 1, true },    { 1000000, 1, 0, false },
+        { 1599, 16, 1000, false },  { 16000, 16, 1000, false },
+        { 16000, 16, 1000, false }, { 16000, 16, 51, true },
+        { 0, 0, 1000, false },
+    };
+    struct gen_cost cost = { 0 };
+    unsigned due = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(gen__cost_is_high(&cost, cases[i].took_ns,
+                                           cases[i].count, cases[i].left),
+                         cases[i].worth);
+    for (unsigned i = 0; i < 10 * COST_EVERY; i++)
+        due += gen__cost_is_due(&cost);
+    assert_int_equal(due, COST_TIMES + 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -783,6 +814,7 @@ int main(void)
         EACH(a_batch_ends_with_its_token),
         EACH(a_batch_survives_its_processes),
         EACH(a_batch_takes_what_an_iterator_gives),
+        cmocka_unit_test(decides_what_is_worth_a_processor),
         EACH(the_next_tick_is_known),
         EACH(conf_Interval_runs_until_it_is_stopped),
         EACH(conf_Interval_StopOnError_returns_the_error),
