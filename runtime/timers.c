@@ -557,6 +557,9 @@ static inline uint64_t when_of(const struct wait *wait)
         time = LAZY_PATIENT - 1;
     if (wait->deadline_ns == 0)
         time |= LAZY_FROM_NOW;
+    /* Who waits until a time, as an interval does, wants just that one. */
+    if (wait->timeout_ms == RT_INFINITY)
+        return time;
     return rt__patience(wait->timeout_ms) != 0 ? time | LAZY_PATIENT : time;
 }
 
