@@ -12,7 +12,7 @@ struct etf_box *etf_box_new(etf_term t)
     size_t count = etf__flat_words(t);
     struct etf_box *box;
 
-    if (count == SIZE_MAX)
+    if (count == SIZE_MAX || etf_is_none(t))
         return NULL;
     box = malloc(sizeof *box + count * sizeof box->words[0]);
     if (box == NULL)

@@ -25,7 +25,7 @@ struct decimal {
 enum agner_err etf__float_from_digits(struct etf_buffer *digits,
                                       int64_t exponent, double *value)
 {
-    char tail[32];
+    char tail[ETF__FLOAT_TAIL];
     int size = snprintf(tail, sizeof tail, "e%lld", (long long)exponent);
     enum agner_err err = etf_buffer_add(digits, tail, (size_t)size + 1);
 

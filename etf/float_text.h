@@ -13,7 +13,9 @@
 size_t etf__float_text(char text[ETF__FLOAT_TEXT_MAX], double v);
 
 /* The float nearest to the decimal `digits` times ten to the `exponent`;
- * infinite when out of range. `digits` is used up. AGNER_ENOMEM. */
+ * infinite when out of range. `digits` is used up: so many bytes are written
+ * behind it. AGNER_ENOMEM. */
+#define ETF__FLOAT_TAIL 32u
 enum agner_err etf__float_from_digits(struct etf_buffer *digits,
                                       int64_t exponent, double *value);
 

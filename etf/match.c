@@ -5,6 +5,9 @@
  * block 0 is the term itself, and a check of a tuple, list cell or map makes
  * what is inside it a block. Blocks are numbered by depth, so a few are enough
  * for any pattern. All checks pass before any output is written.
+ *
+ * Matching needs no memory: what a process has to hear must not pass for
+ * something else because there is none (G34).
  */
 #include "pattern.h"
 
@@ -38,13 +41,14 @@ struct program {
 };
 
 #define BLOCKS_MAX (ETF__PATTERN_DEPTH_MAX + 2)
+#define ONCE_WORDS 512u /* of a pattern that cannot be kept */
 
 /* ---- Compiling ---- */
 
 struct compiler {
-    struct check *checks; /* owned */
+    struct check *checks; /* borrowed, as many as there will be; NULL: they are
+                             only counted */
     size_t count;
-    size_t capacity;
     enum agner_err err;
     struct agner_error *error;
 };
@@ -54,17 +58,9 @@ static struct check *add(struct compiler *c, enum check_code code,
 {
     if (c->err != AGNER_OK)
         return NULL;
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity == 0 ? 8 : 2 * c->capacity;
-        struct check *checks =
-            reallocarray(c->checks, capacity, sizeof *checks);
-
-        if (checks == NULL) {
-            c->err = AGNER_ENOMEM;
-            return NULL;
-        }
-        c->checks = checks;
-        c->capacity = capacity;
+    if (c->checks == NULL) {
+        c->count++;
+        return NULL;
     }
     c->checks[c->count] = (struct check){ .code = (uint8_t)code,
                                           .block = (uint8_t)block,
@@ -166,26 +162,42 @@ static void add_term(struct compiler *c, etf_term t, unsigned block,
     }
 }
 
+/* Bytes of the pattern's program; 0: there is none. */
+static size_t program_size(etf_term t, enum agner_err *err,
+                           struct agner_error *error)
+{
+    struct compiler c = { .err = AGNER_OK, .error = error };
+
+    add_term(&c, t, 0, 0);
+    *err = c.err;
+    if (c.err != AGNER_OK)
+        return 0;
+    return sizeof(struct program) + c.count * sizeof(struct check);
+}
+
+static void fill(struct program *program, etf_term t)
+{
+    struct compiler c = { .checks = program->checks, .err = AGNER_OK };
+
+    add_term(&c, t, 0, 0);
+    program->pattern = (struct pattern){ .count = (uint32_t)c.count };
+}
+
 static struct pattern *compile(etf_term t, enum agner_err *err,
                                struct agner_error *error)
 {
-    struct compiler c = { .err = AGNER_OK, .error = error };
     struct program *program = NULL;
+    size_t size = program_size(t, err, error);
 
-    add_term(&c, t, 0, 0);
-    if (c.err == AGNER_OK) {
-        program = malloc(sizeof *program + c.count * sizeof *c.checks);
-        if (program == NULL)
-            c.err = AGNER_ENOMEM;
+    if (size == 0)
+        return NULL;
+    program = malloc(size);
+    if (program == NULL) {
+        *err = AGNER_ENOMEM;
+        return NULL;
     }
-    if (program != NULL) {
-        program->pattern = (struct pattern){ .count = (uint32_t)c.count };
-        if (c.count > 0)
-            memcpy(program->checks, c.checks, c.count * sizeof *c.checks);
-    }
-    free(c.checks);
-    *err = c.err;
-    return program == NULL ? NULL : &program->pattern;
+    fill(program, t);
+    return &program->pattern;
 }
 
 /* ---- Arguments ---- */
@@ -339,14 +351,50 @@ static bool run(const struct program *program, etf_term t,
     return true;
 }
 
+/*
+ * There was no memory to keep the pattern: it is compiled on the stack, for
+ * this once. An atom that cannot be interned then is in no term. A pattern that
+ * does not fit here matches nothing; it would have some 100 elements.
+ */
+static __attribute__((noinline)) bool run_once(const char *pattern, etf_term t,
+                                               const struct etf_in_arg *args,
+                                               size_t count,
+                                               struct etf_out_arg *out)
+{
+    uint64_t words[ONCE_WORDS];
+    struct etf_region r;
+    struct program *program = NULL;
+    enum agner_err err;
+    uint32_t holes;
+    etf_term term;
+    size_t size = 0;
+    bool matches;
+
+    etf__region_init(&r, words, ONCE_WORDS, 1); /* and no more than that */
+    err = etf__pattern_parse(&r, pattern, &term, &holes, NULL);
+    if (err == AGNER_OK && holes == count)
+        size = program_size(term, &err, NULL);
+    if (size > 0)
+        program = (struct program *)(void *)etf__region_words(
+            &r, (size + sizeof *words - 1) / sizeof *words);
+    if (program != NULL)
+        fill(program, term);
+    matches = program != NULL && run(program, t, args, out);
+    etf__region_fini(&r);
+    return matches;
+}
+
 bool etf__match(struct etf_pattern *cache, const char *pattern, etf_term t,
                 const struct etf_in_arg *args, size_t count)
 {
     const struct pattern *p = etf__pattern(cache, pattern, count, compile);
     struct etf_out_arg out[ETF__HOLES_MAX];
 
-    if (p == NULL || etf_is_none(t) ||
-        !run((const struct program *)p, t, args, out))
+    if (etf_is_none(t))
+        return false;
+    if (p == NULL ? etf__pattern_is_known(cache) ||
+                        !run_once(pattern, t, args, count, out)
+                  : !run((const struct program *)p, t, args, out))
         return false;
     for (size_t i = 0; i < count; i++)
         store(&args[i], &out[i]);

@@ -191,17 +191,17 @@ static enum agner_err parse_segment(struct scan *s, struct bit_writer *w)
 {
     struct segment segment = { .start = s->start, .size = 8 };
     uint64_t total;
-    enum agner_err err;
+    enum agner_err err = AGNER_OK;
 
     if (s->token == TOKEN_INTEGER) {
         segment.integer = s->value;
     } else if (s->token == TOKEN_STRING) {
-        segment.text = s->chars;
-        s->chars = (struct etf_buffer){ 0 };
+        err = etf__scan_take(s, &segment.text);
     } else {
         return etf__scan_expected(s, "an integer or a string");
     }
-    err = take_size_and_type(s, &segment);
+    if (err == AGNER_OK)
+        err = take_size_and_type(s, &segment);
     if (err == AGNER_OK &&
         (segment.size > SEGMENT_MAX ||
          __builtin_mul_overflow(segment.size, segment.text.size + 1, &total) ||

@@ -56,6 +56,22 @@ static void pattern_free(struct pattern *p)
     free(p);
 }
 
+enum agner_err etf__pattern_parse(struct etf_region *r, const char *text,
+                                  etf_term *term, uint32_t *holes,
+                                  struct agner_error *error)
+{
+    enum agner_err err = etf__parse_pattern(r, text, term, holes, error);
+
+    if (err != AGNER_OK)
+        return err;
+    if (*holes > ETF__HOLES_MAX)
+        return agner_fail(error, AGNER_ELIMIT, "more than %u holes",
+                          ETF__HOLES_MAX);
+    if (count_holes(*term) != *holes) /* #{a => _, a => _} keeps the last */
+        return agner_fail(error, AGNER_EINVAL, "a key comes twice");
+    return AGNER_OK;
+}
+
 static struct pattern *compile_boxed(struct etf_region *r, const char *text,
                                      etf__compile_fn compile,
                                      enum agner_err *err,
@@ -66,18 +82,9 @@ static struct pattern *compile_boxed(struct etf_region *r, const char *text,
     etf_term term;
     uint32_t holes;
 
-    *err = etf__parse_pattern(r, text, &term, &holes, error);
+    *err = etf__pattern_parse(r, text, &term, &holes, error);
     if (*err != AGNER_OK)
         return NULL;
-    if (holes > ETF__HOLES_MAX) {
-        *err = agner_fail(error, AGNER_ELIMIT, "more than %u holes",
-                          ETF__HOLES_MAX);
-        return NULL;
-    }
-    if (count_holes(term) != holes) { /* #{a => _, a => _} keeps the last */
-        *err = agner_fail(error, AGNER_EINVAL, "a key comes twice");
-        return NULL;
-    }
     source = etf_box_new(term);
     if (source == NULL) {
         *err = AGNER_ENOMEM;

@@ -27,6 +27,12 @@ struct pattern {
 typedef struct pattern *(*etf__compile_fn)(etf_term term, enum agner_err *err,
                                            struct agner_error *error);
 
+/* Reads the term of a pattern, and looks whether its holes make sense.
+ * AGNER_ESYNTAX, AGNER_ELIMIT, AGNER_ENOMEM, AGNER_EINVAL. */
+enum agner_err etf__pattern_parse(struct etf_region *r, const char *text,
+                                  etf_term *term, uint32_t *holes,
+                                  struct agner_error *error);
+
 /* The compiled pattern of this call site, compiled now if it was NULL when it
  * was `seen`. NULL when it does not compile, `count` arguments are not what it
  * takes, or memory is out. */
@@ -54,6 +60,12 @@ static inline const struct pattern *etf__pattern(struct etf_pattern *cache,
                          1))
         return p;
     return etf__pattern_slow(cache, p, text, count, compile);
+}
+
+/* Has the call site's pattern been compiled, or found to be wrong? */
+static inline bool etf__pattern_is_known(const struct etf_pattern *cache)
+{
+    return __atomic_load_n(&cache->compiled, __ATOMIC_RELAXED) != NULL;
 }
 
 /* Has `t` a hole anywhere? */

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "syntax.h"
 #include "utf8.h"
@@ -17,14 +18,60 @@
 void etf__scan_init(struct scan *s, struct etf_region *r, const char *text,
                     size_t size, struct agner_error *error)
 {
-    *s = (struct scan){
-        .region = r, .text = (const uint8_t *)text, .size = size, .error = error
-    };
+    s->region = r;
+    s->text = (const uint8_t *)text;
+    s->size = size;
+    s->at = s->start = 0;
+    s->token = TOKEN_END;
+    s->value = ETF_NONE;
+    s->chars =
+        (struct etf_buffer){ .data = s->room, .capacity = sizeof s->room };
+    s->error = error;
 }
 
 void etf__scan_fini(struct scan *s)
 {
-    etf_buffer_fini(&s->chars);
+    if (s->chars.data != s->room)
+        etf_buffer_fini(&s->chars);
+}
+
+enum agner_err etf__scan_reserve(struct scan *s, size_t more)
+{
+    struct etf_buffer heap = { 0 };
+    enum agner_err err;
+
+    if (s->chars.data != s->room || more <= s->chars.capacity - s->chars.size)
+        return etf_buffer_reserve(&s->chars, more);
+    if (more > SIZE_MAX - s->chars.size)
+        return AGNER_ENOMEM;
+    err = etf_buffer_reserve(&heap, s->chars.size + more);
+    if (err != AGNER_OK)
+        return err;
+    memcpy(heap.data, s->room, s->chars.size);
+    heap.size = s->chars.size;
+    s->chars = heap;
+    return AGNER_OK;
+}
+
+enum agner_err etf__scan_add(struct scan *s, const void *bytes, size_t size)
+{
+    if (etf__scan_reserve(s, size) != AGNER_OK ||
+        etf_buffer_add(&s->chars, bytes, size) != AGNER_OK)
+        return etf__scan_no_memory(s);
+    return AGNER_OK;
+}
+
+enum agner_err etf__scan_take(struct scan *s, struct etf_buffer *out)
+{
+    if (s->chars.data == s->room) {
+        if (etf_buffer_add(out, s->room, s->chars.size) != AGNER_OK)
+            return etf__scan_no_memory(s);
+        return AGNER_OK;
+    }
+    *out = s->chars;
+    s->chars =
+        (struct etf_buffer){ .data = s->room, .capacity = sizeof s->room };
+    return AGNER_OK;
 }
 
 enum agner_err etf__scan_fail(struct scan *s, size_t at, enum agner_err err,

@@ -35,6 +35,10 @@ enum token {
     TOKEN_OTHER /* none of a term's */
 };
 
+/* Bytes of a token's text that need no allocation: a pattern of a call site is
+ * read when memory is out too (pattern.c). */
+#define ETF__SCAN_ROOM 64u
+
 struct scan {
     struct etf_region *region; /* receives terms */
     const uint8_t *text;
@@ -43,13 +47,21 @@ struct scan {
     size_t start; /* of the token */
     enum token token;
     etf_term value;
-    struct etf_buffer chars;   /* owned */
+    struct etf_buffer chars;   /* owned, or in `room` while it fits there */
     struct agner_error *error; /* borrowed, may be NULL */
+    uint8_t room[ETF__SCAN_ROOM];
 };
 
 void etf__scan_init(struct scan *s, struct etf_region *r, const char *text,
                     size_t size, struct agner_error *error);
 void etf__scan_fini(struct scan *s);
+
+/* Room for `more` bytes behind `chars`. AGNER_ENOMEM. */
+enum agner_err etf__scan_reserve(struct scan *s, size_t more);
+/* Appends to `chars`: AGNER_ENOMEM with the error written. */
+enum agner_err etf__scan_add(struct scan *s, const void *bytes, size_t size);
+/* Moves `chars` into `out`, which is empty and the caller's to free. */
+enum agner_err etf__scan_take(struct scan *s, struct etf_buffer *out);
 
 /* Reads the next token: AGNER_OK, AGNER_ESYNTAX, AGNER_ELIMIT or AGNER_ENOMEM
  * with the error written. */

@@ -16,11 +16,13 @@ static enum agner_err take_digits(struct scan *s, unsigned base)
 {
     for (;;) {
         size_t from = s->at;
+        enum agner_err err;
 
         while (etf__scan_digit(etf__scan_peek(s, 0)) < base)
             s->at++;
-        if (etf_buffer_add(&s->chars, s->text + from, s->at - from) != AGNER_OK)
-            return etf__scan_no_memory(s);
+        err = etf__scan_add(s, s->text + from, s->at - from);
+        if (err != AGNER_OK)
+            return err;
         if (s->at == from || etf__scan_peek(s, 0) != '_' ||
             etf__scan_digit(etf__scan_peek(s, 1)) >= base)
             return AGNER_OK;
@@ -120,6 +122,8 @@ static enum agner_err float_value(struct scan *s, bool negative)
     err = take_exponent(s, &exponent);
     if (err != AGNER_OK)
         return err;
+    if (etf__scan_reserve(s, ETF__FLOAT_TAIL) != AGNER_OK)
+        return etf__scan_no_memory(s);
     err = etf__float_from_digits(&s->chars, exponent - (int64_t)whole, &value);
     if (err != AGNER_OK)
         return etf__scan_no_memory(s);

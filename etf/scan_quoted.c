@@ -13,9 +13,7 @@ static enum agner_err add_char(struct scan *s, uint32_t point)
     uint8_t bytes[4];
     unsigned size = etf__utf8_put(bytes, point);
 
-    if (etf_buffer_add(&s->chars, bytes, size) != AGNER_OK)
-        return etf__scan_no_memory(s);
-    return AGNER_OK;
+    return etf__scan_add(s, bytes, size);
 }
 
 /* Hexadecimal digits in braces, or exactly two; `at` is behind the x. */

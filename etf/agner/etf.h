@@ -215,7 +215,7 @@ AGNER_API size_t etf_region_used(const struct etf_region *r);
 struct etf_box;
 
 /* Returns a new box that holds a copy of `t`, count 1, or NULL when memory is
- * out or `t` is too large. */
+ * out or `t` is too large, or ETF_NONE: a term that there was no memory for. */
 AGNER_API struct etf_box *etf_box_new(etf_term t);
 
 /* The term inside: immutable, alive as long as one owner holds the box. */
@@ -615,7 +615,9 @@ AGNER_API enum agner_err etf_parse(struct etf_region *r, const char *text,
  * is compiled once per call site and cached there. A pattern that does not
  * parse, or whose count of `_` differs from the arguments, matches nothing and
  * makes ETF_NONE; in a checked build it asserts. So does one nested more than
- * 16 deep, and a `_` in a key to match (to make, keys may have them).
+ * 16 deep, and a `_` in a key to match (to make, keys may have them). Matching
+ * needs no memory: a pattern of up to some 100 elements that cannot be kept is
+ * compiled again the next time. Making does: ETF_NONE.
  */
 
 enum etf_arg_type {
