@@ -34,7 +34,7 @@ struct host {
 };
 
 static struct host hosts[HOSTS];
-static char top[64]; /* folder of all */
+static char top[40]; /* folder of all */
 static unsigned probes;
 
 /* ---- Files ----------------------------------------------------------------
