@@ -48,7 +48,7 @@ MultisubPartialUnsubscribe MultisubFullUnsubscribe SubCloseUnsub Sub MuxErrorAft
 UnsubscribeUnblockPost SubscribeDuplicateType MuxConcurrent BenchmarkFeedSend1000
 BenchmarkFeedOfSend1000 BenchmarkPost1000 BenchmarkPostConcurrent BenchmarkChanSend
 ExampleFeed_acknowledgedEvents ExampleNewSubscription ExampleSubscriptionScope ExampleTypeMux
-Feed_order Feed_producer Feed_death Feed_cut""".split()
+Feed_order Feed_producer Feed_death Feed_cut Feed_link""".split()
 ROWS += ["FeedOf" + name for name in ["", "SubscribeSameChannel", "SubscribeBlockedPost",
                                       "UnsubscribeBlockedPost", "UnsubscribeSentChan",
                                       "UnsubscribeFromInbox"]]
