@@ -153,7 +153,7 @@ asking() ->
 ours_asks() ->
     {Name, Ours} = asking(),
     [Alive, "127.0.0.1"] = string:split(atom_to_list(Name), "@"),
-    true = length(Alive) >= 12,
+    match = re:run(Alive, "^[0-9A-Z]+$", [{capture, none}]), % 64 random bits, in base 36
     false = lists:member(Name, nodes()),
     Name = do({driver, Name}, name, []),
     pong = net_adm:ping(Name),
