@@ -78,8 +78,8 @@ never() ->
 
 never_dialled() ->
     {Node, _} = Never = suite:erl(never, ["-kernel", "dist_auto_connect", "never"]),
-    {ok, _} = do(connect, Node),
-    true = lists:member(suite:node(), suite:on(Never, erlang, nodes, [connected])).
+    {ok, _} = do(connect, Node), % which hears of it before Erlang's own processes do
+    wait(fun () -> lists:member(suite:node(), suite:on(Never, erlang, nodes, [connected])) end).
 
 %% Whoever wins, there is one connection, and each message comes.
 both_dial() ->
