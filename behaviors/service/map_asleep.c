@@ -351,17 +351,22 @@ bool gen__asleep_create(struct gen *self, struct gen_service_map *map,
 }
 
 /* With the loan. */
-static enum agner_err delete (struct map *m, const char *id,
-                              struct rest *rest) {
-    struct map_row *row = gen__table_find(&m->table, id); enum agner_err err;
+static enum agner_err remove_row(struct map *m, const char *id,
+                                 struct rest *rest)
+{
+    struct map_row *row = gen__table_find(&m->table, id);
+    enum agner_err err;
 
-    if (m->fixed) return AGNER_EIMMUTABLE;
-    if (row == NULL || row->state == NULL) return AGNER_EUNKNOWN;
+    if (m->fixed)
+        return AGNER_EIMMUTABLE;
+    if (row == NULL || row->state == NULL)
+        return AGNER_EUNKNOWN;
     /* To stop one is more: it has a clock, and hooks. */
-    if (!row->asleep || row->state->state.active ||
-        m->followers != NULL) return AGNER_EAGAIN;
+    if (!row->asleep || row->state->state.active || m->followers != NULL)
+        return AGNER_EAGAIN;
     err = put(m, GEN_SERVICE_REMOVE, row, row->state, NULL, rest);
-    if (err != AGNER_OK) return err;
+    if (err != AGNER_OK)
+        return err;
     vanish(row);
     gen__table_hide(&m->table, row);
     gen__table_remove(&m->table, row);
@@ -376,7 +381,7 @@ bool gen__asleep_delete(struct gen *self, struct gen_service_map *map,
 
     if (!take(self, map))
         return false;
-    *err = delete (map->server, id, &rest);
+    *err = remove_row(map->server, id, &rest);
     give_back(self, map, &rest);
     return *err != AGNER_EAGAIN;
 }
